@@ -1,0 +1,1 @@
+"""One mathematical model a file: build it, read a solution back, never solve."""

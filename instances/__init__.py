@@ -1,0 +1,1 @@
+"""Networks, hardware and core graphs that ship."""

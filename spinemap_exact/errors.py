@@ -1,0 +1,34 @@
+"""Everything this package raises on purpose."""
+
+from __future__ import annotations
+
+
+class SpinemapError(Exception):
+    """Base of all errors of this package; its text is one sentence that names the culprit."""
+
+
+class InvalidInput(SpinemapError, ValueError):
+    """A file, an option or a value given by the user cannot be used."""
+
+
+class InvalidInstance(InvalidInput):
+    """A network, hardware, mapping or problem contradicts itself."""
+
+
+class MissingExtra(InvalidInput):
+    """An optional dependency is not installed."""
+
+    def __init__(self, package: str, extra: str, purpose: str) -> None:
+        super().__init__(f"{purpose} needs the package {package}: pip install 'spinemap-exact[{extra}]'")
+
+
+class EngineDefect(SpinemapError):
+    """An engine returned something that contradicts the model it was given."""
+
+
+class CertificateRejected(SpinemapError):
+    """The evidence of a certificate does not prove its claim."""
+
+
+class CertificateMalformed(SpinemapError, ValueError):
+    """A file is not a certificate."""

@@ -1,0 +1,249 @@
+"""Tile-based crossbar hardware: crossbars, the mesh of tiles, and what everything costs."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import asdict, dataclass, field, fields
+from functools import cached_property
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spinemap_exact.arrays import Array, digest
+from spinemap_exact.errors import InvalidInput, InvalidInstance
+from spinemap_exact.units import INT64_MAX, femtojoules, picoseconds
+
+
+@dataclass(frozen=True)
+class Crossbar:
+    """``rows`` input axons times ``columns`` output units.
+
+    Parameters
+    ----------
+    rows, columns : int
+        At least one each.
+    area : int
+        In any unit; only ratios matter. Default: rows x columns.
+    count : int, optional
+        How many the chip has of this type; None means one on every tile.
+    """
+
+    rows: int
+    columns: int
+    area: int = 0
+    count: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.rows < 1 or self.columns < 1:
+            raise InvalidInstance(f"a crossbar of {self.rows} rows and {self.columns} columns holds nothing")
+        if self.area == 0:
+            object.__setattr__(self, "area", self.rows * self.columns)
+        if self.area < 0:
+            raise InvalidInstance(f"crossbar area {self.area} is negative")
+        if self.count is not None and self.count < 1:
+            raise InvalidInstance(f"crossbar count {self.count} is below one")
+
+    @property
+    def cells(self) -> int:
+        return self.rows * self.columns
+
+    def __str__(self) -> str:
+        return f"{self.rows}x{self.columns}"
+
+
+@dataclass(frozen=True)
+class TileGrid:
+    """A mesh of tiles with XY routing; tile ``t`` stands at ``x = t % width``, ``y = t // width``.
+
+    External inputs enter at ``io_tile``; where it is None they cost packets but no hops.
+    """
+
+    width: int
+    height: int
+    io_tile: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.width < 1 or self.height < 1:
+            raise InvalidInstance(f"a mesh of {self.width} x {self.height} has no tiles")
+        if self.io_tile is not None and not 0 <= self.io_tile < self.num_tiles:
+            raise InvalidInstance(f"I/O tile {self.io_tile} lies outside 0 ... {self.num_tiles - 1}")
+
+    @property
+    def num_tiles(self) -> int:
+        return self.width * self.height
+
+    @cached_property
+    def x(self) -> Array:
+        """(num_tiles,) int64."""
+        return np.arange(self.num_tiles, dtype=np.int64) % self.width
+
+    @cached_property
+    def y(self) -> Array:
+        """(num_tiles,) int64."""
+        return np.arange(self.num_tiles, dtype=np.int64) // self.width
+
+    def __str__(self) -> str:
+        return f"{self.width}x{self.height}"
+
+
+@dataclass(frozen=True)
+class CostModel:
+    """What an event costs: energies in fJ, latencies in ps.
+
+    ``packet`` is paid once per packet, ``hop_x`` and ``hop_y`` per hop, ``local`` per spike read in its own crossbar,
+    ``synapse`` per synaptic event, ``idle_cell`` per unused cell of a used crossbar and window.
+    """
+
+    packet_fj: int = 1
+    hop_x_fj: int = 1
+    hop_y_fj: int = 1
+    local_fj: int = 0
+    synapse_fj: int = 0
+    idle_cell_fj: int = 0
+    packet_ps: int = 1
+    hop_x_ps: int = 1
+    hop_y_ps: int = 1
+    local_ps: int = 0
+    synapse_ps: int = 0
+
+    def __post_init__(self) -> None:
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if not isinstance(value, int) or not 0 <= value <= INT64_MAX:
+                raise InvalidInstance(f"cost {item.name} is {value!r}, not an integer from 0 to 2^63 - 1")
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """A chip: crossbar types, mesh and costs.
+
+    With several crossbar types their counts must add up to the tiles; tiles are handed out in the order of the types.
+    """
+
+    name: str
+    grid: TileGrid
+    crossbars: tuple[Crossbar, ...]
+    costs: CostModel = field(default_factory=CostModel)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "crossbars", tuple(self.crossbars))
+        if not self.crossbars:
+            raise InvalidInstance(f"hardware {self.name!r} names no crossbar")
+        if len(self.crossbars) > 1:
+            if any(c.count is None for c in self.crossbars):
+                raise InvalidInstance(f"hardware {self.name!r} has several crossbar types: each needs a count")
+            total = sum(c.count or 0 for c in self.crossbars)
+            if total != self.grid.num_tiles:
+                raise InvalidInstance(f"hardware {self.name!r} has {total} crossbars on {self.grid.num_tiles} tiles")
+
+    @property
+    def is_uniform(self) -> bool:
+        """True if every tile has the same crossbar."""
+        return len(self.crossbars) == 1
+
+    @property
+    def crossbar(self) -> Crossbar:
+        """The one crossbar type of uniform hardware.
+
+        Raises
+        ------
+        InvalidInput
+            If there are several types.
+        """
+        if not self.is_uniform:
+            raise InvalidInput(f"hardware {self.name!r} has {len(self.crossbars)} crossbar types; this needs one")
+        return self.crossbars[0]
+
+    @property
+    def max_rows(self) -> int:
+        return max(c.rows for c in self.crossbars)
+
+    @cached_property
+    def digest(self) -> str:
+        return digest("hardware", asdict(self.grid), [asdict(c) for c in self.crossbars], asdict(self.costs))
+
+    def __str__(self) -> str:
+        crossbars = " + ".join(f"{c.count} of {c}" if c.count else str(c) for c in self.crossbars)
+        return f"{self.name}: {self.grid} tiles, crossbars {crossbars}"
+
+
+def preset_names() -> tuple[str, ...]:
+    """Names of the hardware files that ship, sorted."""
+    folder = resources.files("spinemap_exact") / "presets"
+    return tuple(sorted(f.name.removesuffix(".toml") for f in folder.iterdir() if f.name.endswith(".toml")))
+
+
+def read_hardware(source: str | Path) -> Hardware:
+    """Read hardware from a TOML file or by the name of a preset.
+
+    Raises
+    ------
+    InvalidInput
+        If there is neither such a preset nor such a file, or the file does not describe hardware.
+    """
+    path = Path(source)
+    if path.suffix != ".toml" and not path.exists():
+        if str(source) not in preset_names():
+            raise InvalidInput(f"unknown hardware preset {str(source)!r}; known: {', '.join(preset_names())}")
+        text = (resources.files("spinemap_exact") / "presets" / f"{source}.toml").read_text()
+        return parse_hardware(text, default_name=str(source))
+    try:
+        text = path.read_text()
+    except (OSError, UnicodeDecodeError) as defect:
+        raise InvalidInput(f"cannot read hardware file {path}: {defect}") from defect
+    return parse_hardware(text, default_name=path.stem)
+
+
+def parse_hardware(text: str, default_name: str = "hardware") -> Hardware:
+    """Read hardware from the text of a TOML file; see the presets for the format."""
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as defect:
+        raise InvalidInput(f"hardware file {default_name}: {defect}") from defect
+    name = str(table.pop("name", default_name))
+    table.pop("source", None)
+    crossbars = table.pop("crossbar", None)
+    grid = table.pop("grid", None)
+    if crossbars is None or grid is None:
+        raise InvalidInput(f"hardware {name!r} needs the tables [grid] and [crossbar]")
+    energy = _quantities(name, "energy", table.pop("energy", {}), "fj", femtojoules)
+    latency = _quantities(name, "latency", table.pop("latency", {}), "ps", picoseconds)
+    if table:
+        raise InvalidInput(f"hardware {name!r} has the unknown entry {next(iter(table))!r}")
+    return Hardware(
+        name=name,
+        grid=_build(name, "grid", TileGrid, grid),
+        crossbars=tuple(
+            _build(name, "crossbar", Crossbar, c) for c in (crossbars if isinstance(crossbars, list) else [crossbars])
+        ),
+        costs=CostModel(**energy, **latency),
+    )
+
+
+def _quantities(name: str, title: str, table: dict[str, Any], unit: str, parse: Any) -> dict[str, int]:
+    known = {f.name.removesuffix(f"_{unit}") for f in fields(CostModel) if f.name.endswith(f"_{unit}")}
+    if "hop" in table:  # the common isotropic mesh
+        table = {"hop_x": table["hop"], "hop_y": table["hop"], **{k: v for k, v in table.items() if k != "hop"}}
+    if unknown := set(table) - known:
+        raise InvalidInput(
+            f"hardware {name!r}: unknown entry {min(unknown)!r} in [{title}]; known: hop, " + ", ".join(sorted(known))
+        )
+    return {f"{key}_{unit}": parse(value) for key, value in table.items()}
+
+
+def _build(name: str, title: str, kind: type[Any], table: Any) -> Any:
+    known = {f.name for f in fields(kind)}
+    if not isinstance(table, dict) or (unknown := set(table) - known):
+        culprit = min(unknown) if isinstance(table, dict) else table
+        raise InvalidInput(f"hardware {name!r}: unknown entry {culprit!r} in [{title}]")
+    for key, value in table.items():
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise InvalidInput(f"hardware {name!r}: {title} {key} is {value!r}, not an integer")
+    try:
+        return kind(**table)
+    except TypeError as defect:
+        raise InvalidInput(f"hardware {name!r}: [{title}] is incomplete ({defect})") from defect
+    except InvalidInstance as defect:
+        raise InvalidInput(f"hardware {name!r}: {defect}") from defect

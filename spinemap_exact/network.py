@@ -1,0 +1,255 @@
+"""A spiking neural network and what it did in one recording window."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from spinemap_exact.arrays import Array, csr_from_pairs, digest, freeze
+from spinemap_exact.errors import InvalidInstance
+from spinemap_exact.units import INT64_MAX
+
+
+@dataclass(frozen=True)
+class Population:
+    """Consecutive neurons ``start ... stop - 1`` that belong together."""
+
+    name: str
+    start: int
+    stop: int
+
+    @property
+    def size(self) -> int:
+        return self.stop - self.start
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """A spiking neural network and what it did in one recording window.
+
+    Neuron ``i`` feeds ``fanout_idx[fanout_ptr[i]:fanout_ptr[i + 1]]``, strictly ascending. Synapse ``s`` is position
+    ``s`` of ``fanout_idx``.
+
+    Parameters
+    ----------
+    fanout_ptr : (num_neurons + 1,) int64
+    fanout_idx : (num_synapses,) int32
+        Post-synaptic neuron of each synapse.
+    spikes : (num_neurons,) int64
+        Spikes emitted in the window. Unitless counts.
+    is_input : (num_neurons,) bool, optional
+        External inputs: sources of spikes that occupy rows but no columns. Default: none.
+    weights : (num_synapses,) float32, optional
+        Carried along, never optimised.
+    populations : tuple of Population
+        Names for ranges of neurons; may leave gaps.
+    window_s : float, optional
+        Length of the recording window in seconds.
+    spikes_assumed : bool
+        True if no recording was given and every neuron counts one spike.
+
+    Raises
+    ------
+    InvalidInstance
+        If the arrays are not a CSR graph with ascending rows, a count is negative, a weight is not finite, an
+        external input is post-synaptic, there is no neuron, or the spikes on all synapses together overflow int64.
+    """
+
+    fanout_ptr: Array
+    fanout_idx: Array
+    spikes: Array
+    is_input: Array = None  # type: ignore[assignment]
+    weights: Array | None = None
+    populations: tuple[Population, ...] = ()
+    window_s: float | None = None
+    spikes_assumed: bool = False
+
+    def __post_init__(self) -> None:
+        if self.is_input is None:
+            object.__setattr__(self, "is_input", np.zeros(len(self.spikes), dtype=bool))
+        freeze(self, fanout_ptr=np.int64, fanout_idx=np.int32, spikes=np.int64, is_input=np.bool_, weights=np.float32)
+        object.__setattr__(self, "populations", tuple(self.populations))
+        self._check_shapes()
+        self._check_graph()
+        self._check_values()
+
+    @classmethod
+    def from_synapses(
+        cls,
+        pre: Array | Iterable[int],
+        post: Array | Iterable[int],
+        spikes: Array | Iterable[int],
+        *,
+        is_input: Array | None = None,
+        weights: Array | None = None,
+        populations: Iterable[Population] = (),
+        window_s: float | None = None,
+        spikes_assumed: bool = False,
+    ) -> Network:
+        """Build a network from ``(pre, post)`` pairs in any order.
+
+        Raises
+        ------
+        InvalidInstance
+            If a neuron id is out of range or a synapse is listed twice; readers merge duplicates first
+            (`merge_duplicates`) and say so.
+        """
+        pre, post = np.asarray(pre, dtype=np.int64).ravel(), np.asarray(post, dtype=np.int64).ravel()
+        counts = np.asarray(spikes)
+        if pre.shape != post.shape:
+            raise InvalidInstance(f"{pre.size} pre-synaptic ids stand against {post.size} post-synaptic ids")
+        for name, ids in (("pre-synaptic", pre), ("post-synaptic", post)):
+            outside = (ids < 0) | (ids >= counts.size)
+            if outside.any():
+                raise InvalidInstance(f"{name} neuron {ids[outside][0]} lies outside 0 ... {counts.size - 1}")
+        ptr, idx, order = csr_from_pairs(pre, post, counts.size)
+        return cls(
+            ptr,
+            idx,
+            counts,
+            is_input=np.zeros(counts.size, dtype=bool) if is_input is None else is_input,
+            weights=None if weights is None else np.asarray(weights)[order],
+            populations=tuple(populations),
+            window_s=window_s,
+            spikes_assumed=spikes_assumed,
+        )
+
+    @property
+    def num_neurons(self) -> int:
+        """Neurons, external inputs included."""
+        return len(self.spikes)
+
+    @property
+    def num_synapses(self) -> int:
+        return len(self.fanout_idx)
+
+    @property
+    def num_inputs(self) -> int:
+        """External inputs."""
+        return int(self.is_input.sum())
+
+    @property
+    def num_units(self) -> int:
+        """Neurons that need a column: all but the external inputs."""
+        return self.num_neurons - self.num_inputs
+
+    @cached_property
+    def pre(self) -> Array:
+        """(num_synapses,) int32: pre-synaptic neuron of each synapse."""
+        return np.repeat(np.arange(self.num_neurons, dtype=np.int32), np.diff(self.fanout_ptr))
+
+    @property
+    def post(self) -> Array:
+        """(num_synapses,) int32: post-synaptic neuron of each synapse."""
+        return self.fanout_idx
+
+    @cached_property
+    def fan_in(self) -> Array:
+        """(num_neurons,) int64: synapses ending at each neuron."""
+        return np.bincount(self.fanout_idx, minlength=self.num_neurons)
+
+    @cached_property
+    def fan_out(self) -> Array:
+        """(num_neurons,) int64: synapses leaving each neuron."""
+        return np.diff(self.fanout_ptr)
+
+    @cached_property
+    def fanin_synapse(self) -> Array:
+        """(num_synapses,) int64: synapses ordered by post-synaptic, then pre-synaptic neuron."""
+        return np.argsort(self.fanout_idx, kind="stable")
+
+    @cached_property
+    def fanin_ptr(self) -> Array:
+        """(num_neurons + 1,) int64: neuron ``i`` is fed by ``fanin_idx[fanin_ptr[i]:fanin_ptr[i + 1]]``."""
+        return np.concatenate(([0], np.cumsum(self.fan_in)))
+
+    @cached_property
+    def fanin_idx(self) -> Array:
+        """(num_synapses,) int32: pre-synaptic neurons, ascending for each post-synaptic one."""
+        return self.pre[self.fanin_synapse]
+
+    def fan_in_of(self, neuron: int) -> Array:
+        """Pre-synaptic neurons of one neuron, ascending."""
+        return self.fanin_idx[self.fanin_ptr[neuron] : self.fanin_ptr[neuron + 1]]
+
+    def fan_out_of(self, neuron: int) -> Array:
+        """Post-synaptic neurons of one neuron, ascending."""
+        return self.fanout_idx[self.fanout_ptr[neuron] : self.fanout_ptr[neuron + 1]]
+
+    @property
+    def synaptic_events(self) -> int:
+        """Spikes summed over all synapses."""
+        return int((self.spikes * self.fan_out).sum())
+
+    @cached_property
+    def digest(self) -> str:
+        """Identity of what is mapped: synapses, spikes and inputs; not weights or names."""
+        return digest("network", self.fanout_ptr, self.fanout_idx, self.spikes, self.is_input)
+
+    def _check_shapes(self) -> None:
+        n = self.num_neurons
+        if n == 0:
+            raise InvalidInstance("the network has no neurons")
+        for name, array, shape in (
+            ("fanout_ptr", self.fanout_ptr, (n + 1,)),
+            ("is_input", self.is_input, (n,)),
+            ("weights", self.weights, self.fanout_idx.shape),
+        ):
+            if array is not None and array.shape != shape:
+                raise InvalidInstance(f"{name} has shape {array.shape}; {n} spike counts need {shape}")
+
+    def _check_graph(self) -> None:
+        ptr, idx = self.fanout_ptr, self.fanout_idx
+        if ptr[0] != 0 or ptr[-1] != len(idx) or (np.diff(ptr) < 0).any():
+            raise InvalidInstance(f"fanout_ptr does not rise from 0 to {len(idx)} synapses")
+        if len(idx) == 0:
+            return
+        if idx.min() < 0 or idx.max() >= self.num_neurons:
+            culprit = idx.min() if idx.min() < 0 else idx.max()
+            raise InvalidInstance(f"post-synaptic neuron {culprit} lies outside 0 ... {self.num_neurons - 1}")
+        same_source = np.ones(len(idx), dtype=bool)
+        same_source[ptr[:-1][ptr[:-1] < len(idx)]] = False
+        stalled = np.flatnonzero(same_source[1:] & (np.diff(idx) <= 0)) + 1
+        if stalled.size:
+            s = stalled[0]
+            raise InvalidInstance(f"synapse {self.pre[s]} -> {idx[s]} is listed twice or out of order")
+        fed = np.flatnonzero(self.is_input[idx])
+        if fed.size:
+            raise InvalidInstance(f"neuron {idx[fed[0]]} is an external input, yet neuron {self.pre[fed[0]]} feeds it")
+
+    def _check_values(self) -> None:
+        negative = np.flatnonzero(self.spikes < 0)
+        if negative.size:
+            raise InvalidInstance(f"neuron {negative[0]} has a negative spike count ({self.spikes[negative[0]]})")
+        if self.weights is not None and not np.isfinite(self.weights).all():
+            s = np.flatnonzero(~np.isfinite(self.weights))[0]
+            raise InvalidInstance(f"synapse {self.pre[s]} -> {self.fanout_idx[s]} has weight {self.weights[s]}")
+        if float(self.spikes.max()) * max(1, len(self.fanout_idx)) < INT64_MAX / 4:
+            return
+        exact = sum(int(s) * int(d) for s, d in zip(self.spikes, self.fan_out, strict=True))
+        if exact > INT64_MAX or sum(map(int, self.spikes)) > INT64_MAX:
+            raise InvalidInstance("the spikes on all synapses together overflow int64")
+
+
+def merge_duplicates(pre: Array, post: Array, weights: Array | None) -> tuple[Array, Array, Array | None, int]:
+    """Merge synapses listed more than once, adding their weights.
+
+    Returns
+    -------
+    pre, post, weights
+        One entry per distinct pair, sorted.
+    merged : int
+        How many entries disappeared.
+    """
+    if len(pre) == 0:
+        return pre, post, weights, 0
+    order = np.lexsort((post, pre))
+    pre, post = pre[order], post[order]
+    first = np.ones(len(pre), dtype=bool)
+    first[1:] = (np.diff(pre) != 0) | (np.diff(post) != 0)
+    if weights is not None:
+        weights = np.add.reduceat(np.asarray(weights, dtype=np.float64)[order], np.flatnonzero(first))
+    return pre[first], post[first], weights, int((~first).sum())

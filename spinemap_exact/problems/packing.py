@@ -1,0 +1,63 @@
+"""Bin packing: unrolling where no two units share an axon."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import ClassVar
+
+import numpy as np
+
+from spinemap_exact.arrays import Array, digest, freeze
+from spinemap_exact.errors import InvalidInstance
+
+
+@dataclass(frozen=True, eq=False)
+class PackingProblem:
+    """Put items of given sizes into the fewest bins of one capacity.
+
+    A solution is an array ``bin_of_item`` of shape (num_items,); bins are numbered from zero without gaps.
+
+    Raises
+    ------
+    InvalidInstance
+        If there is no item, a size is below one, or an item is larger than the bin.
+    """
+
+    sizes: Array
+    capacity: int
+
+    kind: ClassVar[str] = "packing"
+
+    def __post_init__(self) -> None:
+        freeze(self, sizes=np.int64)
+        if self.capacity < 1:
+            raise InvalidInstance(f"bins of capacity {self.capacity} hold nothing")
+        if self.sizes.ndim != 1 or self.sizes.size == 0:
+            raise InvalidInstance("there is no item to pack")
+        for item in np.flatnonzero(self.sizes < 1)[:1]:
+            raise InvalidInstance(f"item {item} has size {self.sizes[item]}")
+        for item in np.flatnonzero(self.sizes > self.capacity)[:1]:
+            raise InvalidInstance(f"item {item} of size {self.sizes[item]} is larger than the bin ({self.capacity})")
+
+    @property
+    def num_items(self) -> int:
+        return len(self.sizes)
+
+    def cost(self, solution: Array) -> int:
+        """Bins used."""
+        return int(np.unique(solution).size)
+
+    def violations(self, solution: Array) -> list[str]:
+        """Say what a packing breaks; empty if nothing."""
+        if solution.shape != (self.num_items,):
+            return [f"the packing covers {solution.size} of {self.num_items} items"]
+        if solution.min() < 0:
+            return [f"item {np.argmin(solution)} lies in bin {solution.min()}"]
+        load = np.zeros(int(solution.max()) + 1, dtype=np.int64)
+        np.add.at(load, solution, self.sizes)
+        return [f"bin {b} holds {load[b]} of {self.capacity}" for b in np.flatnonzero(load > self.capacity)]
+
+    @cached_property
+    def digest(self) -> str:
+        return digest("packing-problem", self.sizes, self.capacity)

@@ -1,0 +1,293 @@
+"""What a solve may use, what it reports on the way, and what it may claim at the end."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any, Generic, Protocol, TypeVar
+
+from spinemap_exact.errors import EngineDefect, InvalidInput
+
+S = TypeVar("S")
+S_contra = TypeVar("S_contra", contravariant=True)
+
+
+class Problem(Protocol[S_contra]):
+    """What is asked: prices a solution and says which limits it breaks."""
+
+    kind: str
+
+    def cost(self, solution: S_contra) -> int: ...
+
+    def violations(self, solution: S_contra) -> list[str]: ...
+
+    @property
+    def digest(self) -> str: ...
+
+
+class Status(StrEnum):
+    OPTIMAL = "OPTIMAL"
+    FEASIBLE = "FEASIBLE"
+    INFEASIBLE = "INFEASIBLE"
+    UNKNOWN = "UNKNOWN"
+
+    @property
+    def has_solution(self) -> bool:
+        return self in (Status.OPTIMAL, Status.FEASIBLE)
+
+
+@dataclass(frozen=True)
+class Voucher:
+    """Who stands behind a bound.
+
+    ``attested``: an engine or solver says so. ``verified``: the checker re-derived it from the instance.
+    """
+
+    trust: str
+    by: str
+
+    def __post_init__(self) -> None:
+        if self.trust not in ("attested", "verified"):
+            raise ValueError(f"a bound is attested or verified, not {self.trust!r}")
+
+    def __str__(self) -> str:
+        return f"{self.trust} ({self.by})"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one solve may use. ``time_s`` None means no limit; every random choice comes from ``seed``."""
+
+    time_s: float | None = 60.0
+    workers: int = 2
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.time_s is not None and not (self.time_s > 0 and math.isfinite(self.time_s)):
+            raise InvalidInput(f"time limit {self.time_s} s is not a positive number")
+        if self.workers < 1:
+            raise InvalidInput(f"{self.workers} workers can do nothing")
+        if not 0 <= self.seed < 2**31:
+            raise InvalidInput(f"seed {self.seed} lies outside 0 ... 2^31 - 1")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The state of a solve at one moment."""
+
+    time_s: float
+    objective: int | None
+    dual_bound: int | None
+    note: str = ""
+
+
+class Watch:
+    """Clock, stop flag and logbook of one solve.
+
+    Solvers ask `should_stop` often, and `report` whatever improves. A stop request (Ctrl-C, SIGTERM) reaches all
+    watches that share the same ``stop`` event.
+    """
+
+    def __init__(
+        self,
+        limits: Limits,
+        listen: Callable[[Progress], None] | None = None,
+        stop: threading.Event | None = None,
+    ) -> None:
+        self.limits = limits
+        self.trace: list[Progress] = []
+        self._listen = listen
+        self._stop = stop or threading.Event()
+        self._start = time.perf_counter()
+        self._objective: int | None = None
+        self._dual_bound: int | None = None
+
+    @property
+    def elapsed_s(self) -> float:
+        return time.perf_counter() - self._start
+
+    @property
+    def remaining_s(self) -> float | None:
+        """Seconds left, never negative; None without a limit."""
+        if self.limits.time_s is None:
+            return None
+        return max(0.0, self.limits.time_s - self.elapsed_s)
+
+    @property
+    def stop_requested(self) -> bool:
+        return self._stop.is_set()
+
+    def request_stop(self) -> None:
+        self._stop.set()
+
+    def should_stop(self) -> bool:
+        return self._stop.is_set() or self.remaining_s == 0.0
+
+    def report(self, objective: int | None = None, dual_bound: int | None = None, note: str = "") -> None:
+        """Record a better objective or bound of a minimisation, or say what is being done."""
+        better = False
+        if objective is not None and (self._objective is None or objective < self._objective):
+            self._objective, better = objective, True
+        if dual_bound is not None and (self._dual_bound is None or dual_bound > self._dual_bound):
+            self._dual_bound, better = dual_bound, True
+        if not (better or note):
+            return
+        progress = Progress(self.elapsed_s, self._objective, self._dual_bound, note)
+        if better:
+            self.trace.append(progress)
+        if self._listen:
+            self._listen(progress)
+
+    def part(self, time_s: float | None = None, workers: int | None = None) -> Watch:
+        """Return a watch for a sub-solve: same stop flag, own clock within what remains, own silent logbook."""
+        left = self.remaining_s
+        budget = left if time_s is None else time_s if left is None else min(left, time_s)
+        limits = replace(
+            self.limits,
+            time_s=None if budget is None else max(budget, 1e-3),
+            workers=workers or self.limits.workers,
+        )
+        return Watch(limits, stop=self._stop)
+
+
+@dataclass(frozen=True, eq=False)
+class SolveResult(Generic[S]):
+    """What a solve found and what it proved; impossible combinations cannot be built.
+
+    Parameters
+    ----------
+    objective : int or None
+        Price of the incumbent, computed by the problem.
+    dual_bound : int or None
+        No feasible solution costs less.
+    vouched_by : Voucher or None
+        Who stands behind the bound, or behind infeasibility.
+    engine : str
+        Solver or engine with its version.
+    formulation : str or None
+        Name of the model, if the solver used one.
+    reason : str
+        Why it is infeasible, or why the solve stopped; for people.
+    evidence : object or None
+        What a certificate can be written from.
+    """
+
+    status: Status
+    incumbent: S | None
+    objective: int | None
+    dual_bound: int | None
+    vouched_by: Voucher | None
+    runtime_s: float
+    engine: str
+    limits: Limits
+    formulation: str | None = None
+    reason: str = ""
+    trace: tuple[Progress, ...] = ()
+    evidence: Any = None
+    details: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        found = self.incumbent is not None
+        if not (self.status.has_solution == found == (self.objective is not None)):
+            raise ValueError(f"{self.status} with objective {self.objective} and incumbent {self.incumbent}")
+        if self.status is Status.OPTIMAL and self.objective != self.dual_bound:
+            raise ValueError(f"optimal claimed at {self.objective} with dual bound {self.dual_bound}")
+        if self.status is Status.FEASIBLE and self.objective == self.dual_bound:
+            raise ValueError(f"only feasible claimed, yet dual bound {self.dual_bound} meets the objective")
+        if self.objective is not None and self.dual_bound is not None and self.dual_bound > self.objective:
+            raise ValueError(f"dual bound {self.dual_bound} exceeds objective {self.objective}")
+        if self.vouched_by is None and (self.dual_bound is not None or self.status is Status.INFEASIBLE):
+            raise ValueError("nobody vouches for the bound")
+        if self.status is Status.INFEASIBLE and self.dual_bound is not None:
+            raise ValueError("an infeasible problem has no dual bound")
+
+    @property
+    def gap(self) -> float | None:
+        """(objective - bound) / max(1, objective); None while either side is missing."""
+        return relative_gap(self.objective, self.dual_bound)
+
+
+def relative_gap(objective: int | None, dual_bound: int | None) -> float | None:
+    """Return (objective - bound) / max(1, abs(objective)), or None while either side is missing."""
+    if objective is None or dual_bound is None:
+        return None
+    return (objective - dual_bound) / max(1, abs(objective))
+
+
+def admit(problem: Problem[S], solution: S, author: str) -> int:
+    """Price a solution by the problem itself, or refuse it.
+
+    Raises
+    ------
+    EngineDefect
+        If the solution breaks a constraint.
+    """
+    if broken := problem.violations(solution):
+        raise EngineDefect(f"a solution of {author} breaks {len(broken)} constraints, first: {broken[0]}")
+    return problem.cost(solution)
+
+
+def conclude(
+    problem: Problem[S],
+    incumbent: S | None,
+    dual_bound: int | None,
+    *,
+    engine: str,
+    watch: Watch,
+    vouched_by: Voucher | None = None,
+    infeasible: bool = False,
+    formulation: str | None = None,
+    reason: str = "",
+    evidence: Any = None,
+    details: dict[str, Any] | None = None,
+) -> SolveResult[S]:
+    """Build the result of a solve; the incumbent is re-priced, the status follows from the numbers.
+
+    Raises
+    ------
+    EngineDefect
+        If the incumbent breaks a constraint, undercuts the bound, or exists though infeasibility is claimed.
+    """
+    objective = None if incumbent is None else admit(problem, incumbent, engine)
+    if objective is not None and dual_bound is not None and dual_bound > objective:
+        raise EngineDefect(f"{engine} claims the bound {dual_bound} above a solution of cost {objective}")
+    if infeasible and incumbent is not None:
+        raise EngineDefect(f"{engine} claims infeasibility against a solution of cost {objective}")
+    if infeasible:
+        status, dual_bound = Status.INFEASIBLE, None
+    elif objective is None:
+        status = Status.UNKNOWN
+    else:
+        status = Status.OPTIMAL if objective == dual_bound else Status.FEASIBLE
+    if vouched_by is None and (infeasible or dual_bound is not None):
+        vouched_by = Voucher("attested", engine)
+    watch.report(objective, dual_bound)
+    return SolveResult(
+        status=status,
+        incumbent=incumbent,
+        objective=objective,
+        dual_bound=dual_bound,
+        vouched_by=vouched_by if infeasible or dual_bound is not None else None,
+        runtime_s=watch.elapsed_s,
+        engine=engine,
+        limits=watch.limits,
+        formulation=formulation,
+        reason=reason or _stopped_by(status, watch),
+        trace=tuple(watch.trace),
+        evidence=evidence,
+        details=details or {},
+    )
+
+
+def _stopped_by(status: Status, watch: Watch) -> str:
+    if status in (Status.OPTIMAL, Status.INFEASIBLE):
+        return "proof"
+    if watch.stop_requested:
+        return "interrupted"
+    if watch.should_stop():
+        return f"{watch.limits.time_s:g} s limit"
+    return "search exhausted"

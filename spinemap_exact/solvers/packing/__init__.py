@@ -1,0 +1,1 @@
+"""Our own exact algorithms for the packing problem."""

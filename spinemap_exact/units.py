@@ -1,0 +1,60 @@
+"""Physical units: integers inside, floats only in files and on screen."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from spinemap_exact.errors import InvalidInput
+
+INT64_MAX = 2**63 - 1
+
+_FEMTOJOULES = {"fJ": 1, "pJ": 10**3, "nJ": 10**6, "uJ": 10**9, "mJ": 10**12, "J": 10**15}
+_PICOSECONDS = {"ps": 1, "ns": 10**3, "us": 10**6, "ms": 10**9, "s": 10**12}
+
+
+def femtojoules(value: float | str) -> int:
+    """Return an energy in fJ: ``"1.7 pJ"`` or a number of fJ."""
+    return _quantity(value, _FEMTOJOULES, "energy")
+
+
+def picoseconds(value: float | str) -> int:
+    """Return a duration in ps: ``"2.1 ns"`` or a number of ps."""
+    return _quantity(value, _PICOSECONDS, "duration")
+
+
+def energy_text(fj: int) -> str:
+    """Write an energy with a unit that suits its size."""
+    return _text(fj, _FEMTOJOULES)
+
+
+def duration_text(ps: float) -> str:
+    """Write a duration with a unit that suits its size."""
+    return _text(ps, _PICOSECONDS)
+
+
+def _text(value: float, scale: dict[str, int]) -> str:
+    for unit, size in reversed(scale.items()):
+        if abs(value) >= size:
+            return f"{value / size:,.4g} {unit}" if value / size < 10_000 else f"{value / size:,.0f} {unit}"
+    return f"{value:g} {next(iter(scale))}"
+
+
+def _quantity(value: float | str, scale: dict[str, int], what: str) -> int:
+    number, unit = (value, next(iter(scale))) if isinstance(value, int | float) else _split(value)
+    if unit not in scale:
+        raise InvalidInput(f"{what} {value!r} has no known unit; use one of {', '.join(scale)}")
+    try:
+        # decimal digits, not binary ones: 1.7 pJ is 1700 fJ exactly
+        exact = Decimal(str(number)) * scale[unit]
+    except ArithmeticError as defect:
+        raise InvalidInput(f"{what} {value!r} is not a number with a unit") from defect
+    if not exact.is_finite() or exact != exact.to_integral_value():
+        raise InvalidInput(f"{what} {value!r} is not a whole number of {next(iter(scale))}")
+    if not 0 <= exact <= INT64_MAX:
+        raise InvalidInput(f"{what} {value!r} lies outside 0 ... 2^63 - 1 {next(iter(scale))}")
+    return int(exact)
+
+
+def _split(text: str) -> tuple[str, str]:
+    number, _, unit = text.strip().partition(" ")
+    return number, unit.strip()
