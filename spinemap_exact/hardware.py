@@ -161,6 +161,13 @@ class Hardware:
         return max(c.rows for c in self.crossbars)
 
     @cached_property
+    def crossbar_of_tile(self) -> Array:
+        """(num_tiles,) int32: type of the crossbar on each tile, an index into ``crossbars``."""
+        if self.is_uniform:
+            return np.zeros(self.grid.num_tiles, dtype=np.int32)
+        return np.repeat(np.arange(len(self.crossbars), dtype=np.int32), [c.count or 0 for c in self.crossbars])
+
+    @cached_property
     def digest(self) -> str:
         return digest("hardware", asdict(self.grid), [asdict(c) for c in self.crossbars], asdict(self.costs))
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from spinemap_exact.arrays import Array, digest, freeze
 from spinemap_exact.errors import InvalidInstance
-from spinemap_exact.hardware import Crossbar, Hardware, TileGrid
+from spinemap_exact.hardware import Crossbar, Hardware
 from spinemap_exact.network import Network
 from spinemap_exact.units import INT64_MAX
 
@@ -73,13 +73,28 @@ class Unrolling:
     @cached_property
     def depth_of_unit(self) -> Array:
         """(num_units,) int64: carries between a unit and its soma unit."""
-        depth = (self.parent_of_unit >= 0).astype(np.int64)
+        return self.sum_to_soma((self.parent_of_unit >= 0).astype(np.int64))
+
+    def sum_to_soma(self, value_of_unit: Array) -> Array:
+        """Add up a value along the path from each unit to its soma unit, whose own value does not count.
+
+        Parameters
+        ----------
+        value_of_unit : (num_units,) int64
+
+        Returns
+        -------
+        (num_units,) int64
+        """
         ancestor = self.parent_of_unit.astype(np.int64)
-        for _ in range(max(1, self.num_units).bit_length() + 1):  # pointer doubling
+        total = np.where(ancestor >= 0, value_of_unit, 0)
+        for _ in range(
+            max(1, self.num_units).bit_length() + 1
+        ):  # pointer doubling: paths of 2^k carries after k rounds
             climbing = np.flatnonzero(ancestor >= 0)
             if climbing.size == 0:
-                return depth
-            depth[climbing] += depth[ancestor[climbing]]
+                return total
+            total[climbing] += total[ancestor[climbing]]
             ancestor[climbing] = ancestor[ancestor[climbing]]
         raise InvalidInstance(f"the carries of unit {climbing[0]} run in a circle")
 
@@ -332,7 +347,14 @@ class Mapping:
         if broken := self.unrolling.violations(network):
             return broken
         units = self.unrolling.unit_network(network)
-        grid: TileGrid = hardware.grid
-        return self.partition.violations(units, hardware.crossbars, grid.num_tiles) + self.placement.violations(
-            self.partition.num_clusters, grid.num_tiles
-        )
+        tiles = hardware.grid.num_tiles
+        found = self.partition.violations(units, hardware.crossbars, tiles)
+        misplaced = self.placement.violations(self.partition.num_clusters, tiles)
+        if misplaced or hardware.is_uniform:
+            return found + misplaced
+        wanted = self.partition.crossbar_of_cluster
+        there = hardware.crossbar_of_tile[self.placement.tile_of_cluster]
+        return found + [
+            f"cluster {c} needs crossbar type {wanted[c]}, tile {self.placement.tile_of_cluster[c]} has type {there[c]}"
+            for c in np.flatnonzero(wanted != there)
+        ]
