@@ -229,8 +229,10 @@ def parse_hardware(text: str, default_name: str = "hardware") -> Hardware:
     )
 
 
-def _quantities(name: str, title: str, table: dict[str, Any], unit: str, parse: Any) -> dict[str, int]:
+def _quantities(name: str, title: str, table: Any, unit: str, parse: Any) -> dict[str, int]:
     known = {f.name.removesuffix(f"_{unit}") for f in fields(CostModel) if f.name.endswith(f"_{unit}")}
+    if not isinstance(table, dict):
+        raise InvalidInput(f"hardware {name!r}: {title} is {table!r}, not a table [{title}]")
     if "hop" in table:  # the common isotropic mesh
         table = {"hop_x": table["hop"], "hop_y": table["hop"], **{k: v for k, v in table.items() if k != "hop"}}
     if unknown := set(table) - known:

@@ -40,6 +40,8 @@ def _text(value: float, scale: dict[str, int]) -> str:
 
 
 def _quantity(value: float | str, scale: dict[str, int], what: str) -> int:
+    if not isinstance(value, int | float | str):
+        raise InvalidInput(f"{what} {value!r} is not a number with a unit")
     number, unit = (value, next(iter(scale))) if isinstance(value, int | float) else _split(value)
     if unit not in scale:
         raise InvalidInput(f"{what} {value!r} has no known unit; use one of {', '.join(scale)}")

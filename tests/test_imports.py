@@ -1,0 +1,106 @@
+"""Which module may import which: a module imports from its own row or from earlier ones."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = "spinemap_exact"
+FOLDERS = {PACKAGE: ROOT / PACKAGE, **{f"{PACKAGE}.{n}": ROOT / n for n in ("formulations", "instances")}}
+
+# Earlier rows first. An entry stands for the module and all that lies below it, unless a longer entry fits.
+ROWS = (
+    ("errors", "units", "arrays", "registry"),
+    ("network", "hardware"),
+    ("mapping",),
+    ("problems", "result"),
+    ("evaluate", "io", "certificate.format", "certificate", "kernels"),
+    ("formulations", "heuristics"),
+    ("solvers",),
+    ("certificate.write",),
+    ("instances", "pipeline"),
+    ("bench", "report"),
+    ("cli", "__main__", ""),
+)
+ROW_OF = {name: row for row, names in enumerate(ROWS) for name in names}
+ENGINES = {"ortools", "pulp", "highspy", "pyscipopt"}
+ISLAND = "certificate.check"  # shares nothing with what it judges
+ISLAND_MAY_IMPORT = {"errors", "arrays", "network", "hardware", "mapping", "certificate.format"}
+
+
+def modules() -> dict[str, Path]:
+    """Dotted name below the package, and file, of every module."""
+    found = {}
+    for package, folder in FOLDERS.items():
+        for path in folder.rglob("*.py"):
+            parts = path.relative_to(folder).with_suffix("").parts
+            dotted = ".".join((package, *parts)).removesuffix(".__init__")
+            found[dotted.removeprefix(PACKAGE).removeprefix(".")] = path
+    return found
+
+
+MODULES = modules()
+
+
+def imports(module: str) -> Iterator[str]:
+    """Absolute names of the modules that ``module`` imports anywhere, functions included."""
+    for node in ast.walk(ast.parse(MODULES[module].read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0 and node.module, f"{module} imports relatively: write the full name"
+            for alias in node.names:
+                submodule = f"{node.module}.{alias.name}"
+                yield submodule if submodule.removeprefix(f"{PACKAGE}.") in MODULES else node.module
+
+
+def own_imports(module: str) -> set[str]:
+    names = {name for name in imports(module) if name.split(".")[0] == PACKAGE}
+    return {name.removeprefix(PACKAGE).removeprefix(".") for name in names}
+
+
+def entry(module: str) -> str | None:
+    """The entry of `ROWS` that a module belongs to; None if there is none."""
+    parts = module.split(".")
+    candidates = (".".join(parts[:length]) for length in range(len(parts), 0, -1))
+    return next((name for name in candidates if name in ROW_OF), None)
+
+
+def test_the_modules_are_found():
+    assert {"", "network", "formulations", "instances", "problems.unroll"} <= MODULES.keys()
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_modules_import_from_their_own_row_or_earlier_ones(module):
+    if module == ISLAND:
+        foreign = own_imports(module) - ISLAND_MAY_IMPORT
+        assert not foreign, f"the checker imports {sorted(foreign)}"
+        return
+    own = entry(module)
+    assert own is not None, f"{module} has no row: give it one"
+    later = {name for name in own_imports(module) if name != ISLAND and ROW_OF[entry(name) or ""] > ROW_OF[own]}
+    assert not later, f"{module} imports {sorted(later)} from later rows"
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_only_formulations_and_solvers_import_engines(module):
+    if module.split(".")[0] not in ("formulations", "solvers"):
+        assert not ENGINES & {name.split(".")[0] for name in imports(module)}
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_heuristics_and_solvers_do_not_import_each_other(module):
+    other = {"heuristics": "solvers", "solvers": "heuristics"}.get(module.split(".")[0])
+    assert not {name for name in own_imports(module) if name.split(".")[0] == other}
+
+
+def test_the_checker_needs_nothing_but_numpy():
+    if ISLAND in MODULES:
+        import sys
+
+        foreign = {name.split(".")[0] for name in imports(ISLAND)} - set(sys.stdlib_module_names)
+        assert foreign <= {"numpy", PACKAGE}
