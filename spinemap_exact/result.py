@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from spinemap_exact.errors import EngineDefect, InvalidInput
 
@@ -19,7 +19,7 @@ S_contra = TypeVar("S_contra", contravariant=True)
 class Problem(Protocol[S_contra]):
     """What is asked: prices a solution and says which limits it breaks."""
 
-    kind: str
+    kind: ClassVar[str]
 
     def cost(self, solution: S_contra) -> int: ...
 
@@ -204,6 +204,24 @@ class SolveResult(Generic[S]):
             raise ValueError("nobody vouches for the bound")
         if self.status is Status.INFEASIBLE and self.dual_bound is not None:
             raise ValueError("an infeasible problem has no dual bound")
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what a machine wants to know; the solution and the evidence are left out."""
+        return {
+            "status": str(self.status),
+            "objective": self.objective,
+            "dual_bound": self.dual_bound,
+            "gap": self.gap,
+            "vouched_by": None if self.vouched_by is None else vars(self.vouched_by),
+            "runtime_s": round(self.runtime_s, 3),
+            "engine": self.engine,
+            "formulation": self.formulation,
+            "reason": self.reason,
+            "seed": self.limits.seed,
+            "limits": vars(self.limits),
+            "details": self.details,
+            "trace": [[round(p.time_s, 3), p.objective, p.dual_bound] for p in self.trace],
+        }
 
     @property
     def gap(self) -> float | None:

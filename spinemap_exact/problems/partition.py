@@ -100,8 +100,19 @@ class PartitionProblem:
         """(num_nets,) int64: sources with at least one synapse, ascending."""
         return np.flatnonzero(self.network.fan_out)
 
-    def oversized_unit(self) -> str | None:
-        """Name a unit that no crossbar can hold, or None."""
+    def why_infeasible(self) -> str | None:
+        """Name the resource that is short whatever the solver; None if counting finds none."""
+        return self._oversized_unit() or self._too_many_units()
+
+    def _too_many_units(self) -> str | None:
+        wide_first = sorted(self.crossbars, key=lambda c: -c.columns)
+        columns = [c.columns for c in wide_first for _ in range(min(c.count or self.max_clusters, self.max_clusters))]
+        room = sum(columns[: self.max_clusters])
+        if self.num_units <= room:
+            return None
+        return f"{self.num_units} units need more than the {room} columns of {self.max_clusters} crossbars"
+
+    def _oversized_unit(self) -> str | None:
         rows = max(c.rows for c in self.crossbars)
         fan_in = self.network.fan_in[: self.num_units]
         wide = np.flatnonzero(fan_in > rows)

@@ -107,7 +107,8 @@ class PlacementProblem:
     Raises
     ------
     InvalidInstance
-        If shapes or ids do not fit, a flow or distance is negative, or a cost could overflow int64.
+        If shapes or ids do not fit, there are more clusters than tiles, a flow or distance is negative, or a cost
+        could overflow int64.
     """
 
     num_clusters: int
@@ -142,6 +143,8 @@ class PlacementProblem:
             raise InvalidInstance("a pair of clusters has two flows")
         self._check_distance()
         self._check_inputs()
+        if self.num_clusters > self.num_tiles:
+            raise InvalidInstance(f"{self.num_clusters} clusters, {self.num_tiles} tiles")
         reach = int(self.distance.max(initial=0)) if self.distance is not None else self.mesh.diameter  # type: ignore[union-attr]
         total = sum(map(int, self.flow)) + (0 if self.input_flow is None else sum(map(int, self.input_flow)))
         if reach * total > INT64_MAX:
@@ -158,7 +161,7 @@ class PlacementProblem:
 
     @property
     def num_tiles(self) -> int:
-        return self.mesh.num_tiles if self.mesh is not None else len(self.distances)
+        return self.mesh.num_tiles if self.mesh is not None else len(self.distance)  # type: ignore[arg-type]
 
     @cached_property
     def distances(self) -> Array:

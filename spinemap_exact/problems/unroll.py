@@ -149,3 +149,21 @@ class UnrollProblem:
 def homogeneous_units(fan_in: Array, unit_fan_in: int) -> Array:
     """Units of at most ``unit_fan_in`` inputs that a neuron of each fan-in needs: max(1, ceil((m - 1)/(F - 1)))."""
     return np.maximum(1, -((1 - np.asarray(fan_in, dtype=np.int64)) // (unit_fan_in - 1)))
+
+
+def counting_bounds(network: Network, rows: int, columns: int) -> dict[str, int]:
+    """Fewest crossbars by counting columns, rows and cells.
+
+    A neuron of fan-in f needs t = max(1, ceil((f - 1)/(rows - 1))) units whatever their tree, and t - 1 carries of
+    them occupy a row and a cell each; every axon occupies a row somewhere.
+    """
+    fan_in = network.fan_in[~network.is_input]
+    units = np.ones_like(fan_in) if rows == 1 else homogeneous_units(fan_in, rows)
+    carries = int(units.sum()) - fan_in.size
+    axons = int(np.count_nonzero(network.fan_out))
+    cells = int(fan_in.sum()) + carries
+    return {
+        "columns": -(-int(units.sum()) // columns),
+        "rows": -(-(axons + carries) // rows),
+        "cells": -(-cells // (rows * columns)),
+    }

@@ -1,0 +1,466 @@
+"""From a network and hardware to a mapping: the only place where stages are wired."""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+from collections.abc import Callable, Iterable
+from collections.abc import Mapping as Table
+from dataclasses import dataclass, field, replace
+from functools import partial
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from spinemap_exact import heuristics, solvers
+from spinemap_exact.arrays import Array
+from spinemap_exact.errors import InvalidInput
+from spinemap_exact.evaluate import Evaluation, evaluate
+from spinemap_exact.hardware import Hardware
+from spinemap_exact.mapping import Mapping, Partition, Placement, Unrolling
+from spinemap_exact.network import Network
+from spinemap_exact.problems.partition import PartitionProblem, Traffic
+from spinemap_exact.problems.placement import Mesh, PlacementProblem
+from spinemap_exact.problems.unroll import PackedUnrolling, UnrollObjective, UnrollProblem
+from spinemap_exact.result import Limits, Progress, SolveResult, Status, Voucher, Watch, conclude
+
+logger = logging.getLogger(__name__)
+
+STAGES = ("unroll", "partition", "placement")
+NO_SOLVER = "none"
+
+# What is tried for a warm start where nobody asks for one, cheapest first; the best is kept.
+_WARM_STARTS = {
+    "unroll": ("slices", "rectangles", "chain"),
+    "packing": ("best-fit",),
+    "partition": ("sequential", "anneal"),
+    "placement": ("sequential", "tabu"),
+}
+# Beyond these sizes only the first warm start runs: the others would not finish one pass.
+_LARGE = {"unroll": 10**12, "packing": 10**12, "partition": 200_000, "placement": 1_500}
+_SHARE_OF_TIME = {"unroll": 0.3, "partition": 0.7, "placement": 1.0}  # of what is left when the stage begins
+_WARM_SHARE = 0.15
+
+Listener = Callable[[str, Progress], None]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One solved stage: what was asked, by which solver, and what came of it."""
+
+    name: str
+    problem: Any
+    solver: str
+    result: SolveResult[Any]
+
+    @property
+    def measure(self) -> str:
+        """What the objective counts."""
+        problem = self.problem
+        if isinstance(problem, PlacementProblem):
+            mesh = problem.mesh
+            even = mesh is None or mesh.hop_x == mesh.hop_y == 1
+            return "spike-hops" if even else f"spike-hops (x: {mesh.hop_x}, y: {mesh.hop_y})"  # type: ignore[union-attr]
+        return str(getattr(problem, "objective", "bins")).replace("-", " ")
+
+    def as_json(self) -> dict[str, Any]:
+        return {"solver": self.solver, "measure": self.measure, **self.result.as_json()}
+
+
+@dataclass(frozen=True)
+class MappingRun:
+    """A mapping with the evidence for each stage that led to it.
+
+    ``mapping`` is None unless every stage found a solution.
+    """
+
+    network: Network
+    hardware: Hardware
+    traffic: Traffic
+    limits: Limits
+    stages: tuple[Stage, ...]
+    mapping: Mapping | None
+    notes: tuple[str, ...] = ()
+    runtime_s: float = 0.0
+
+    @property
+    def status(self) -> Status:
+        """OPTIMAL only if every stage is; that is optimal stage by stage, not overall."""
+        found = [stage.result.status for stage in self.stages]
+        for worst in (Status.INFEASIBLE, Status.UNKNOWN, Status.FEASIBLE):
+            if worst in found:
+                return worst
+        return Status.OPTIMAL
+
+    def stage(self, name: str) -> Stage:
+        """Return one stage.
+
+        Raises
+        ------
+        InvalidInput
+            If it was not run.
+        """
+        for stage in self.stages:
+            if stage.name == name:
+                return stage
+        raise InvalidInput(f"stage {name!r} was not run; there are: {', '.join(s.name for s in self.stages)}")
+
+    def evaluation(self) -> Evaluation | None:
+        """Price the mapping; None while there is none."""
+        return None if self.mapping is None else evaluate(self.network, self.hardware, self.mapping, self.traffic)
+
+    def summary(self) -> str:
+        """Return a table for people: per stage objective, bound, gap, and who vouches."""
+        rows = [("stage", "measure", "objective", "dual bound", "gap", "stopped by", "vouched for by", "time")]
+        for stage in self.stages:
+            r = stage.result
+            rows.append(
+                (
+                    stage.name,
+                    stage.measure,
+                    _number(r.objective),
+                    _number(r.dual_bound),
+                    "-" if r.gap is None else f"{100 * r.gap:.1f} %",
+                    r.reason if r.status is not Status.INFEASIBLE else "proven infeasible",
+                    str(r.vouched_by or "nobody"),
+                    f"{r.runtime_s:.1f} s",
+                )
+            )
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        right = {2, 3, 4, 7}
+        lines = [
+            "  ".join(
+                c.rjust(w) if k in right else c.ljust(w) for k, (c, w) in enumerate(zip(row, widths, strict=True))
+            )
+            for row in rows
+        ]
+        lines += [
+            f"{s.name}: infeasible, {s.result.reason}" for s in self.stages if s.result.status is Status.INFEASIBLE
+        ]
+        if self.mapping is not None and len(self.stages) > 1:
+            lines.append("Each bound is for its stage, given the stages above it: optimal stage by stage is not")
+            lines.append("optimal overall.")
+        return "\n".join(line.rstrip() for line in lines)
+
+    def as_json(self) -> dict[str, Any]:
+        last = self.stages[-1].result.as_json()
+        evaluation = self.evaluation()
+        return {
+            **{k: last[k] for k in ("objective", "dual_bound", "gap", "vouched_by")},
+            "status": str(self.status),
+            "scope": "stage by stage; objective and bound are those of the last stage",
+            "runtime_s": round(self.runtime_s, 3),
+            "solver": self.stages[-1].solver,
+            "seed": self.limits.seed,
+            "traffic": str(self.traffic),
+            "network_digest": self.network.digest,
+            "hardware": self.hardware.name,
+            "hardware_digest": self.hardware.digest,
+            "spikes_assumed": self.network.spikes_assumed,
+            "stages": {stage.name: stage.as_json() for stage in self.stages},
+            "evaluation": None if evaluation is None else evaluation.as_json(),
+            "notes": list(self.notes),
+        }
+
+
+@dataclass(frozen=True)
+class Choices:
+    """Which solver and which warm start each stage uses; what is not named is chosen by size.
+
+    ``solver`` may be ``"none"``: then the warm start is the answer, and nothing is proven.
+    """
+
+    solver: Table[str, str] = field(default_factory=dict)
+    warm_start: Table[str, str] = field(default_factory=dict)
+
+
+def map_network(
+    network: Network,
+    hardware: Hardware,
+    *,
+    limits: Limits | None = None,
+    traffic: Traffic | str = Traffic.PER_TILE,
+    choices: Choices | None = None,
+    last_stage: str = "placement",
+    unroll: bool = True,
+    unit_fan_in: int | None = None,
+    listen: Listener | None = None,
+    stop: threading.Event | None = None,
+) -> MappingRun:
+    """Map a network onto hardware, stage by stage: unroll, partition, place.
+
+    Parameters
+    ----------
+    limits : Limits, optional
+        The time is for all stages together.
+    last_stage : str
+        Stop after this stage.
+    unroll : bool
+        If False, a neuron with more inputs than rows is an error.
+    unit_fan_in : int, optional
+        Homogeneous units of this fan-in (the published unrolling); see `UnrollProblem`.
+    listen : callable, optional
+        Called with the name of the stage and its `Progress`.
+    stop : threading.Event, optional
+        Once set, the best mapping so far is returned.
+
+    Raises
+    ------
+    InvalidInput
+        If unrolling is switched off but needed, or a name is unknown.
+    """
+    if last_stage not in STAGES:
+        raise InvalidInput(f"unknown stage {last_stage!r}; known: {', '.join(STAGES)}")
+    run = _Run(network, hardware, limits or Limits(), Traffic(traffic), choices or Choices(), listen, stop)
+    if not unroll:
+        _require_fit(network, hardware)
+    packed = run.unroll(unit_fan_in)
+    if packed is None or last_stage == "unroll":
+        return run.finish(None)
+    unrolling, packing = packed.unrolling, packed.partition
+    units = unrolling.unit_network(network)
+    clusters = run.partition(units, packing)
+    if clusters is None or last_stage == "partition":
+        return run.finish(None)
+    tiles = run.place(units, clusters)
+    return run.finish(None if tiles is None else Mapping(unrolling, clusters, tiles))
+
+
+def solve_problem(
+    problem: Any,
+    watch: Watch,
+    *,
+    solver: str | None = None,
+    warm_start: str | None = None,
+    starts: Iterable[Any] = (),
+) -> tuple[str, SolveResult[Any]]:
+    """Solve one problem: warm starts first, then the solver.
+
+    Parameters
+    ----------
+    solver, warm_start : str, optional
+        Names; chosen by the size of the problem where not given. ``"none"`` switches either off.
+    starts : iterable
+        Known solutions; those that break a limit are ignored.
+
+    Returns
+    -------
+    solver : str
+        Name of the solver used.
+    result : SolveResult
+    """
+    why = problem.why_infeasible() if hasattr(problem, "why_infeasible") else None
+    if why is not None:
+        voucher = Voucher("attested", "counting")
+        return "counting", conclude(
+            problem, None, None, engine="counting", watch=watch, infeasible=True, vouched_by=voucher, reason=why
+        )
+    start, author = _warm_start(problem, watch, warm_start, starts)
+    if start is not None and problem.cost(start) == 0:
+        return author, conclude(
+            problem, start, 0, engine=author, watch=watch, vouched_by=Voucher("attested", "no cost is negative")
+        )
+    name = solver or _default_solver(problem)
+    if name == NO_SOLVER:
+        return author, conclude(problem, start, None, engine=author, watch=watch, reason="no solver asked for")
+    watch.report(note=f"solver {name}")
+    result = solvers.load(problem.kind, name)(problem, watch, warm_start=start)
+    if (
+        start is not None
+        and result.status is not Status.INFEASIBLE
+        and (result.objective is None or problem.cost(start) < result.objective)
+    ):
+        bound = result.dual_bound
+        result = conclude(
+            problem, start, bound, engine=result.engine, watch=watch, vouched_by=result.vouched_by,
+            formulation=result.formulation, evidence=result.evidence, details=result.details,
+        )  # fmt: skip
+    return name, result
+
+
+def placement_problem(units: Network, partition: Partition, hardware: Hardware, traffic: Traffic) -> PlacementProblem:
+    """Return the placement problem that a partition leaves: packets between clusters, on the mesh.
+
+    Distances weigh hops by their energy, divided by the common divisor: one per hop on an even mesh.
+    """
+    reads = partition.reads(units)
+    packets = units.spikes[reads.source]
+    if traffic is Traffic.PER_SYNAPSE:
+        packets = packets * reads.synapses
+    between = (reads.home >= 0) & ~reads.is_local
+    clusters = partition.num_clusters
+    pair, flow = _summed(reads.home[between] * clusters + reads.cluster[between], packets[between])
+    grid, costs = hardware.grid, hardware.costs
+    divisor = math.gcd(costs.hop_x_fj, costs.hop_y_fj)
+    hop_x, hop_y = (costs.hop_x_fj // divisor, costs.hop_y_fj // divisor) if divisor else (1, 1)
+    input_flow = None
+    if grid.io_tile is not None:
+        external = reads.home < 0
+        input_flow = np.zeros(clusters, dtype=np.int64)
+        np.add.at(input_flow, reads.cluster[external], packets[external])
+    return PlacementProblem(
+        clusters,
+        pair // clusters,
+        pair % clusters,
+        flow,
+        mesh=Mesh.of_grid(grid, hop_x, hop_y),
+        io_tile=grid.io_tile,
+        input_flow=input_flow,
+    )
+
+
+class _Run:
+    """The state of one `map_network`: clock, choices, and the stages so far."""
+
+    def __init__(
+        self,
+        network: Network,
+        hardware: Hardware,
+        limits: Limits,
+        traffic: Traffic,
+        choices: Choices,
+        listen: Listener | None,
+        stop: threading.Event | None,
+    ) -> None:
+        self.network, self.hardware, self.traffic, self.choices = network, hardware, traffic, choices
+        self.listen, self.stop = listen, stop or threading.Event()
+        self.watch = Watch(limits, stop=self.stop)
+        self.stages: list[Stage] = []
+        self.notes: list[str] = []
+        if network.spikes_assumed:
+            self.notes.append("no spikes were recorded: every neuron counts one spike, so traffic is assumed")
+
+    def unroll(self, unit_fan_in: int | None) -> PackedUnrolling | None:
+        crossbar = max(self.hardware.crossbars, key=lambda c: c.rows)
+        if unit_fan_in is None and self.network.fan_in.max() <= crossbar.rows:
+            return self._identity()
+        crossbar = self.hardware.crossbar  # unrolling packs crossbars of one size
+        problem = UnrollProblem(self.network, crossbar.rows, crossbar.columns, unit_fan_in=unit_fan_in)
+        packed: PackedUnrolling | None = self._solve("unroll", problem)
+        return packed
+
+    def partition(self, units: Network, packing: Partition) -> Partition | None:
+        problem = PartitionProblem(units, self.hardware.crossbars, self.hardware.grid.num_tiles, self.traffic)
+        clusters: Partition | None = self._solve("partition", problem, starts=[packing])
+        return clusters
+
+    def place(self, units: Network, clusters: Partition) -> Placement | None:
+        if not self.hardware.is_uniform:
+            raise InvalidInput(
+                f"hardware {self.hardware.name!r} has several crossbar types; only --stage unroll and partition "
+                "support that"
+            )
+        problem = placement_problem(units, clusters, self.hardware, self.traffic)
+        tiles: Placement | None = self._solve("placement", problem)
+        return tiles
+
+    def finish(self, mapping: Mapping | None) -> MappingRun:
+        return MappingRun(
+            self.network,
+            self.hardware,
+            self.traffic,
+            self.watch.limits,
+            tuple(self.stages),
+            mapping,
+            tuple(self.notes),
+            self.watch.elapsed_s,
+        )
+
+    def _identity(self) -> PackedUnrolling:
+        """Every neuron fits a crossbar: one unit each, which nothing can undercut."""
+        crossbar = max(self.hardware.crossbars, key=lambda c: c.rows)
+        problem = UnrollProblem(self.network, crossbar.rows, crossbar.columns, objective=UnrollObjective.UNITS)
+        watch = self._stage_watch("unroll")
+        unrolling = Unrolling.identity(self.network)
+        units = unrolling.unit_network(self.network)
+        roomy = PartitionProblem(units, (crossbar,), max(1, units.num_units))
+        packing = heuristics.load("partition", "sequential")(roomy, watch)
+        result = conclude(
+            problem,
+            PackedUnrolling(unrolling, packing),
+            units.num_units,
+            engine="identity",
+            watch=watch,
+            vouched_by=Voucher("attested", "a unit for each neuron"),
+        )
+        self.stages.append(Stage("unroll", problem, "identity", result))
+        return PackedUnrolling(unrolling, packing)
+
+    def _solve(self, stage: str, problem: Any, starts: Iterable[Any] = ()) -> Any:
+        solver, warm_start = self.choices.solver.get(stage), self.choices.warm_start.get(stage)
+        watch = self._stage_watch(stage)
+        name, result = solve_problem(problem, watch, solver=solver, warm_start=warm_start, starts=starts)
+        logger.info("%s: %s, objective %s, bound %s", stage, result.status, result.objective, result.dual_bound)
+        self.stages.append(Stage(stage, problem, name, result))
+        return result.incumbent
+
+    def _stage_watch(self, stage: str) -> Watch:
+        left = self.watch.remaining_s
+        limits = self.watch.limits
+        if left is not None:
+            limits = replace(limits, time_s=max(0.05, left * _SHARE_OF_TIME[stage]))
+        return Watch(limits, partial(self.listen, stage) if self.listen else None, self.stop)
+
+
+def _warm_start(problem: Any, watch: Watch, asked: str | None, starts: Iterable[Any]) -> tuple[Any, str]:
+    """Return the best feasible start and who found it."""
+    best, author = None, NO_SOLVER
+    for start in starts:
+        if not problem.violations(start) and (best is None or problem.cost(start) < problem.cost(best)):
+            best, author = start, "given"
+    if asked == NO_SOLVER:
+        return best, author
+    names = (asked,) if asked else _default_warm_starts(problem)
+    for name in names:
+        share = None if watch.limits.time_s is None else watch.limits.time_s * (1.0 if asked else _WARM_SHARE)
+        watch.report(note=f"warm start {name}")
+        found = heuristics.load(problem.kind, name)(problem, watch.part(share), best)
+        if found is None or problem.violations(found):
+            continue
+        if best is None or problem.cost(found) < problem.cost(best):
+            best, author = found, name
+            watch.report(objective=problem.cost(found))
+    return best, author
+
+
+def _default_warm_starts(problem: Any) -> tuple[str, ...]:
+    known = heuristics.names(problem.kind)
+    names = tuple(name for name in _WARM_STARTS[problem.kind] if name in known)
+    return names[:1] if _size(problem) > _LARGE[problem.kind] else names
+
+
+def _default_solver(problem: Any) -> str:
+    """Ask the kind's own rule, ``solvers/<kind>/_choice.py``."""
+    chosen: str = import_module(f"spinemap_exact.solvers.{problem.kind}._choice").choose(problem)
+    return chosen
+
+
+def _size(problem: Any) -> int:
+    if isinstance(problem, PlacementProblem):
+        return problem.num_tiles
+    return int(problem.network.num_synapses) if hasattr(problem, "network") else 0
+
+
+def _require_fit(network: Network, hardware: Hardware) -> None:
+    rows = hardware.max_rows
+    wide = np.flatnonzero(network.fan_in > rows)
+    if wide.size:
+        lost = int((network.fan_in[wide] - rows).sum())
+        raise InvalidInput(
+            f"neuron {wide[0]} has fan-in {network.fan_in[wide[0]]}, the crossbar has {rows} rows, and unrolling is "
+            f"switched off; pruning would lose {lost} synapses of {wide.size} neurons"
+        )
+
+
+def _summed(keys: Array, values: Array) -> tuple[Array, Array]:
+    """Distinct keys, ascending, with the sums of their values."""
+    distinct, position = np.unique(keys, return_inverse=True)
+    total = np.zeros(distinct.size, dtype=np.int64)
+    np.add.at(total, position.ravel(), values)
+    return distinct, total
+
+
+def _number(value: int | None) -> str:
+    return "-" if value is None else f"{value:,}".replace(",", " ")
