@@ -1,1 +1,1 @@
-"""Compiled inner loops that solvers and heuristics share."""
+"""Kernels below the level of an algorithm, for solvers and heuristics alike."""

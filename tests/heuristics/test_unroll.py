@@ -1,0 +1,132 @@
+"""Baselines and constructive heuristics of unrolling."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import spinemap_exact.heuristics as heuristics
+from spinemap_exact.errors import InvalidInstance
+from spinemap_exact.heuristics.unroll._first_fit import first_fit
+from spinemap_exact.heuristics.unroll._pruning import prune
+from spinemap_exact.heuristics.unroll.chain import chain
+from spinemap_exact.network import Network
+from spinemap_exact.problems.unroll import PackedUnrolling, UnrollProblem
+from spinemap_exact.result import Limits, Watch
+
+
+def star(fan_in: int, spikes: list[int] | None = None) -> Network:
+    """Neuron 0 fed by external inputs 1 ... fan_in."""
+    pre = np.arange(1, fan_in + 1)
+    return Network.from_synapses(pre, 0 * pre, spikes or [1] * (fan_in + 1), is_input=np.arange(fan_in + 1) > 0)
+
+
+def random_network(seed: int, neurons: int, axons: int, density: float) -> Network:
+    rng = np.random.default_rng(seed)
+    pre, post = np.nonzero(rng.random((axons, neurons)) < density)
+    return Network.from_synapses(
+        pre + neurons, post, np.ones(neurons + axons, dtype=int), is_input=np.arange(neurons + axons) >= neurons
+    )
+
+
+def run(name: str, problem: UnrollProblem) -> PackedUnrolling | None:
+    return heuristics.load("unroll", name)(problem, Watch(Limits()))
+
+
+def test_published_chain():
+    """u1 = f(n1, n2), u_i = f(u_{i-1}, n_{i+1}); carries count prefix sums."""
+    network = star(5, spikes=[9, 1, 2, 4, 8, 16])
+
+    unrolling = chain(network, 2)
+
+    assert unrolling.parent_of_unit.tolist() == [1, 2, 3, -1]  # 5 - 1 units
+    assert unrolling.unit_of_synapse.tolist() == [0, 0, 1, 2, 3]
+    # 1 + 2, then + 4, then + 8; the soma unit keeps the spikes of the neuron
+    assert unrolling.unit_network(network).spikes[:4].tolist() == [3, 7, 15, 9]
+
+
+@pytest.mark.parametrize("unit_fan_in", [2, 3, 4, 7])
+@pytest.mark.parametrize("fan_in", range(1, 16))
+def test_chain_fills_all_units_but_the_last(unit_fan_in, fan_in):
+    network = star(fan_in)
+
+    unrolling = chain(network, unit_fan_in)
+
+    read = unrolling.unit_network(network).fan_in[: unrolling.num_units].tolist()
+    assert not unrolling.violations(network)
+    assert sum(read) == fan_in + unrolling.num_units - 1
+    assert all(r == unit_fan_in for r in read[:-1])
+    assert 1 <= read[-1] <= unit_fan_in
+
+
+def test_chain_leaves_narrow_neurons_whole():
+    assert chain(star(16), 16).num_units == 1
+    assert chain(star(17), 16).num_units == 2
+
+
+def test_units_of_one_input_are_refused():
+    with pytest.raises(InvalidInstance, match="units of fan-in 1 cannot form a chain"):
+        chain(star(3), 1)
+
+
+def plain_first_fit(units: Network, rows: int, columns: int) -> list[int]:
+    crossbars: list[tuple[set[int], int]] = []
+    chosen = []
+    for u in range(units.num_units):
+        axons = set(units.fan_in_of(u).tolist())
+        fitting = (b for b, (held, used) in enumerate(crossbars) if used < columns and len(held | axons) <= rows)
+        b = next(fitting, len(crossbars))
+        if b == len(crossbars):
+            crossbars.append((set(), 0))
+        crossbars[b] = (crossbars[b][0] | axons, crossbars[b][1] + 1)
+        chosen.append(b)
+    return chosen
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_first_fit_is_first_fit(seed):
+    network = random_network(seed, neurons=12, axons=9, density=0.1 * (seed % 10))
+    rows = 3 + seed % 4
+    units = chain(network, 2 + seed % 2).unit_network(network)
+
+    assert first_fit(units, rows, 2 + seed % 5).cluster_of_unit.tolist() == plain_first_fit(units, rows, 2 + seed % 5)
+
+
+def test_pruning_counts_what_is_lost():
+    pruned, lost = prune(star(10), rows=7)
+
+    assert (lost, pruned.fan_in_of(0).tolist()) == (3, [1, 2, 3, 4, 5, 6, 7])
+    assert prune(star(7), rows=7)[1] == 0
+
+
+@pytest.mark.parametrize("name", heuristics.names("unroll"))
+@pytest.mark.parametrize("seed", range(6))
+def test_heuristics_keep_every_limit(name, seed):
+    problem = UnrollProblem(random_network(seed, neurons=14, axons=30, density=0.5), rows=8, columns=5)
+
+    packed = run(name, problem)
+
+    assert packed is not None
+    assert problem.violations(packed) == []
+
+
+def test_slices_of_a_dense_layer():
+    """784 inputs to 10 neurons: 7 slices of 128 rows hold all axons, and the 112 spare rows the 60 carries."""
+    pre, post = np.divmod(np.arange(7840), 10)
+    network = Network.from_synapses(pre + 10, post, np.ones(794, dtype=int), is_input=np.arange(794) >= 10)
+    problem = UnrollProblem(network, 128, 128)
+
+    packed = run("row-slices", problem)
+
+    assert packed is not None
+    assert problem.cost(packed) == 7
+
+
+def test_neurons_without_inputs_still_take_a_column():
+    network = Network.from_synapses([3], [0], [1, 1, 1, 1], is_input=np.arange(4) == 3)
+    problem = UnrollProblem(network, rows=2, columns=2)
+
+    for name in heuristics.names("unroll"):
+        packed = run(name, problem)
+        assert packed is not None
+        assert problem.cost(packed) == 2  # three neurons, two columns
