@@ -22,7 +22,7 @@ from spinemap_exact.units import duration_text, energy_text, femtojoules, picose
     ],
 )
 def test_energies_are_whole_femtojoules(text, fj):
-    # 1.7 is no binary fraction: 1.7 * 1000 in floats would be 1699.9999...
+    # 1.001 is no binary fraction: 1.001 * 1000 is 1000.9999999999999 in floats
     assert femtojoules(text) == fj
 
 
