@@ -1,0 +1,47 @@
+"""What every CP-SAT model offers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+from ortools.sat.python import cp_model
+
+from spinemap_exact.errors import EngineDefect
+from spinemap_exact.formulations._model import Model
+
+S = TypeVar("S")
+
+
+class CpSatModel(Model[S]):
+    """A CP-SAT model; its objective is the problem's cost, in the same integers.
+
+    A model in decision form has no objective, and its level as ``constant``: see `spinemap_exact.solvers.cpsat`.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.proto = cp_model.CpModel()
+
+    def hint(self, solution: S) -> None:
+        """Start from a solution.
+
+        Raises
+        ------
+        EngineDefect
+            If a variable gets no value: CP-SAT drops incomplete hints without a word.
+        """
+        self.proto.clear_hints()
+        hinted = set()
+        for variable, value in self.values(solution):
+            self.proto.add_hint(variable, value)
+            hinted.add(variable.index)
+        variables = len(self.proto.proto.variables)
+        if len(hinted) != variables:
+            raise EngineDefect(f"the warm start gives {len(hinted)} of {variables} variables a value")
+
+    def minimise(self, terms: Iterable[tuple[int, Any]], constant: int = 0) -> None:
+        """Minimise the sum of ``coefficient * variable`` plus a constant."""
+        self._merge(terms, constant)
+        objective = cp_model.LinearExpr.weighted_sum([v for _, v in self.terms], [c for c, _ in self.terms])
+        self.proto.minimize(objective)

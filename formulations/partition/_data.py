@@ -1,0 +1,58 @@
+"""What the partition models loop over, and the numbering of clusters that they agree on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+
+import numpy as np
+
+from spinemap_exact.mapping import Partition
+from spinemap_exact.problems.partition import PartitionObjective, PartitionProblem, Traffic
+
+
+class Data:
+    """Units, nets, clusters and crossbar types of one problem, in plain Python integers.
+
+    A net carries the id of its source.
+    """
+
+    def __init__(self, problem: PartitionProblem) -> None:
+        self.problem = problem
+        self.units = range(problem.num_units)
+        self.clusters = range(min(problem.max_clusters, problem.num_units))
+        self.kinds = range(len(problem.crossbars))
+        self.nets: list[int] = problem.nets.tolist()
+        self.spikes: list[int] = problem.network.spikes.tolist()
+        self.post: dict[int, list[int]] = {e: problem.network.fan_out_of(e).tolist() for e in self.nets}
+
+    @property
+    def counts_packets(self) -> bool:
+        return self.problem.objective is PartitionObjective.PACKETS
+
+    @cached_property
+    def per_synapse(self) -> bool:
+        return self.problem.traffic is Traffic.PER_SYNAPSE
+
+    def most_packets(self, net: int) -> int:
+        """Packets that one spike of a net may send to one cluster."""
+        return len(self.post[net]) if self.per_synapse else 1
+
+
+def canonical(solution: Partition) -> tuple[list[int], dict[int, int]]:
+    """Number the clusters by their lowest unit.
+
+    Returns
+    -------
+    cluster_of_unit : list of int
+    kind_of_cluster : dict of int to int
+    """
+    number: dict[int, int] = {}
+    cluster_of_unit = [number.setdefault(c, len(number)) for c in solution.cluster_of_unit.tolist()]
+    return cluster_of_unit, {new: int(solution.crossbar_of_cluster[old]) for old, new in number.items()}
+
+
+def packed(cluster_of_unit: Sequence[int], kind_of_cluster: Mapping[int, int]) -> Partition:
+    """Return the partition with empty clusters left out."""
+    used, label = np.unique(np.asarray(cluster_of_unit, dtype=np.int64), return_inverse=True)
+    return Partition(label.ravel(), [kind_of_cluster[c] for c in used.tolist()])  # type: ignore[arg-type]

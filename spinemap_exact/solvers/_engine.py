@@ -1,0 +1,69 @@
+"""What every engine run needs: the best solution so far, priced by the problem as it comes; bounds made integers."""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from types import ModuleType
+from typing import Generic, TypeVar
+
+from spinemap_exact.errors import EngineDefect, InvalidInput
+from spinemap_exact.result import Problem, Watch, admit
+
+S = TypeVar("S")
+
+POLL_S = 0.05
+"""How often a running engine is asked to look at the clock."""
+
+
+class Best(Generic[S]):
+    """The best solution so far.
+
+    Raises
+    ------
+    InvalidInput
+        If the warm start is not feasible.
+    """
+
+    def __init__(self, problem: Problem[S], watch: Watch, engine: str, warm_start: S | None = None) -> None:
+        self.problem, self.watch, self.engine = problem, watch, engine
+        self.solution: S | None = None
+        self.cost: int | None = None
+        if warm_start is not None:
+            if broken := problem.violations(warm_start):
+                raise InvalidInput(f"the warm start is not feasible: {broken[0]}")
+            self._keep(warm_start, problem.cost(warm_start))
+
+    def offer(self, solution: S, claimed: int, proven: bool = False) -> None:
+        """Admit a solution that the engine prices at ``claimed``.
+
+        Raises
+        ------
+        EngineDefect
+            If the solution breaks a constraint, costs more than claimed (so the model's bound is not one), or is
+            claimed to be optimal at another price.
+        """
+        cost = admit(self.problem, solution, self.engine)
+        if cost > claimed or (proven and cost != claimed):
+            raise EngineDefect(f"{self.engine} prices a solution at {claimed}; it costs {cost}")
+        self._keep(solution, cost)
+
+    def _keep(self, solution: S, cost: int) -> None:
+        if self.cost is None or cost < self.cost:
+            self.solution, self.cost = solution, cost
+            self.watch.report(objective=cost)
+
+
+def integer_bound(bound: float, slack: float = 1e-6) -> int | None:
+    """Return the least integer that a floating lower bound of an integer objective proves, or None.
+
+    The bound may be off by the engine's tolerance, taken as ``slack`` absolute and one in a million relative.
+    """
+    if not math.isfinite(bound) or abs(bound) >= 1e20:  # engines write infinity as 1e20 to 1e50
+        return None
+    return math.ceil(Fraction(bound) - Fraction(slack) - abs(Fraction(bound)) / 10**6)
+
+
+def title(formulation: ModuleType) -> str:
+    """Name of a formulation as the registry knows it."""
+    return formulation.__name__.rpartition(".")[2].replace("_", "-")

@@ -1,0 +1,168 @@
+"""Run a CP-SAT formulation: translate totally, believe nothing.
+
+CP-SAT blocks Python's signal handlers while it solves, so it runs in a thread of its own; the caller's thread watches
+the clock. What the engine says about a search that found nothing is not a bound: it writes 0.0 there.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from types import ModuleType
+from typing import Any, TypeVar
+
+import ortools
+from ortools.sat.python import cp_model
+
+from spinemap_exact.errors import EngineDefect, InvalidInput
+from spinemap_exact.formulations._cpsat import CpSatModel
+from spinemap_exact.result import Problem, SolveResult, Status, Watch, conclude
+from spinemap_exact.solvers._engine import POLL_S, Best, title
+
+S = TypeVar("S")
+logger = logging.getLogger(__name__)
+
+ENGINE = f"cp-sat {ortools.__version__}"
+
+_STATUS = {
+    cp_model.OPTIMAL: Status.OPTIMAL,
+    cp_model.FEASIBLE: Status.FEASIBLE,
+    cp_model.INFEASIBLE: Status.INFEASIBLE,
+    cp_model.UNKNOWN: Status.UNKNOWN,
+}
+
+
+def solve(
+    formulation: ModuleType, problem: Problem[S], watch: Watch, warm_start: S | None = None, *, engine: str = "cpsat"
+) -> SolveResult[S]:
+    """Run CP-SAT on a formulation and say only what was proven.
+
+    A formulation has ``build(problem)``. One in decision form has ``levels(problem)``, ascending costs, and
+    ``build(problem, level)``, a model without objective that is feasible if and only if some solution costs at most
+    ``level``: the first level that is feasible is the optimum.
+
+    Raises
+    ------
+    InvalidInput
+        If the model is beyond the engine's integers or does not cover the problem, or the warm start is not feasible.
+    EngineDefect
+        If the engine contradicts the problem.
+    """
+    if engine != "cpsat":
+        raise InvalidInput(f"unknown engine {engine!r} for a CP-SAT model")
+    best = Best(problem, watch, ENGINE, warm_start)
+    climb = _climb if hasattr(formulation, "levels") else _minimise
+    bound, infeasible = climb(formulation, problem, watch, best)
+    return conclude(
+        problem,
+        best.solution,
+        bound,
+        engine=ENGINE,
+        watch=watch,
+        infeasible=infeasible,
+        formulation=title(formulation),
+    )
+
+
+def _minimise(formulation: ModuleType, problem: Problem[S], watch: Watch, best: Best[S]) -> tuple[int | None, bool]:
+    model: CpSatModel[S] = formulation.build(problem)
+    if best.solution is not None:
+        model.hint(best.solution)
+    run = _Run(model, watch, best)
+    status = run.solve()
+    return run.bound, status is Status.INFEASIBLE
+
+
+def _climb(formulation: ModuleType, problem: Problem[S], watch: Watch, best: Best[S]) -> tuple[int | None, bool]:
+    bound = None
+    for level in formulation.levels(problem):
+        bound = level
+        watch.report(dual_bound=level)
+        if best.cost is not None and best.cost <= level:
+            return bound, False
+        logger.info("%s: is there a solution of cost %d?", title(formulation), level)
+        status = _Run(formulation.build(problem, level), watch, best).solve()
+        if status is not Status.INFEASIBLE:
+            return bound, False
+    return bound, best.solution is None
+
+
+class _Run:
+    """One search: solutions are priced and bounds recorded as they come."""
+
+    def __init__(self, model: CpSatModel[Any], watch: Watch, best: Best[Any]) -> None:
+        self.model, self.watch, self.best = model, watch, best
+        self.optimises = model.proto.has_objective()
+        self.bound: int | None = None
+        self.defect: Exception | None = None
+
+    def solve(self) -> Status:
+        if reason := self.model.proto.validate():
+            raise InvalidInput(f"costs or sizes are beyond CP-SAT's integers: {reason.strip().splitlines()[0]}")
+        if self.watch.should_stop():
+            return Status.UNKNOWN
+        solver = self._solver()
+        search = threading.Thread(target=self._search, args=(solver,), name="cp-sat", daemon=True)
+        search.start()
+        while search.is_alive():
+            if self.watch.should_stop() or self.defect is not None:
+                solver.stop_search()
+            search.join(POLL_S)
+        if self.defect is not None:
+            raise self.defect
+        return self._outcome(solver)
+
+    def offer(self, value: Any, proven: bool = False) -> None:
+        self.best.offer(self.model.read(value), self.model.price(value), proven=proven and self.optimises)
+
+    def raise_bound(self, bound: int) -> None:
+        if self.bound is None or bound > self.bound:
+            self.bound = bound
+            self.watch.report(dual_bound=bound)
+
+    def _solver(self) -> Any:
+        solver = cp_model.CpSolver()
+        solver.parameters.num_workers = self.watch.limits.workers
+        solver.parameters.random_seed = self.watch.limits.seed
+        solver.parameters.catch_sigint_signal = False
+        if self.watch.remaining_s is not None:
+            solver.parameters.max_time_in_seconds = max(self.watch.remaining_s, 1e-3)
+        if self.optimises:
+            solver.best_bound_callback = self._on_bound
+        return solver
+
+    def _search(self, solver: Any) -> None:
+        try:
+            solver.solve(self.model.proto, _OnSolution(self))
+        except Exception as defect:
+            self.defect = defect
+
+    def _on_bound(self, bound: float) -> None:
+        if abs(bound) < 2**52:  # a double holds the integer exactly
+            self.raise_bound(round(bound) + self.model.constant)
+
+    def _outcome(self, solver: Any) -> Status:
+        response = solver.response_proto
+        if response.status not in _STATUS:
+            raise EngineDefect(f"{ENGINE} ended with the unlisted status {solver.status_name()}")
+        status = _STATUS[response.status]
+        if status.has_solution:
+            self.offer(solver.value, proven=status is Status.OPTIMAL)
+            if self.optimises:
+                self.raise_bound(response.inner_objective_lower_bound + self.model.constant)
+        return status
+
+
+class _OnSolution(cp_model.CpSolverSolutionCallback):  # type: ignore[misc]
+    """Hands every solution over; an exception must not cross the engine's stack and waits for the end of the search."""
+
+    def __init__(self, run: _Run) -> None:
+        super().__init__()
+        self._run = run
+
+    def on_solution_callback(self) -> None:
+        try:
+            self._run.offer(self.value)
+        except Exception as defect:
+            self._run.defect = defect
+            self.stop_search()

@@ -1,0 +1,63 @@
+"""Every formulation on every engine finds what enumeration finds; a new file is tested by existing."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import pytest
+from oracle import optimum, random_problem
+
+from spinemap_exact import formulations, registry, solvers
+from spinemap_exact.errors import InvalidInput
+from spinemap_exact.result import Limits, Status, Watch
+
+PROBLEMS = 200
+MODELS = [
+    (kind, name)
+    for kind in registry.KINDS
+    for name in solvers.names(kind)
+    if any(name.startswith(model.rpartition("-")[0] + "-") for model in registry.names(formulations, kind))
+]
+
+problem_of = cache(random_problem)
+optimum_of = cache(lambda kind, seed: optimum(problem_of(kind, seed)))
+
+
+def load(kind: str, name: str):
+    if name.endswith("-scip"):
+        pytest.importorskip("pyscipopt")
+    return solvers.load(kind, name)
+
+
+def agree(kind: str, name: str, seeds) -> None:
+    """Solve each problem cold, and again from its own optimum; leave out those that the model does not cover."""
+    solve = load(kind, name)
+    covered = 0
+    for seed in seeds:
+        problem, expected = problem_of(kind, seed), optimum_of(kind, seed)
+        try:
+            result = solve(problem, Watch(Limits(time_s=60, workers=1)))
+        except InvalidInput as refusal:
+            assert "does not cover" in str(refusal), (kind, name, seed)
+            continue
+        covered += 1
+        if expected is None:
+            assert result.status is Status.INFEASIBLE, (kind, name, seed)
+            continue
+        assert (result.objective, result.dual_bound) == (expected, expected), (kind, name, seed)
+        again = solve(problem, Watch(Limits(time_s=60, workers=1)), result.incumbent)
+        assert (again.objective, again.dual_bound) == (expected, expected), (kind, name, seed, "warm")
+    assert covered >= len(seeds) / 4, f"{name} covers {covered} of {len(seeds)} problems"
+
+
+@pytest.mark.parametrize(("kind", "name"), MODELS, ids="-".join)
+def test_agrees_with_the_oracle(kind, name):
+    """The problems are dealt out among the models of their kind, so that each is solved at least once."""
+    names = [n for k, n in MODELS if k == kind]
+    agree(kind, name, range(names.index(name), PROBLEMS, min(len(names), 10)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("kind", "name"), MODELS, ids="-".join)
+def test_agrees_with_the_oracle_everywhere(kind, name):
+    agree(kind, name, range(PROBLEMS))

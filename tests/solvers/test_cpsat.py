@@ -1,0 +1,138 @@
+"""The CP-SAT boundary: what the engine says is translated totally, and nothing it says is believed."""
+
+from __future__ import annotations
+
+import threading
+from types import ModuleType
+
+import numpy as np
+import pytest
+from oracle import random_network
+
+from spinemap_exact.errors import EngineDefect, InvalidInput
+from spinemap_exact.formulations.partition import assignment_cpsat
+from spinemap_exact.hardware import Crossbar
+from spinemap_exact.mapping import Partition
+from spinemap_exact.network import Network
+from spinemap_exact.problems.partition import PartitionProblem
+from spinemap_exact.result import Limits, Status, Watch
+from spinemap_exact.solvers import cpsat
+
+
+def model_of(cls) -> ModuleType:
+    module = ModuleType("formulations.lying_cpsat")
+    module.build = cls
+    return module
+
+
+def bridge(spikes: int = 3, **options) -> PartitionProblem:
+    """Two pairs of units joined by one net."""
+    network = Network.from_synapses([0, 1, 2], [1, 2, 3], [50, spikes, 50, 0])
+    return PartitionProblem(network, (Crossbar(2, 2),), max_clusters=2, **options)
+
+
+def hard() -> PartitionProblem:
+    """Far beyond what an assignment model closes in seconds."""
+    network = random_network(np.random.default_rng(0), 40, 5, density=0.2)
+    return PartitionProblem(network, (Crossbar(45, 8),), max_clusters=8)
+
+
+def one_worker(time_s: float = 60, **options) -> Watch:
+    return Watch(Limits(time_s=time_s, workers=1), **options)
+
+
+def test_says_what_was_proven_and_by_whom():
+    watch = one_worker()
+    result = cpsat.solve(assignment_cpsat, bridge(), watch)
+    assert (result.status, result.objective, result.dual_bound) == (Status.OPTIMAL, 3, 3)
+    assert str(result.vouched_by).startswith("attested (cp-sat ")
+    assert result.formulation == "assignment-cpsat"
+    assert (watch.trace[-1].objective, watch.trace[-1].dual_bound) == (3, 3)
+
+
+def test_infeasible_has_no_numbers():
+    result = cpsat.solve(assignment_cpsat, bridge(max_area=4), one_worker())
+    assert (result.status, result.objective, result.dual_bound) == (Status.INFEASIBLE, None, None)
+
+
+def test_a_reading_that_breaks_a_constraint_is_noticed():
+    class Lying(assignment_cpsat.AssignmentCpSat):
+        def read(self, value):
+            return Partition(np.zeros(4))
+
+    with pytest.raises(EngineDefect, match="breaks 2 constraints, first: cluster 0 needs 3 rows"):
+        cpsat.solve(model_of(Lying), bridge(), one_worker())
+
+
+def test_a_reading_that_costs_more_than_the_engine_says_is_noticed():
+    class Lying(assignment_cpsat.AssignmentCpSat):
+        def read(self, value):
+            return Partition([0, 1, 1, 0])
+
+    with pytest.raises(EngineDefect, match="prices a solution at 3; it costs 100"):
+        cpsat.solve(model_of(Lying), bridge(), one_worker())
+
+
+def test_an_optimum_that_is_cheaper_than_the_engine_says_is_noticed():
+    class Lying(assignment_cpsat.AssignmentCpSat):
+        def minimise(self, terms, constant=0):
+            super().minimise(terms, constant=7)
+
+    with pytest.raises(EngineDefect, match="prices a solution at 10; it costs 3"):
+        cpsat.solve(model_of(Lying), bridge(), one_worker())
+
+
+def test_an_incomplete_hint_is_noticed():
+    class Forgetful(assignment_cpsat.AssignmentCpSat):
+        def values(self, solution):
+            return list(super().values(solution))[1:]
+
+    with pytest.raises(EngineDefect, match="the warm start gives 21 of 22 variables a value"):
+        cpsat.solve(model_of(Forgetful), bridge(), one_worker(), Partition([0, 0, 1, 1]))
+
+
+def test_an_infeasible_warm_start_is_refused():
+    with pytest.raises(InvalidInput, match="the warm start is not feasible: cluster 0 needs 3 columns"):
+        cpsat.solve(assignment_cpsat, bridge(), one_worker(), Partition([0, 0, 0, 1]))
+
+
+def test_costs_beyond_its_integers_are_refused():
+    huge = bridge(2**61)
+    with pytest.raises(InvalidInput, match="beyond CP-SAT's integers"):
+        cpsat.solve(assignment_cpsat, huge, one_worker())
+
+
+def test_large_costs_are_exact():
+    spikes = 2**55 + 1  # no double holds it
+    result = cpsat.solve(assignment_cpsat, bridge(spikes, objective="packets"), one_worker())
+    assert (result.objective, result.dual_bound) == (100, 100)  # both loud pairs apart: 50 + 50 < spikes
+    chain = PartitionProblem(Network.from_synapses([0], [1], [spikes, 0]), (Crossbar(1, 1),), max_clusters=2)
+    result = cpsat.solve(assignment_cpsat, chain, one_worker())
+    assert (result.status, result.objective, result.dual_bound) == (Status.OPTIMAL, spikes, spikes)
+
+
+@pytest.mark.parametrize("warm", [False, True])
+def test_a_stop_request_returns_the_best_so_far(warm):
+    stop = threading.Event()
+    heard = []
+
+    def listen(progress):
+        heard.append(progress)
+        if progress.objective is not None:
+            stop.set()
+
+    problem = hard()
+    start = Partition(np.arange(40) // 5) if warm else None
+    result = cpsat.solve(assignment_cpsat, problem, one_worker(stop=stop, listen=listen), start)
+    assert result.status is Status.FEASIBLE
+    assert result.reason == "interrupted"
+    assert result.dual_bound is None or result.dual_bound < result.objective
+
+
+def test_stopped_before_it_begins():
+    stop = threading.Event()
+    stop.set()
+    result = cpsat.solve(assignment_cpsat, hard(), one_worker(stop=stop))
+    assert (result.status, result.objective, result.dual_bound) == (Status.UNKNOWN, None, None)
+    warm = cpsat.solve(assignment_cpsat, bridge(), one_worker(stop=stop), Partition([0, 0, 1, 1]))
+    assert (warm.status, warm.objective, warm.dual_bound) == (Status.FEASIBLE, 3, None)
