@@ -1,0 +1,133 @@
+"""Core graphs of networks on chip: CSV ``source,target,weight``, placed on a mesh.
+
+A file that lists every pair in both directions with equal weights means each pair once, as in the published tables of
+undirected graphs; anything else is directed, and both directions of a pair add. Fractional weights are scaled to whole
+numbers by the least common multiple of their denominators, and the objective of the problem with them.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from spinemap_exact.errors import InvalidInput
+from spinemap_exact.hardware import TileGrid
+from spinemap_exact.io._files import plural, read_text
+from spinemap_exact.problems.placement import Mesh, PlacementProblem
+from spinemap_exact.units import INT64_MAX
+
+_MOST_DIGITS = 40
+
+
+@dataclass(frozen=True)
+class CoreGraph:
+    """A core graph as a placement problem.
+
+    Attributes
+    ----------
+    problem : PlacementProblem
+        Its objective is ``scale`` times that of the file.
+    scale : int
+    names : tuple of str
+        Of the cores, in the order of the clusters.
+    notes : list of str
+    """
+
+    problem: PlacementProblem
+    scale: int
+    names: tuple[str, ...]
+    notes: list[str]
+
+
+def read_core_graph(path: str | Path, mesh: str | tuple[int, int]) -> CoreGraph:
+    """Read a core graph to be placed on a mesh, given as ``"4x4"`` or (width, height).
+
+    Raises
+    ------
+    InvalidInput
+        If a weight is negative or cannot be scaled to whole numbers that fit int64.
+    """
+    path = Path(path)
+    grid = parse_mesh(mesh)
+    weights: dict[tuple[str, str], Fraction] = {}
+    notes = []
+    merged = 0
+    for number, cells in enumerate(csv.reader(read_text(path).splitlines()), 1):
+        cells = [c.strip() for c in cells]
+        if not any(cells) or cells[0].startswith("#") or (number == 1 and cells[:2] == ["source", "target"]):
+            continue
+        if len(cells) < 3:
+            raise InvalidInput(f"line {number} of {path} is not source,target,weight")
+        pair = _core(cells[0]), _core(cells[1])
+        merged += pair in weights
+        weights[pair] = weights.get(pair, Fraction(0)) + _weight(path, number, cells[2])
+    if not weights:
+        raise InvalidInput(f"{path} lists no flow between cores")
+    if merged:
+        notes.append(f"{plural(merged, 'flow')} listed more than once: merged, weights added")
+    pairs = [(a, b) for a, b in weights if a != b]
+    if pairs and all(weights.get((b, a)) == weights[a, b] for a, b in pairs):
+        weights = {(a, b): w for k, ((a, b), w) in enumerate(weights.items()) if a == b or k < _place(weights, b, a)}
+        notes.append(f"every pair is listed in both directions with equal weights: {len(pairs) // 2} pairs, each once")
+    scale = math.lcm(*(w.denominator for w in weights.values()))
+    if scale * sum(weights.values()) * (grid.width + grid.height) > INT64_MAX:
+        raise InvalidInput(f"{path}: the weights cannot be scaled to whole numbers within int64 (by {scale})")
+    if scale > 1:
+        notes.append(f"fractional weights are multiplied by {scale}: the objective is {scale} times that of the file")
+    names = _names(path, weights)
+    number_of = {name: i for i, name in enumerate(names)}
+    source, target = (np.array([number_of[pair[side]] for pair in weights], dtype=np.int64) for side in (0, 1))
+    flow = np.array([int(w * scale) for w in weights.values()], dtype=np.int64)
+    problem = PlacementProblem(len(names), source, target, flow, mesh=Mesh.of_grid(grid))
+    return CoreGraph(problem, scale, names, notes)
+
+
+def parse_mesh(mesh: str | tuple[int, int]) -> TileGrid:
+    """Read ``"4x2"``: four tiles wide, two high."""
+    try:
+        width, height = mesh.lower().split("x") if isinstance(mesh, str) else mesh
+        return TileGrid(int(width), int(height))
+    except (ValueError, TypeError) as defect:
+        if isinstance(defect, InvalidInput):
+            raise
+        raise InvalidInput(f"mesh {mesh!r} is not WIDTHxHEIGHT, as in 4x4") from defect
+
+
+def _core(name: str) -> str:
+    return str(int(name)) if name.isdecimal() else name
+
+
+def _place(weights: dict[tuple[str, str], Fraction], source: str, target: str) -> int:
+    return next(k for k, pair in enumerate(weights) if pair == (source, target))
+
+
+def _weight(path: Path, number: int, text: str) -> Fraction:
+    # without a limit on the digits, 1e999999999 would be written out
+    mantissa, _, exponent = text.lower().partition("e")
+    try:
+        if len(mantissa) > _MOST_DIGITS or abs(int(exponent or 0)) > _MOST_DIGITS:
+            raise InvalidInput(f"line {number} of {path} has the weight {text[:50]}, which cannot be scaled exactly")
+        weight = Fraction(text)
+    except (ValueError, ZeroDivisionError) as defect:
+        if isinstance(defect, InvalidInput):
+            raise
+        raise InvalidInput(f"line {number} of {path} has the weight {text!r}, not a number") from defect
+    if weight < 0:
+        raise InvalidInput(f"line {number} of {path} has the weight {text}, which is negative")
+    return weight
+
+
+def _names(path: Path, weights: dict[tuple[str, str], Fraction]) -> tuple[str, ...]:
+    """Cores in the order of their numbers, without gaps, or of their first appearance."""
+    names = tuple(dict.fromkeys(name for pair in weights for name in pair))
+    if not all(name.isdecimal() for name in names):
+        return names
+    top = max(map(int, names))
+    if top >= 2 * len(names) + 100:
+        raise InvalidInput(f"{path}: core {top} in a graph of {len(names)} cores; number cores from 0")
+    return tuple(map(str, range(top + 1)))

@@ -1,0 +1,264 @@
+"""Edge lists: text files with one synapse a line, and the spike counts beside them.
+
+The columns are ``pre,post`` or ``source,target`` (also ``from,to``), and optionally ``weight``; a header may name them
+in any order among others, and without one the first two or three columns are meant. Tabs, commas, semicolons or blanks
+separate. Lines that start with ``#`` are comments.
+
+Ids are whole numbers from zero, or any text. Whole numbers are neuron ids as they stand: the network has as many
+neurons as the largest id asks for. Text ids are numbered in the order of their first appearance, and every neuron
+keeps its name as a population of one.
+
+External inputs are marked in the spike counts: a column ``input`` with 1 or 0. ``NAME.spikes.csv`` beside ``NAME.csv``
+is read without being asked for.
+"""
+
+from __future__ import annotations
+
+import csv
+import logging
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from spinemap_exact.arrays import Array
+from spinemap_exact.errors import InvalidInput
+from spinemap_exact.io._draft import Draft
+from spinemap_exact.io._files import plural, read_text, reading
+from spinemap_exact.io.spike_counts import CountTable, is_count_table, read_count_table
+from spinemap_exact.network import Network, Population
+
+logger = logging.getLogger(__name__)
+
+_PRE = ("pre", "source", "from", "src", "pre_id", "source_id")
+_POST = ("post", "target", "to", "dst", "post_id", "target_id")
+_WEIGHT = ("weight", "w")
+_WHOLE = re.compile(r"[+-]?\d+$")
+_LINES_A_CHUNK = 1_000_000
+_MOST_DIGITS = 18  # of an id, so that it fits int64 while it is checked
+
+
+@dataclass(frozen=True)
+class _Layout:
+    delimiter: str | None
+    columns: tuple[str, ...] | None  # None: no header
+    header_lines: int
+    pre: int
+    post: int
+    weight: int | None
+
+
+def read_edge_list(
+    path: str | Path,
+    *,
+    spikes: str | Path | None = None,
+    weight_threshold: float = 0.0,
+    where: Mapping[str, str] | None = None,
+) -> tuple[Network, list[str]]:
+    """Read an edge list; see the module docstring for the format.
+
+    Parameters
+    ----------
+    path : path
+    spikes : path, optional
+        Spike counts; a CSV of counts may name neurons without synapses and mark external inputs.
+    weight_threshold : float
+        Synapses of at most this absolute weight are dropped; zero keeps all that the file lists.
+    where : mapping of str to str, optional
+        Read only lines with these values, as in ``{"type": "chemical"}``.
+
+    Returns
+    -------
+    network : Network
+    notes : list of str
+
+    Raises
+    ------
+    InvalidInput
+        If the file or its spike counts cannot be used.
+    """
+    path = Path(path)
+    layout = _layout(path)
+    draft = None if where else _fast(path, layout)
+    if draft is None:
+        draft = _careful(path, layout, dict(where or {}))
+    counts = Path(spikes) if spikes is not None else path.with_suffix(".spikes.csv")
+    if spikes is None:
+        if not counts.is_file():
+            return draft.finish(None, weight_threshold)
+        draft.notes.append(f"spike counts are those of {counts.name} beside the edge list")
+    if not is_count_table(counts):
+        return draft.finish(counts, weight_threshold)
+    _attach_counts(draft, read_count_table(counts))
+    return draft.finish(None, weight_threshold)
+
+
+def write_edge_list(path: str | Path, network: Network) -> None:
+    """Write ``pre,post[,weight]`` and, beside it, the spike counts as ``NAME.spikes.csv``.
+
+    Populations are left out; the native format keeps them.
+    """
+    path = Path(path)
+    separator = "\t" if path.suffix == ".tsv" else ","
+    columns = [network.pre, network.post] + ([] if network.weights is None else [network.weights])
+    names = ["pre", "post", "weight"][: len(columns)]
+    with path.open("w", encoding="utf-8") as file:
+        file.write(separator.join(names) + "\n")
+        for start in range(0, network.num_synapses, _LINES_A_CHUNK):
+            chunk = [map(str, c[start : start + _LINES_A_CHUNK].tolist()) for c in columns]
+            file.writelines(separator.join(line) + "\n" for line in zip(*chunk, strict=True))
+    with path.with_suffix(".spikes.csv").open("w", encoding="utf-8") as file:
+        file.write("neuron,spikes,input\n")
+        counts = zip(network.spikes.tolist(), network.is_input.tolist(), strict=True)
+        file.writelines(f"{i},{count},{int(is_input)}\n" for i, (count, is_input) in enumerate(counts))
+
+
+def _layout(path: Path) -> _Layout:
+    """Look at the first lines: separator, header or not, and which column is which."""
+    with reading(path), path.open(encoding="utf-8-sig") as file:
+        skipped = 0
+        for line in file:
+            if line.strip() and not line.lstrip().startswith("#"):
+                break
+            skipped += 1
+        else:
+            raise InvalidInput(f"{path} holds no synapse: the network is empty")
+    delimiter = next((d for d in ("\t", ",", ";") if d in line), None)
+    cells = [c.strip().strip('"') for c in line.split(delimiter)]
+    names = tuple(c.lower() for c in cells)
+    pre = next((names.index(n) for n in _PRE if n in names), None)
+    post = next((names.index(n) for n in _POST if n in names), None)
+    if pre is not None and post is not None:
+        weight = next((names.index(n) for n in _WEIGHT if n in names), None)
+        return _Layout(delimiter, names, skipped + 1, pre, post, weight)
+    if len(cells) < 2:
+        raise InvalidInput(f"line {skipped + 1} of {path} has one column; a synapse needs pre and post")
+    return _Layout(delimiter, None, skipped, 0, 1, 2 if len(cells) > 2 else None)
+
+
+def _fast(path: Path, layout: _Layout) -> Draft | None:
+    """Parse whole-number ids at some 5 million lines a second; None if the file holds anything else."""
+    columns = [(layout.pre, "pre", "i8"), (layout.post, "post", "i8")]
+    if layout.weight is not None:
+        columns.append((layout.weight, "weight", "f8"))
+    try:
+        with reading(path):
+            table = np.loadtxt(
+                path,
+                dtype=[(name, kind) for _, name, kind in columns],
+                delimiter=layout.delimiter,
+                skiprows=layout.header_lines,
+                usecols=[c for c, _, _ in columns],
+                encoding="utf-8-sig",
+                ndmin=1,
+            )
+    except InvalidInput:
+        raise
+    except (ValueError, OverflowError) as defect:
+        logger.debug("%s is read line by line: %s", path, defect)
+        return None
+    if table.size == 0:
+        raise InvalidInput(f"{path} holds no synapse: the network is empty")
+    pre, post = table["pre"], table["post"]
+    return _numbered(path, pre, post, table["weight"] if layout.weight is not None else None)
+
+
+def _numbered(path: Path, pre: Array, post: Array, weights: Array | None) -> Draft:
+    """Make a draft of whole-number ids."""
+    top = -1
+    for name, ids in (("pre-synaptic", pre), ("post-synaptic", post)):
+        if ids.size and ids.min() < 0:
+            raise InvalidInput(f"{path}: {name} neuron {ids.min()} is negative")
+        top = max(top, int(ids.max(initial=-1)))
+    _refuse_gaps(path, top + 1, len(pre))
+    return Draft(top + 1, pre, post, weights)
+
+
+def _refuse_gaps(path: Path, num_neurons: int, listed: int) -> None:
+    # a stray id of ten digits would otherwise ask for gigabytes of neurons that do not exist
+    if num_neurons > 10_000_000 and num_neurons > 100 * listed:
+        raise InvalidInput(f"{path}: neuron id {num_neurons - 1} in a list of {listed} lines; number neurons from 0")
+
+
+def _careful(path: Path, layout: _Layout, where: dict[str, str]) -> Draft:
+    """Read line by line: text ids, conditions, and errors with their line."""
+    lines = read_text(path).splitlines()[layout.header_lines :]
+    rows = csv.reader(lines, delimiter=layout.delimiter) if layout.delimiter else (line.split() for line in lines)
+    conditions = _conditions(path, layout, where)
+    needed = max(layout.pre, layout.post, layout.weight or 0, *(c for c, _ in conditions), 0)
+    kept: list[tuple[str, str]] = []
+    weights: list[float] = []
+    listed = 0
+    for number, cells in enumerate(rows, layout.header_lines + 1):
+        if not cells or cells[0].lstrip().startswith("#") or not any(c.strip() for c in cells):
+            continue
+        listed += 1
+        if len(cells) <= needed:
+            raise InvalidInput(f"line {number} of {path} has {plural(len(cells), 'column')}, not {needed + 1}")
+        pair = cells[layout.pre].strip(), cells[layout.post].strip()
+        if "" in pair:
+            raise InvalidInput(f"line {number} of {path} names no {'pre' if not pair[0] else 'post'}-synaptic neuron")
+        if any(cells[column].strip() != value for column, value in conditions):
+            continue
+        kept.append(pair)
+        if layout.weight is not None:
+            weights.append(_weight(cells[layout.weight], path, number))
+    rule = " and ".join(f"{column} = {value}" for column, value in where.items())
+    if not kept:
+        raise InvalidInput(f"{path} holds no synapse{' with ' + rule if rule else ''}: the network is empty")
+    draft = _from_names(path, kept, None if layout.weight is None else np.array(weights))
+    if len(kept) < listed:
+        draft.notes.append(f"{plural(listed - len(kept), 'line')} of {listed:,} left out, since only {rule} was wanted")
+    return draft
+
+
+def _conditions(path: Path, layout: _Layout, where: dict[str, str]) -> list[tuple[int, str]]:
+    names = layout.columns or ()
+    for column in where:
+        if column.lower() not in names:
+            raise InvalidInput(f"{path} has no column {column!r}; it has {', '.join(names) or 'no header'}")
+    return [(names.index(column.lower()), value) for column, value in where.items()]
+
+
+def _weight(text: str, path: Path, number: int) -> float:
+    try:
+        return float(text)
+    except ValueError as defect:
+        raise InvalidInput(f"line {number} of {path} has the weight {text.strip()!r}, not a number") from defect
+
+
+def _from_names(path: Path, kept: list[tuple[str, str]], weights: Array | None) -> Draft:
+    everyone = list(dict.fromkeys(name for pair in kept for name in pair))
+    whole = [name for name in everyone if _WHOLE.match(name)]
+    if len(whole) == len(everyone):
+        largest = max(whole, key=lambda name: (len(name), name))
+        if len(largest) > _MOST_DIGITS:
+            raise InvalidInput(f"{path}: neuron id {largest} overflows int32")
+        ids = np.array([(int(a), int(b)) for a, b in kept], dtype=np.int64).reshape(-1, 2)
+        return _numbered(path, ids[:, 0], ids[:, 1], weights)
+    if whole:
+        text = next(name for name in everyone if not _WHOLE.match(name))
+        raise InvalidInput(f"{path} mixes ids that are whole numbers ({whole[0]}) with others ({text!r})")
+    number = {name: i for i, name in enumerate(everyone)}
+    ids = np.array([(number[a], number[b]) for a, b in kept], dtype=np.int64).reshape(-1, 2)
+    names = tuple(Population(name, i, i + 1) for i, name in enumerate(everyone))
+    return Draft(len(everyone), ids[:, 0], ids[:, 1], weights, populations=names)
+
+
+def _attach_counts(draft: Draft, table: CountTable) -> None:
+    """Give a draft the counts of a table, which may name neurons that have no synapse."""
+    if draft.populations:
+        known = {p.name for p in draft.populations}
+        new = [name for name in table.names if name not in known]
+        first = draft.num_neurons
+        draft.populations += tuple(Population(name, first + k, first + k + 1) for k, name in enumerate(new))
+        draft.num_neurons += len(new)
+    elif all(_WHOLE.match(name) for name in table.names):
+        top = max((int(name) for name in table.names), default=-1)
+        _refuse_gaps(table.path, top + 1, len(table.names))
+        draft.num_neurons = max(draft.num_neurons, top + 1)
+    recorded = table.resolve(draft.num_neurons, draft.populations, draft.is_input)
+    draft.spikes, draft.is_input = recorded.counts, recorded.is_input
+    draft.notes += recorded.notes

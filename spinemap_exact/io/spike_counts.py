@@ -1,0 +1,309 @@
+"""Spike counts from a recording: a CSV of counts, a raster, or a SONATA spike file.
+
+*CSV or TSV*: ``neuron,spikes`` and optionally ``input`` (1 or 0), with or without a header. A neuron is named by its
+id, by its own name, or by population and position in it (``lif1[3]``, ``lif1.3``, ``lif1:3``). Names of one prefix and
+a running number (``h0 ... h39``) stand for the one population that has as many neurons, if there is only one.
+
+*Raster* ``.npy`` or ``.npz``: an array (time, neurons), or (neurons,) if already summed; it covers all neurons, or all
+that are not external inputs. In an ``.npz`` with several arrays each bears the name of a population.
+
+*SONATA* ``.h5``: ``spikes/POPULATION/node_ids``, or the older ``spikes/gids``.
+
+Neurons that a recording does not mention count zero spikes, and a note says how many.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+import zipfile
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spinemap_exact.arrays import Array
+from spinemap_exact.errors import InvalidInput
+from spinemap_exact.io._files import hdf5, plural, read_text, reading, whole_number
+from spinemap_exact.network import Population
+from spinemap_exact.units import INT64_MAX
+
+_TEXT = (".csv", ".tsv", ".txt")
+_NUMBERED = re.compile(r"(?P<prefix>.*?)[\[.:/_]?(?P<index>\d+)\]?$")
+_YES, _NO = ("1", "true", "yes"), ("0", "false", "no", "")
+
+
+@dataclass
+class Recording:
+    """Spike counts of every neuron.
+
+    Attributes
+    ----------
+    counts : (num_neurons,) int64
+    is_input : (num_neurons,) bool, optional
+        External inputs as the recording marks them; None if it does not say.
+    window_s : float, optional
+    notes : list of str
+    """
+
+    counts: Array
+    is_input: Array | None = None
+    window_s: float | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+def read_spike_counts(
+    path: str | Path, num_neurons: int, populations: Iterable[Population] = (), is_input: Array | None = None
+) -> Recording:
+    """Read the spike counts of a network from any of the formats of the module docstring.
+
+    Raises
+    ------
+    InvalidInput
+        If a count is negative, fractional or too large, or a neuron does not exist.
+    """
+    path, populations = Path(path), tuple(populations)
+    match path.suffix.lower():
+        case ".csv" | ".tsv" | ".txt":
+            return read_count_table(path).resolve(num_neurons, populations, is_input)
+        case ".npy" | ".npz":
+            return _read_raster(path, num_neurons, populations, is_input)
+        case ".h5" | ".hdf5":
+            return _read_sonata(path, num_neurons, populations)
+    raise InvalidInput(f"{path} has no suffix of a spike count file: .csv, .tsv, .npy, .npz, .h5")
+
+
+def is_count_table(path: Path) -> bool:
+    """Tell a text file of counts by its name."""
+    return path.suffix.lower() in _TEXT
+
+
+@dataclass(frozen=True)
+class CountTable:
+    """A text file of counts: names of neurons, their spikes, and which are external inputs."""
+
+    path: Path
+    names: tuple[str, ...]
+    spikes: tuple[int, ...]
+    inputs: tuple[bool, ...] | None
+
+    def resolve(self, num_neurons: int, populations: tuple[Population, ...], is_input: Array | None) -> Recording:
+        """Find the neuron of every line."""
+        known = np.zeros(num_neurons, dtype=bool) if is_input is None else is_input
+        ids, notes = _neurons_of_names(self.path, self.names, num_neurons, populations, known)
+        twice = np.flatnonzero(np.bincount(ids, minlength=num_neurons) > 1)
+        if twice.size:
+            name = self.names[int(np.flatnonzero(ids == twice[0])[-1])]
+            raise InvalidInput(f"{self.path} counts the spikes of neuron {name} twice")
+        counts = np.zeros(num_neurons, dtype=np.int64)
+        counts[ids] = self.spikes
+        marked = is_input
+        if self.inputs is not None:
+            marked = known.copy()
+            marked[ids] = self.inputs
+        return Recording(counts, marked, notes=notes + _silent_note(num_neurons - len(ids)))
+
+
+def read_count_table(path: Path) -> CountTable:
+    """Read a text file of counts without knowing the network."""
+    lines = read_text(path).splitlines()
+    delimiter = "\t" if any("\t" in line for line in lines[:1]) else ","
+    rows = [
+        (n, [c.strip() for c in cells])
+        for n, cells in enumerate(csv.reader(lines, delimiter=delimiter), 1)
+        if cells and any(c.strip() for c in cells) and not cells[0].lstrip().startswith("#")
+    ]
+    header = [c.lower() for c in rows[0][1]] if rows else []
+    name, count, mark = 0, 1, 2 if len(header) > 2 else None
+    if "spikes" in header or "count" in header or "counts" in header:
+        count = next(header.index(n) for n in ("spikes", "count", "counts") if n in header)
+        name = next((header.index(n) for n in ("neuron", "name", "id", "node_id") if n in header), 0)
+        mark = header.index("input") if "input" in header else None
+        rows = rows[1:]
+    if not rows:
+        raise InvalidInput(f"{path} holds no spike counts")
+    names, spikes, inputs = [], [], []
+    for number, cells in rows:
+        if len(cells) <= max(name, count, mark or 0):
+            raise InvalidInput(f"line {number} of {path} has {plural(len(cells), 'column')}; wanted: neuron,spikes")
+        value = whole_number(cells[count], f"{path}: the spike count of neuron {cells[name]}")
+        if value < 0:
+            raise InvalidInput(f"{path}: the spike count of neuron {cells[name]} is {value}, which is negative")
+        names.append(cells[name])
+        spikes.append(value)
+        if mark is not None:
+            if cells[mark].lower() not in _YES + _NO:
+                raise InvalidInput(f"line {number} of {path} marks an input with {cells[mark]!r}, not with 1 or 0")
+            inputs.append(cells[mark].lower() in _YES)
+    return CountTable(path, tuple(names), tuple(spikes), None if mark is None else tuple(inputs))
+
+
+def _neurons_of_names(
+    path: Path, names: tuple[str, ...], num_neurons: int, populations: tuple[Population, ...], is_input: Array
+) -> tuple[Array, list[str]]:
+    by_name = {p.name: p for p in populations}
+    # where every neuron has its own name, a number is a name as well, not a position
+    all_named = sum(p.size == 1 for p in populations) == num_neurons and len(by_name) == num_neurons
+    ids = np.empty(len(names), dtype=np.int64)
+    stand_in: tuple[str, Population] | None = None
+    notes = []
+    for line, name in enumerate(names):
+        if name in by_name and by_name[name].size == 1:
+            ids[line] = by_name[name].start
+            continue
+        if not all_named and re.fullmatch(r"[+-]?\d+", name):
+            if not 0 <= int(name) < num_neurons:
+                raise InvalidInput(f"{path} counts the spikes of neuron {name}, outside 0 ... {num_neurons - 1}")
+            ids[line] = int(name)
+            continue
+        found = _NUMBERED.fullmatch(name)
+        if found is None or all_named:
+            raise InvalidInput(f"{path} counts the spikes of neuron {name!r}, which the network does not have")
+        prefix, index = found["prefix"], int(found["index"])
+        population = by_name.get(prefix)
+        if population is None:
+            if stand_in is None:
+                stand_in = prefix, _population_of_prefix(path, prefix, names, populations, is_input)
+                notes.append(f"the spike counts of {prefix}0, {prefix}1, ... are read as those of {stand_in[1].name}")
+            if stand_in[0] != prefix:
+                raise InvalidInput(f"{path} names neurons {stand_in[0]}... and {prefix}...; use names of populations")
+            population = stand_in[1]
+        if index >= population.size:
+            raise InvalidInput(
+                f"{path} counts the spikes of neuron {name}; {population.name} has {population.size} neurons"
+            )
+        ids[line] = population.start + index
+    return ids, notes
+
+
+def _population_of_prefix(
+    path: Path, prefix: str, names: tuple[str, ...], populations: tuple[Population, ...], is_input: Array
+) -> Population:
+    size = sum(1 for name in names if (m := _NUMBERED.fullmatch(name)) and m["prefix"] == prefix)
+    fitting = [p for p in populations if p.size == size]
+    fitting = [p for p in fitting if not is_input[p.start]] or fitting
+    if len(fitting) != 1:
+        known = ", ".join(f"{p.name} ({p.size})" for p in populations[:20]) or "none"
+        which = "no population has" if not fitting else "several populations have"
+        raise InvalidInput(f"{path} counts {size} neurons {prefix}0 ...: {which} that many; populations: {known}")
+    return fitting[0]
+
+
+def _read_raster(
+    path: Path, num_neurons: int, populations: tuple[Population, ...], is_input: Array | None
+) -> Recording:
+    try:
+        with reading(path):
+            loaded = np.load(path, allow_pickle=False)
+            arrays = {"": loaded} if isinstance(loaded, np.ndarray) else {name: loaded[name] for name in loaded.files}
+    except InvalidInput:
+        raise
+    except (ValueError, zipfile.BadZipFile, zlib.error, KeyError) as defect:
+        raise InvalidInput(f"{path} is truncated or not a numpy file of numbers") from defect
+    by_name = {p.name: p for p in populations}
+    if len(arrays) == 1 and next(iter(arrays)) not in by_name:
+        counts = _summed(path, next(iter(arrays.values())))
+        return _spread(path, counts, num_neurons, is_input)
+    spikes = np.zeros(num_neurons, dtype=np.int64)
+    silent = num_neurons
+    for name, array in arrays.items():
+        if name not in by_name:
+            raise InvalidInput(f"{path} holds an array {name!r}, which is no population of the network")
+        counts, population = _summed(path, array), by_name[name]
+        if len(counts) != population.size:
+            raise InvalidInput(f"{path} counts {len(counts)} neurons in {name}, which has {population.size}")
+        spikes[population.start : population.stop] = counts
+        silent -= population.size
+    return Recording(spikes, is_input, notes=_silent_note(silent))
+
+
+def _spread(path: Path, counts: Array, num_neurons: int, is_input: Array | None) -> Recording:
+    if len(counts) == num_neurons:
+        return Recording(counts, is_input)
+    units = np.arange(num_neurons) if is_input is None else np.flatnonzero(~is_input)
+    if len(counts) != len(units):
+        also = "" if len(units) == num_neurons else f" (or {len(units)} without the external inputs)"
+        raise InvalidInput(f"{path} counts {len(counts)} neurons; the network has {num_neurons}{also}")
+    spikes = np.zeros(num_neurons, dtype=np.int64)
+    spikes[units] = counts
+    return Recording(spikes, is_input, notes=_silent_note(num_neurons - len(units)))
+
+
+def _summed(path: Path, raster: Array) -> Array:
+    """Counts of a raster (time, neurons) or of an array that is summed already."""
+    if raster.ndim not in (1, 2) or raster.dtype.kind not in "biuf":
+        raise InvalidInput(f"{path} holds an array {raster.shape} of {raster.dtype}; wanted: numbers (time, neurons)")
+    wrong = np.zeros(raster.shape, dtype=bool)
+    if raster.dtype.kind == "f":
+        wrong = ~np.isfinite(raster) | (raster != np.floor(raster))
+    if raster.dtype.kind in "if":
+        wrong = wrong | (raster < 0)
+    if wrong.any():
+        place = np.argwhere(wrong)[0]
+        value = raster[tuple(place)]
+        kind = "negative" if value < 0 else "not a whole number"
+        raise InvalidInput(f"{path}: the spike count of neuron {place[-1]} is {value}, which is {kind}")
+    rough = np.atleast_2d(raster).sum(axis=0, dtype=np.float64)
+    if rough.size and rough.max() >= INT64_MAX:
+        raise InvalidInput(f"{path}: the spike count of neuron {int(rough.argmax())} overflows int64")
+    counts: Array = np.atleast_2d(raster).sum(axis=0, dtype=np.int64)
+    return counts
+
+
+def _read_sonata(path: Path, num_neurons: int, populations: tuple[Population, ...]) -> Recording:
+    counts = np.zeros(num_neurons, dtype=np.int64)
+    by_name = {p.name: p for p in populations}
+    silent = num_neurons
+    for name, ids in sonata_spikes(path).items():
+        population = Population("the network", 0, num_neurons) if name is None and not populations else None
+        if population is None:
+            if name is None and len(populations) == 1:
+                population = populations[0]
+            elif name in by_name:
+                population = by_name[name]
+            else:
+                known = ", ".join(by_name) or "none"
+                raise InvalidInput(f"{path} has spikes of {name or 'an unnamed population'}; populations: {known}")
+        counts[population.start : population.stop] += count_ids(path, ids, population.size)
+        silent -= population.size
+    return Recording(counts, notes=_silent_note(silent))
+
+
+def sonata_spikes(path: Path) -> dict[str | None, Array]:
+    """Return who spiked, once for each spike, by population; None where an older file names no population."""
+    with hdf5(path, "reading SONATA spikes") as file:
+        if "spikes" not in file:
+            raise InvalidInput(f"{path} has no group 'spikes'")
+        group = file["spikes"]
+        found: dict[str | None, Array] = {}
+        for key in ("gids", "node_ids"):
+            if key in group:
+                found[None] = np.asarray(group[key])
+        for name, item in group.items():
+            if hasattr(item, "items") and "node_ids" in item:
+                found[name] = np.asarray(item["node_ids"])
+    if not found:
+        raise InvalidInput(f"{path} has neither spikes/POPULATION/node_ids nor spikes/gids")
+    for name, ids in found.items():
+        if ids.dtype.kind not in "iu" or ids.ndim != 1:
+            raise InvalidInput(
+                f"{path}: the node ids of {name or 'the spikes'} are {ids.dtype} {ids.shape}, not a list"
+            )
+    return found
+
+
+def count_ids(path: Path, ids: Array, size: int) -> Array:
+    """Count the spikes of each neuron of a population."""
+    outside = (ids < 0) | (ids >= size)
+    if outside.any():
+        raise InvalidInput(f"{path} has a spike of neuron {ids[outside][0]}, outside 0 ... {size - 1}")
+    return np.bincount(ids.astype(np.int64), minlength=size)
+
+
+def _silent_note(silent: int) -> list[Any]:
+    if silent <= 0:
+        return []
+    return [f"{plural(silent, 'neuron')} without recorded spikes: counted as zero spikes"]
