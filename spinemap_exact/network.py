@@ -227,7 +227,7 @@ class Network:
         if self.weights is not None and not np.isfinite(self.weights).all():
             s = np.flatnonzero(~np.isfinite(self.weights))[0]
             raise InvalidInstance(f"synapse {self.pre[s]} -> {self.fanout_idx[s]} has weight {self.weights[s]}")
-        if float(self.spikes.max()) * max(1, len(self.fanout_idx)) < INT64_MAX / 4:
+        if float(self.spikes.max()) * max(self.num_neurons, self.num_synapses) < INT64_MAX / 4:
             return
         exact = sum(int(s) * int(d) for s, d in zip(self.spikes, self.fan_out, strict=True))
         if exact > INT64_MAX or sum(map(int, self.spikes)) > INT64_MAX:
