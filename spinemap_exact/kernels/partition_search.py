@@ -1,0 +1,265 @@
+"""Local search for partitions: the state, annealing, and the fewest clusters."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from spinemap_exact.arrays import Array
+from spinemap_exact.kernels import partition_moves as moves
+from spinemap_exact.kernels.partition_moves import AREA, PACKETS
+from spinemap_exact.mapping import Partition
+from spinemap_exact.problems.partition import PartitionObjective, PartitionProblem, Traffic
+from spinemap_exact.result import Watch
+
+MAX_CELLS = 10**8
+"""Sources times clusters that a search state may take."""
+
+_CHUNK = 20_000  # proposals between two looks at the clock
+
+
+class Search:
+    """A state of the search for one problem, with slots that clusters may take.
+
+    Parameters
+    ----------
+    problem : PartitionProblem
+    packing_only : bool
+        Leave the objective out: look for any partition within the limits.
+    max_clusters : int, optional
+        A tighter limit than the problem's.
+    """
+
+    def __init__(self, problem: PartitionProblem, packing_only: bool = False, max_clusters: int | None = None) -> None:
+        network = problem.network
+        self.num_units = problem.num_units
+        allowed = problem.max_clusters if max_clusters is None else max_clusters
+        self.slots = all_slots(problem, allowed)
+        table = np.array([(c.rows, c.columns, c.area) for c in problem.crossbars], dtype=np.int64)
+        top = np.array([allowed, np.iinfo(np.int64).max], dtype=np.int64)
+        if problem.max_area is not None:
+            top[1] = problem.max_area
+        by_area = problem.objective is PartitionObjective.AREA
+        size = len(self.slots)
+        self.weights = np.array([not by_area, by_area], dtype=np.int64) * (0 if packing_only else 1)
+        self.limits = (
+            table[self.slots, 0],
+            table[self.slots, 1],
+            table[self.slots, 2],
+            top,
+            problem.traffic is Traffic.PER_SYNAPSE,
+        )
+        loop = np.zeros(network.num_neurons, dtype=np.int64)
+        loop[network.pre[network.pre == network.post]] = 1
+        self.net = (
+            network.fanin_ptr,
+            network.fanin_idx.astype(np.int32),
+            network.fanout_ptr,
+            network.fanout_idx,
+            network.spikes,
+            network.fan_out,
+            loop,
+        )
+        self.home = np.full(network.num_neurons, -1, dtype=np.int64)
+        self.count = np.zeros((network.num_neurons, size), dtype=np.int32)
+        self.rows = np.zeros(size, dtype=np.int64)
+        self.columns = np.zeros(size, dtype=np.int64)
+        self.totals = np.zeros(4, dtype=np.int64)
+        self.best = np.zeros(self.num_units, dtype=np.int64)
+
+    @staticmethod
+    def fits(problem: PartitionProblem) -> bool:
+        """True if a state of this problem fits into memory."""
+        return problem.network.num_neurons * len(all_slots(problem)) <= MAX_CELLS
+
+    @property
+    def arrays(self) -> tuple[object, ...]:
+        return self.home, self.num_units, self.count, self.rows, self.columns, self.totals, self.net, self.limits
+
+    @property
+    def beyond(self) -> int:
+        """Overflow of the current state."""
+        return int(moves.beyond_limits(self.totals, self.limits[3]))
+
+    @property
+    def price(self) -> int:
+        return int(self.weights @ self.totals[[PACKETS, AREA]])
+
+    def set(self, labels: Array) -> None:
+        """Start from these slots per unit."""
+        self.home[: self.num_units] = labels
+        moves.fill(*self.arrays)
+
+    def load(self, partition: Partition) -> bool:
+        """Start from a partition; False if its clusters do not fit the slots."""
+        free = {kind: list(np.flatnonzero(self.slots == kind)) for kind in set(self.slots.tolist())}
+        slot_of_cluster = []
+        for kind in partition.crossbar_of_cluster.tolist():
+            if not free.get(kind):
+                return False
+            slot_of_cluster.append(free[kind].pop(0))
+        self.set(np.array(slot_of_cluster, dtype=np.int64)[partition.cluster_of_unit])
+        return True
+
+    def partition(self, labels: Array) -> Partition:
+        """Return labels as a partition, each cluster on the type of its slot."""
+        used, cluster = np.unique(labels, return_inverse=True)
+        return Partition(cluster.ravel(), self.slots[used])
+
+    def current(self) -> Partition:
+        """Return the current state as a partition."""
+        return self.partition(self.home[: self.num_units])
+
+    def random_fill(self, random: np.random.Generator) -> None:
+        """Start from units in random order, poured into one slot after the other."""
+        labels = np.zeros(self.num_units, dtype=np.int64)
+        moves.pour(
+            random.permutation(self.num_units),
+            self.net[0],
+            self.net[1],
+            self.limits[0],
+            self.limits[1],
+            np.full(len(self.home), -1, dtype=np.int64),
+            labels,
+        )
+        self.set(labels)
+
+    def gather(self, random: np.random.Generator) -> None:
+        """Start from clusters grown by overlap, each from a random unit."""
+        labels = np.zeros(self.num_units, dtype=np.int64)
+        moves.gather(random.permutation(self.num_units), self.net, self.limits[0], self.limits[1], labels)
+        self.set(labels)
+
+    def scale(self, random: np.random.Generator, samples: int = 400) -> float:
+        """Mean change of the price by a random move."""
+        if len(self.slots) < 2 or self.num_units == 0:
+            return 1.0
+        change = 0
+        for _ in range(samples):
+            u, b = random.integers(self.num_units), random.integers(len(self.slots))
+            if b != self.home[u]:
+                packets, _, grown = moves.delta(
+                    u, b, self.home, self.count, self.rows, self.columns, self.totals, self.net, self.limits
+                )
+                change += abs(int(self.weights[0]) * packets + int(self.weights[1]) * grown)
+        return max(1.0, change / samples)
+
+    def anneal(self, watch: Watch, random: np.random.Generator, trials: int, hot: float) -> bool:
+        """Anneal the current state for ``trials`` proposals; True if ``best`` holds a partition within the limits."""
+        scale = self.scale(random) if self.weights.any() else 1.0
+        heat = (hot * 0.5 * scale, 0.008 * scale)
+        penalty = (1.0 * scale, 10.0 * scale) if self.weights.any() else (1.0, 1.0)
+        if not self.weights.any():
+            heat = (1.0, 0.1)
+        state = random.integers(1, 2**62, size=1, dtype=np.uint64)
+        chunks = max(1, trials // _CHUNK)
+        record = np.empty_like(self.best)
+        price = None
+        for i in range(chunks):
+            if watch.should_stop():
+                break
+            part = [
+                np.array([a * (b / a) ** (i / chunks), a * (b / a) ** ((i + 1) / chunks)]) for a, b in (heat, penalty)
+            ]
+            found = moves.anneal(*self.arrays, self.weights, *part, _CHUNK, state, record)
+            if found >= 0 and (price is None or found < price):
+                price = int(found)
+                self.best[:] = record
+                if not self.weights.any():
+                    break
+        return price is not None
+
+
+def all_slots(problem: PartitionProblem, max_clusters: int | None = None) -> Array:
+    """Crossbar types of all slots that a partition into ``max_clusters`` clusters could use."""
+    most = min(problem.max_clusters if max_clusters is None else max_clusters, problem.num_units)
+    counts = [most if c.count is None else min(most, c.count) for c in problem.crossbars]
+    return np.repeat(np.arange(len(counts)), counts)
+
+
+def opening(
+    search: Search, problem: PartitionProblem, watch: Watch, random: np.random.Generator, start: Partition | None
+) -> bool:
+    """Bring the search to a partition within the limits: ``start``, or grown by overlap, or repaired by annealing."""
+    if start is not None and search.load(start):
+        return True
+    for _ in range(4):
+        search.gather(random)
+        if search.beyond == 0:
+            return True
+    packing = Search(problem, packing_only=True)
+    trials = 100_000
+    while not watch.should_stop() and trials < 10**8:
+        search.gather(random)
+        packing.set(search.home[: search.num_units])
+        if packing.anneal(watch, random, trials, 1.0):
+            search.set(packing.best)
+            return True
+        trials *= 2
+    return False
+
+
+def annealed(
+    problem: PartitionProblem,
+    watch: Watch,
+    start: Partition | None = None,
+    target: int | None = None,
+    first_trials: int = 200_000,
+    rounds: int | None = None,
+) -> Partition | None:
+    """Anneal again and again, each time for longer, until the time is up; return the best partition met.
+
+    Parameters
+    ----------
+    target : int, optional
+        Stop at this price.
+    rounds : int, optional
+        Stop after so many anneals. Default: 12 where there is no time limit.
+    """
+    if not Search.fits(problem) or problem.num_units == 0:
+        return start
+    if problem.objective is PartitionObjective.CROSSBARS:
+        return fewest_clusters(problem, watch, start, target)
+    random = np.random.default_rng(watch.limits.seed)
+    search = Search(problem)
+    best = start
+    if rounds is None and watch.remaining_s is None:
+        rounds = 12
+    trials, done = first_trials, 0
+    while not watch.should_stop() and (rounds is None or done < rounds):
+        again = best is not None and done % 3 != 2 and search.load(best)
+        if not again and not opening(search, problem, watch, random, None):
+            break
+        # warm enough to leave a local optimum, too cold to forget it
+        if search.anneal(watch, random, trials, 0.2 if again else 1.0):
+            found = search.partition(search.best)
+            if best is None or problem.cost(found) < problem.cost(best):
+                best = found
+                watch.report(problem.cost(best), note="annealing")
+                if target is not None and problem.cost(best) <= target:
+                    break
+        done += 1
+        if done % 3 == 0:
+            trials *= 2
+    return best
+
+
+def fewest_clusters(
+    problem: PartitionProblem, watch: Watch, start: Partition | None = None, target: int | None = None
+) -> Partition | None:
+    """Take away one cluster after the other and anneal the overflow to zero."""
+    random = np.random.default_rng(watch.limits.seed)
+    best = start
+    rounds = 0
+    while not watch.should_stop() and (target is None or best is None or best.num_clusters > target):
+        allowed = problem.max_clusters if best is None else best.num_clusters - 1
+        if allowed < 1:
+            break
+        search = Search(problem, packing_only=True, max_clusters=allowed)
+        search.gather(random)
+        if search.anneal(watch, random, 100_000 << min(rounds, 12), 1.0):
+            best = search.partition(search.best)
+            watch.report(best.num_clusters, note="annealing")
+            rounds = 0
+        elif (rounds := rounds + 1) >= 6 and watch.remaining_s is None:
+            break
+    return best
