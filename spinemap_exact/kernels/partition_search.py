@@ -177,11 +177,23 @@ def all_slots(problem: PartitionProblem, max_clusters: int | None = None) -> Arr
 
 
 def opening(
-    search: Search, problem: PartitionProblem, watch: Watch, random: np.random.Generator, start: Partition | None
+    search: Search,
+    problem: PartitionProblem,
+    watch: Watch,
+    random: np.random.Generator,
+    start: Partition | None = None,
+    scattered: bool = False,
 ) -> bool:
-    """Bring the search to a partition within the limits: ``start``, or grown by overlap, or repaired by annealing."""
+    """Bring the search to a partition within the limits: ``start``, or grown by overlap, or repaired by annealing.
+
+    ``scattered`` tries units in random order before clusters of overlap.
+    """
     if start is not None and search.load(start):
         return True
+    if scattered:
+        search.random_fill(random)
+        if search.beyond == 0:
+            return True
     for _ in range(4):
         search.gather(random)
         if search.beyond == 0:
@@ -227,7 +239,7 @@ def annealed(
     trials, done = first_trials, 0
     while not watch.should_stop() and (rounds is None or done < rounds):
         again = best is not None and done % 3 != 2 and search.load(best)
-        if not again and not opening(search, problem, watch, random, None):
+        if not again and not opening(search, problem, watch, random):
             break
         # warm enough to leave a local optimum, too cold to forget it
         if search.anneal(watch, random, trials, 0.2 if again else 1.0):

@@ -28,7 +28,7 @@ def run(problem: PartitionProblem, watch: Watch, start: Partition | None = None)
     starts = 0
     while starts == 0 or not (watch.should_stop() or (watch.remaining_s is None and starts >= _STARTS)):
         search = Search(problem)
-        if opening(search, problem, watch, random, start if starts == 0 else None):
+        if opening(search, problem, watch, random, start if starts == 0 else None, scattered=True):
             _descend(search, watch, random)
             found = search.current()
             if best is None or problem.cost(found) < problem.cost(best):

@@ -24,10 +24,8 @@ def run(problem: PartitionProblem, watch: Watch, start: Partition | None = None)
         return start
     random = np.random.default_rng(watch.limits.seed)
     search = Search(problem)
-    if start is None or not search.load(start):
-        search.random_fill(random)
-        if search.beyond and not opening(search, problem, watch, random, None):
-            return None
+    if not opening(search, problem, watch, random, start, scattered=True):
+        return None
     best, kept = search.current(), 1
     fine = float(1 << 40)  # no saving is worth leaving the limits
     while kept and not watch.should_stop():
