@@ -9,8 +9,9 @@ fires most.
 
 Written to the output folder, for 64-32-10:
   digits-64-32-10.nir          Input -> Linear -> LIF -> Linear -> LIF -> Output, see neuroir.org
-  digits-64-32-10.spikes.csv   header neuron,spikes; inputs 0 ... 63, then hidden, then output neurons; totals over all
-                               images of the test set
+  digits-64-32-10.spikes.csv   header neuron,spikes; a line each for input[0], hidden[0], out[0] and so on: totals
+                               over all images of the test set
+  digits-64-32-10.npz          both together in this package's own format, which needs no extra to be read
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ import torch
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from snntorch import surrogate
+
+from spinemap_exact.io import read_network, write_network
 
 STEPS = 16  # a pixel of 16 fires at every step
 BETA = 0.9  # share of the membrane potential left after a step
@@ -123,8 +126,11 @@ def write(network: Digits, counts: list[np.ndarray], hidden: int, folder: Path) 
     folder.mkdir(parents=True, exist_ok=True)
     stem = folder / f"digits-64-{hidden}-10"
     nir.write(f"{stem}.nir", graph(network))
-    rows = (f"{neuron},{spikes}\n" for neuron, spikes in enumerate(np.concatenate(counts)))
+    layers = zip(("input", "hidden", "out"), counts, strict=True)
+    rows = (f"{name}[{k}],{spikes}\n" for name, layer in layers for k, spikes in enumerate(layer))
     Path(f"{stem}.spikes.csv").write_text("neuron,spikes\n" + "".join(rows))
+    both, _notes = read_network(f"{stem}.nir", spikes=f"{stem}.spikes.csv")
+    write_network(f"{stem}.npz", both)
     return stem
 
 
