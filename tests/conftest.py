@@ -14,9 +14,11 @@ if find_spec("spinemap_exact") is None or find_spec("spinemap_exact.formulations
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out slow tests unless asked for, and external ones where the data is missing."""
+    data = os.environ.get("SPINEMAP_DATA")
+    is_there = bool(data) and Path(data or "").joinpath("README.md").exists()
     without_data = pytest.mark.skip(reason="SPINEMAP_DATA names no folder")
     for item in items:
-        if "external" in item.keywords and not Path(os.environ.get("SPINEMAP_DATA", "")).joinpath("README.md").exists():
+        if "external" in item.keywords and not is_there:
             item.add_marker(without_data)
         if "slow" in item.keywords and "slow" not in (config.option.markexpr or ""):
             item.add_marker(pytest.mark.skip(reason="slow: run with -m slow"))

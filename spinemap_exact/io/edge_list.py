@@ -17,6 +17,7 @@ from __future__ import annotations
 import csv
 import logging
 import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -107,7 +108,8 @@ def write_edge_list(path: str | Path, network: Network) -> None:
     with path.open("w", encoding="utf-8") as file:
         file.write(separator.join(names) + "\n")
         for start in range(0, network.num_synapses, _LINES_A_CHUNK):
-            chunk = [map(str, c[start : start + _LINES_A_CHUNK].tolist()) for c in columns]
+            # as text, a float32 has no more digits than it needs
+            chunk = [c[start : start + _LINES_A_CHUNK].astype(str).tolist() for c in columns]
             file.writelines(separator.join(line) + "\n" for line in zip(*chunk, strict=True))
     with path.with_suffix(".spikes.csv").open("w", encoding="utf-8") as file:
         file.write("neuron,spikes,input\n")
@@ -144,7 +146,8 @@ def _fast(path: Path, layout: _Layout) -> Draft | None:
     if layout.weight is not None:
         columns.append((layout.weight, "weight", "f8"))
     try:
-        with reading(path):
+        with reading(path), warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of an empty file: we say so ourselves
             table = np.loadtxt(
                 path,
                 dtype=[(name, kind) for _, name, kind in columns],

@@ -1,0 +1,181 @@
+"""Mappings as files, ours and those of other tools.
+
+*JSON* (``.json``, compressed where the name ends in ``.json.gz``): a table with ``format`` and ``version``, the digests
+``network`` and ``hardware`` of what was mapped, and the arrays ``cluster_of_unit`` and ``tile_of_cluster``; where
+neurons were unrolled also ``unit_of_synapse``, ``neuron_of_unit`` and ``parent_of_unit``, and where the chip has
+several crossbar types ``crossbar_of_cluster``. Other tools may leave out the digests; and, where nothing was unrolled,
+name ``cluster_of_neuron`` instead, with or without entries for external inputs (which are not read).
+
+*CSV*: ``neuron,tile``, for every neuron that is not an external input; neurons of one tile are a cluster.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spinemap_exact.arrays import Array
+from spinemap_exact.errors import InvalidInput
+from spinemap_exact.hardware import Hardware
+from spinemap_exact.io._files import read_json_table, read_text, whole_number
+from spinemap_exact.mapping import Mapping, Partition, Placement, Unrolling
+from spinemap_exact.network import Network
+
+FORMAT = "spinemap-exact mapping"
+VERSION = 1
+_UNROLLING = ("unit_of_synapse", "neuron_of_unit", "parent_of_unit")
+
+
+def write_mapping(path: str | Path, mapping: Mapping, network: Network, hardware: Hardware) -> None:
+    """Write a mapping as JSON; see the module docstring for the format."""
+    path = Path(path)
+    table: dict[str, Any] = {
+        "format": FORMAT,
+        "version": VERSION,
+        "network": network.digest,
+        "hardware": hardware.digest,
+    }
+    if mapping.unrolling.digest != Unrolling.identity(network).digest:
+        table |= {name: getattr(mapping.unrolling, name).tolist() for name in _UNROLLING}
+    table["cluster_of_unit"] = mapping.partition.cluster_of_unit.tolist()
+    if not hardware.is_uniform:
+        table["crossbar_of_cluster"] = mapping.partition.crossbar_of_cluster.tolist()
+    table["tile_of_cluster"] = mapping.placement.tile_of_cluster.tolist()
+    lines = ",\n".join(
+        f" {json.dumps(key)}: {json.dumps(value, separators=(',', ':'))}" for key, value in table.items()
+    )
+    content = ("{\n" + lines + "\n}\n").encode()
+    try:
+        # without a time stamp, equal mappings give equal files
+        path.write_bytes(gzip.compress(content, mtime=0) if path.suffix == ".gz" else content)
+    except OSError as defect:
+        raise InvalidInput(f"cannot write {path}: {defect.strerror or defect}") from defect
+
+
+def read_mapping(path: str | Path, network: Network, hardware: Hardware | None = None) -> Mapping:
+    """Read a mapping of ``network``, onto ``hardware`` if it is given.
+
+    Lengths and ids are checked here; whether the mapping keeps the limits of the hardware is asked of
+    `Mapping.violations`.
+
+    Raises
+    ------
+    InvalidInput
+        If the file is no mapping, or one of another network or hardware.
+    """
+    path = Path(path)
+    try:
+        if path.suffix.lower() in (".csv", ".tsv"):
+            return _from_tiles(path, _tile_of_neuron(path, network), network, hardware)
+        return _from_table(path, read_json_table(path), network, hardware)
+    except InvalidInput as defect:
+        raise defect if str(path) in str(defect) else InvalidInput(f"{path}: {defect}") from defect
+
+
+def _from_table(path: Path, table: dict[str, Any], network: Network, hardware: Hardware | None) -> Mapping:
+    if table.get("format", FORMAT) != FORMAT:
+        raise InvalidInput(f"{path} has the format {table['format']!r}, not {FORMAT!r}")
+    if table.get("version", VERSION) != VERSION:
+        raise InvalidInput(f"{path} has version {table['version']}; this package reads version {VERSION}")
+    things: tuple[tuple[str, Network | Hardware | None], ...] = (("network", network), ("hardware", hardware))
+    for what, thing in things:
+        if thing is not None and table.get(what, thing.digest) != thing.digest:
+            raise InvalidInput(f"{path} is a mapping of another {what}: the digests differ")
+    unrolling = _unrolling(path, table, network)
+    cluster_of_unit = _cluster_of_unit(path, table, network, unrolling)
+    clusters = int(cluster_of_unit.max(initial=-1)) + 1
+    tiles = _array(path, table, "tile_of_cluster", clusters, "clusters")
+    crossbars = None
+    if "crossbar_of_cluster" in table:
+        crossbars = _array(path, table, "crossbar_of_cluster", clusters, "clusters")
+    elif hardware is not None and not hardware.is_uniform:
+        crossbars = _crossbar_of_tile(path, tiles, hardware)
+    return Mapping(unrolling, Partition(cluster_of_unit, crossbars), Placement(tiles))  # type: ignore[arg-type]
+
+
+def _unrolling(path: Path, table: dict[str, Any], network: Network) -> Unrolling:
+    given = [name for name in _UNROLLING if name in table]
+    if not given:
+        return Unrolling.identity(network)
+    if len(given) < len(_UNROLLING):
+        missing = next(name for name in _UNROLLING if name not in table)
+        raise InvalidInput(f"{path} has {given[0]}, but no {missing}")
+    unit_of_synapse = _array(path, table, "unit_of_synapse", network.num_synapses, "synapses")
+    neuron_of_unit = _array(path, table, "neuron_of_unit", None, "units")
+    parent_of_unit = _array(path, table, "parent_of_unit", len(neuron_of_unit), "units")
+    unrolling = Unrolling(unit_of_synapse, neuron_of_unit, parent_of_unit)
+    if broken := unrolling.violations(network):
+        raise InvalidInput(f"{path}: {broken[0]}")
+    return unrolling
+
+
+def _cluster_of_unit(path: Path, table: dict[str, Any], network: Network, unrolling: Unrolling) -> Array:
+    if "cluster_of_unit" in table:
+        return _array(path, table, "cluster_of_unit", unrolling.num_units, "units")
+    if "cluster_of_neuron" not in table:
+        raise InvalidInput(f"{path} has no entry cluster_of_unit or cluster_of_neuron")
+    if any(name in table for name in _UNROLLING):
+        raise InvalidInput(f"{path} unrolls neurons: it needs cluster_of_unit instead of cluster_of_neuron")
+    listed = table["cluster_of_neuron"]
+    if network.num_inputs and isinstance(listed, list) and len(listed) == network.num_neurons:
+        listed = [c for c, is_input in zip(listed, network.is_input.tolist(), strict=True) if not is_input]
+    return _array(path, {"cluster_of_neuron": listed}, "cluster_of_neuron", network.num_units, "neurons")
+
+
+def _array(path: Path, table: dict[str, Any], name: str, length: int | None, of_what: str) -> Array:
+    """A list of whole numbers of the length that it must have."""
+    if name not in table:
+        raise InvalidInput(f"{path} has no entry {name}")
+    listed = table[name]
+    if not isinstance(listed, list):
+        raise InvalidInput(f"{path}: {name} is not a list")
+    if length is not None and len(listed) != length:
+        raise InvalidInput(f"{path}: {name} has {len(listed)} entries for {length} {of_what}")
+    for place, value in enumerate(listed):
+        if type(value) is not int:
+            raise InvalidInput(f"{path}: {name}[{place}] is {value!r}, not a whole number")
+        if not -1 <= value <= np.iinfo(np.int32).max:
+            raise InvalidInput(f"{path}: {name}[{place}] is {value}, which is no id")
+    return np.array(listed, dtype=np.int64)
+
+
+def _crossbar_of_tile(path: Path, tiles: Array, hardware: Hardware) -> Array:
+    """Types of the crossbars on some tiles: tiles are handed out in the order of the types."""
+    outside = (tiles < 0) | (tiles >= hardware.grid.num_tiles)
+    if outside.any():
+        raise InvalidInput(f"{path} names tile {tiles[outside][0]} of {hardware.grid.num_tiles}")
+    return np.repeat(np.arange(len(hardware.crossbars)), [c.count or 0 for c in hardware.crossbars])[tiles]
+
+
+def _tile_of_neuron(path: Path, network: Network) -> Array:
+    """(num_units,) tile of each neuron that is not an external input, in the order of the neurons."""
+    lines = read_text(path).splitlines()
+    tile: dict[int, int] = {}
+    for number, cells in enumerate(csv.reader(lines, delimiter="\t" if "\t" in "".join(lines[:1]) else ","), 1):
+        if not any(c.strip() for c in cells) or (number == 1 and cells[0].strip().lower() == "neuron"):
+            continue
+        if len(cells) < 2:
+            raise InvalidInput(f"line {number} of {path} is not neuron,tile")
+        neuron = whole_number(cells[0], f"{path}: the neuron in line {number}")
+        if not 0 <= neuron < network.num_neurons:
+            raise InvalidInput(f"{path} names neuron {neuron}, outside 0 ... {network.num_neurons - 1}")
+        if neuron in tile:
+            raise InvalidInput(f"{path} places neuron {neuron} twice")
+        if not network.is_input[neuron]:
+            tile[neuron] = whole_number(cells[1], f"{path}: the tile of neuron {neuron}")
+    units = np.flatnonzero(~network.is_input).tolist()
+    if missing := [i for i in units if i not in tile]:
+        raise InvalidInput(f"{path} places {len(tile)} of {len(units)} neurons; neuron {missing[0]} has no tile")
+    return np.array([tile[i] for i in units], dtype=np.int64)
+
+
+def _from_tiles(path: Path, tile_of_neuron: Array, network: Network, hardware: Hardware | None) -> Mapping:
+    tiles, cluster_of_unit = np.unique(tile_of_neuron, return_inverse=True)
+    crossbars = None if hardware is None or hardware.is_uniform else _crossbar_of_tile(path, tiles, hardware)
+    partition = Partition(cluster_of_unit, crossbars)  # type: ignore[arg-type]
+    return Mapping(Unrolling.identity(network), partition, Placement(tiles))
