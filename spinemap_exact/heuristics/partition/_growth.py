@@ -52,9 +52,7 @@ class Clusters:
         return len(self.axons_of_unit[u] - self.axons[c])
 
     def fits(self, u: int, c: int) -> bool:
-        return bool(
-            self.size[c] < self.max_columns[c] and len(self.axons[c]) + self.fresh(u, c) <= self.max_rows[c]
-        )
+        return bool(self.size[c] < self.max_columns[c] and len(self.axons[c]) + self.fresh(u, c) <= self.max_rows[c])
 
     def add(self, u: int, c: int) -> None:
         self.axons[c] |= self.axons_of_unit[u]
@@ -62,7 +60,9 @@ class Clusters:
         self.slot_of_unit[u] = c
 
 
-def within_limits(problem: PartitionProblem, wish: Array, watch: Watch, settling_only: bool = False) -> Partition | None:
+def within_limits(
+    problem: PartitionProblem, wish: Array, watch: Watch, settling_only: bool = False
+) -> Partition | None:
     """Return a partition within the limits that keeps as many wished slots as it can; None if none was found.
 
     Units whose wish cannot be granted go where they cost the fewest packets; if no cluster takes one, units move and

@@ -54,9 +54,7 @@ def _partitioned(mtkahypar: Any, problem: PartitionProblem, parts: int, watch: W
     objective = mtkahypar.Objective.CUT if per_synapse(problem) else mtkahypar.Objective.KM1
     context.set_partitioning_parameters(parts, max(0.0, imbalance), objective)
     context.logging = False
-    hypergraph = engine.create_hypergraph(
-        context, problem.num_units, len(nets), nets, [1] * problem.num_units, weights
-    )
+    hypergraph = engine.create_hypergraph(context, problem.num_units, len(nets), nets, [1] * problem.num_units, weights)
     return np.array(hypergraph.partition(context).get_partition(), dtype=np.int64)
 
 

@@ -40,8 +40,7 @@ def run(problem: PartitionProblem, watch: Watch, start: Partition | None = None)
     ptr = np.concatenate(([0], np.cumsum(np.bincount(source, minlength=problem.num_units))))
     _, labels = pymetis.part_graph(
         parts,
-        xadj=ptr.tolist(),
-        adjncy=target[order].tolist(),
+        pymetis.CSRAdjacency(ptr.tolist(), target[order].tolist()),
         eweights=np.concatenate((weight, weight))[order].tolist(),
         options=pymetis.Options(seed=watch.limits.seed),
     )

@@ -84,9 +84,7 @@ def _curve(x: int, y: int, ax: int, ay: int, bx: int, by: int) -> Iterator[tuple
         bx2, by2 = bx2 + dbx, by2 + dby
     yield from _curve(x, y, bx2, by2, ax2, ay2)
     yield from _curve(x + bx2, y + by2, ax, ay, bx - bx2, by - by2)
-    yield from _curve(
-        x + (ax - dax) + (bx2 - dbx), y + (ay - day) + (by2 - dby), -bx2, -by2, -(ax - ax2), -(ay - ay2)
-    )
+    yield from _curve(x + (ax - dax) + (bx2 - dbx), y + (ay - day) + (by2 - dby), -bx2, -by2, -(ax - ax2), -(ay - ay2))
 
 
 def _sign(value: int) -> int:
@@ -102,8 +100,5 @@ def _neighbours(problem: PlacementProblem) -> list[tuple[int, int]]:
     x, y = positions(problem)
     tile_at = {(a, b): t for t, (a, b) in enumerate(zip(x.tolist(), y.tolist(), strict=True))}
     return [
-        (t, tile_at[point])
-        for (a, b), t in tile_at.items()
-        for point in ((a + 1, b), (a, b + 1))
-        if point in tile_at
+        (t, tile_at[point]) for (a, b), t in tile_at.items() for point in ((a + 1, b), (a, b + 1)) if point in tile_at
     ]
