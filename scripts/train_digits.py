@@ -17,18 +17,23 @@ Written to the output folder, for 64-32-10:
 from __future__ import annotations
 
 import argparse
+import sys
 from itertools import pairwise
 from pathlib import Path
 
-import nir
 import numpy as np
-import snntorch as snn
-import torch
-from sklearn.datasets import load_digits
-from sklearn.model_selection import train_test_split
-from snntorch import surrogate
 
 from spinemap_exact.io import read_network, write_network
+
+try:
+    import nir
+    import snntorch as snn
+    import torch
+    from sklearn.datasets import load_digits
+    from sklearn.model_selection import train_test_split
+    from snntorch import surrogate
+except ImportError as defect:
+    sys.exit(f"{__doc__}\nThis needs the package {defect.name}: pip install -e '.[train]'")
 
 STEPS = 16  # a pixel of 16 fires at every step
 BETA = 0.9  # share of the membrane potential left after a step
