@@ -10,6 +10,7 @@ from collections.abc import Mapping as Table
 from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from spinemap_exact.mapping import Mapping, Partition, Placement, Unrolling
 from spinemap_exact.network import Network
 from spinemap_exact.problems.partition import PartitionProblem, Traffic
 from spinemap_exact.problems.placement import Mesh, PlacementProblem
-from spinemap_exact.problems.unroll import PackedUnrolling, UnrollObjective, UnrollProblem
+from spinemap_exact.problems.unroll import PackedUnrolling, UnrollObjective, UnrollProblem, counting_bounds
 from spinemap_exact.result import Limits, Progress, SolveResult, Status, Voucher, Watch, conclude
 
 logger = logging.getLogger(__name__)
@@ -33,7 +34,7 @@ NO_SOLVER = "none"
 
 # What is tried for a warm start where nobody asks for one, cheapest first; the best is kept.
 _WARM_STARTS = {
-    "unroll": ("slices", "rectangles", "chain"),
+    "unroll": ("row-slices", "chain"),
     "packing": ("best-fit",),
     "partition": ("sequential", "anneal"),
     "placement": ("sequential", "tabu"),
@@ -41,7 +42,7 @@ _WARM_STARTS = {
 # Beyond these sizes only the first warm start runs: the others would not finish one pass.
 _LARGE = {"unroll": 10**12, "packing": 10**12, "partition": 200_000, "placement": 1_500}
 _SHARE_OF_TIME = {"unroll": 0.3, "partition": 0.7, "placement": 1.0}  # of what is left when the stage begins
-_WARM_SHARE = 0.15
+_WARM_SHARE = 0.15  # of the stage, at most; small problems get less
 
 Listener = Callable[[str, Progress], None]
 
@@ -73,7 +74,8 @@ class Stage:
 class MappingRun:
     """A mapping with the evidence for each stage that led to it.
 
-    ``mapping`` is None unless every stage found a solution.
+    ``mapping`` is None unless every stage found a solution. ``shortage`` names the resource that is proven too scarce
+    for any mapping; a stage that is infeasible given the stages above it proves nothing about other unrollings.
     """
 
     network: Network
@@ -82,17 +84,18 @@ class MappingRun:
     limits: Limits
     stages: tuple[Stage, ...]
     mapping: Mapping | None
-    notes: tuple[str, ...] = ()
+    shortage: str | None = None
     runtime_s: float = 0.0
 
     @property
     def status(self) -> Status:
         """OPTIMAL only if every stage is; that is optimal stage by stage, not overall."""
-        found = [stage.result.status for stage in self.stages]
-        for worst in (Status.INFEASIBLE, Status.UNKNOWN, Status.FEASIBLE):
-            if worst in found:
-                return worst
-        return Status.OPTIMAL
+        if self.shortage is not None:
+            return Status.INFEASIBLE
+        found = {stage.result.status for stage in self.stages}
+        if not all(status.has_solution for status in found):
+            return Status.UNKNOWN
+        return Status.OPTIMAL if found == {Status.OPTIMAL} else Status.FEASIBLE
 
     def stage(self, name: str) -> Stage:
         """Return one stage.
@@ -123,7 +126,7 @@ class MappingRun:
                     _number(r.objective),
                     _number(r.dual_bound),
                     "-" if r.gap is None else f"{100 * r.gap:.1f} %",
-                    r.reason if r.status is not Status.INFEASIBLE else "proven infeasible",
+                    "infeasible as asked" if r.status is Status.INFEASIBLE else r.reason,
                     str(r.vouched_by or "nobody"),
                     f"{r.runtime_s:.1f} s",
                 )
@@ -137,8 +140,12 @@ class MappingRun:
             for row in rows
         ]
         lines += [
-            f"{s.name}: infeasible, {s.result.reason}" for s in self.stages if s.result.status is Status.INFEASIBLE
+            f"{s.name}: {s.result.reason}" + ("" if self.shortage else " (given the stages above; another may fit)")
+            for s in self.stages
+            if s.result.status is Status.INFEASIBLE
         ]
+        if self.shortage:
+            lines.append(f"proven infeasible: {self.shortage}")
         if self.mapping is not None and len(self.stages) > 1:
             lines.append("Each bound is for its stage, given the stages above it: optimal stage by stage is not")
             lines.append("optimal overall.")
@@ -158,10 +165,10 @@ class MappingRun:
             "network_digest": self.network.digest,
             "hardware": self.hardware.name,
             "hardware_digest": self.hardware.digest,
+            "shortage": self.shortage,
             "spikes_assumed": self.network.spikes_assumed,
             "stages": {stage.name: stage.as_json() for stage in self.stages},
             "evaluation": None if evaluation is None else evaluation.as_json(),
-            "notes": list(self.notes),
         }
 
 
@@ -217,7 +224,7 @@ def map_network(
     if not unroll:
         _require_fit(network, hardware)
     packed = run.unroll(unit_fan_in)
-    if packed is None or last_stage == "unroll":
+    if packed is None or run.shortage is not None or last_stage == "unroll":
         return run.finish(None)
     unrolling, packing = packed.unrolling, packed.partition
     units = unrolling.unit_network(network)
@@ -328,17 +335,19 @@ class _Run:
         self.listen, self.stop = listen, stop or threading.Event()
         self.watch = Watch(limits, stop=self.stop)
         self.stages: list[Stage] = []
-        self.notes: list[str] = []
-        if network.spikes_assumed:
-            self.notes.append("no spikes were recorded: every neuron counts one spike, so traffic is assumed")
+        self.shortage: str | None = None
 
     def unroll(self, unit_fan_in: int | None) -> PackedUnrolling | None:
-        crossbar = max(self.hardware.crossbars, key=lambda c: c.rows)
-        if unit_fan_in is None and self.network.fan_in.max() <= crossbar.rows:
-            return self._identity()
-        crossbar = self.hardware.crossbar  # unrolling packs crossbars of one size
-        problem = UnrollProblem(self.network, crossbar.rows, crossbar.columns, unit_fan_in=unit_fan_in)
-        packed: PackedUnrolling | None = self._solve("unroll", problem)
+        packed = self._unrolled(unit_fan_in)
+        rows, columns = self.hardware.max_rows, max(c.columns for c in self.hardware.crossbars)
+        bounds = {f"by counting {k}": b for k, b in counting_bounds(self.network, rows, columns).items()}
+        last = self.stages[-1]
+        if last.measure == "crossbars" and last.result.dual_bound is not None:
+            bounds[f"by {last.result.vouched_by}"] = last.result.dual_bound
+        how, least = max(bounds.items(), key=lambda item: item[1])
+        tiles = self.hardware.grid.num_tiles
+        if least > tiles:
+            self.shortage = f"the network needs at least {least} crossbars ({how}), there are {tiles} tiles"
         return packed
 
     def partition(self, units: Network, packing: Partition) -> Partition | None:
@@ -364,9 +373,18 @@ class _Run:
             self.watch.limits,
             tuple(self.stages),
             mapping,
-            tuple(self.notes),
+            self.shortage,
             self.watch.elapsed_s,
         )
+
+    def _unrolled(self, unit_fan_in: int | None) -> PackedUnrolling | None:
+        crossbar = max(self.hardware.crossbars, key=lambda c: c.rows)
+        if unit_fan_in is None and self.network.fan_in.max() <= crossbar.rows:
+            return self._identity()
+        crossbar = self.hardware.crossbar  # unrolling packs crossbars of one size
+        problem = UnrollProblem(self.network, crossbar.rows, crossbar.columns, unit_fan_in=unit_fan_in)
+        packed: PackedUnrolling | None = self._solve("unroll", problem)
+        return packed
 
     def _identity(self) -> PackedUnrolling:
         """Every neuron fits a crossbar: one unit each, which nothing can undercut."""
@@ -413,8 +431,8 @@ def _warm_start(problem: Any, watch: Watch, asked: str | None, starts: Iterable[
     if asked == NO_SOLVER:
         return best, author
     names = (asked,) if asked else _default_warm_starts(problem)
+    share = None if asked else _warm_time_s(problem, watch.limits.time_s)
     for name in names:
-        share = None if watch.limits.time_s is None else watch.limits.time_s * (1.0 if asked else _WARM_SHARE)
         watch.report(note=f"warm start {name}")
         found = heuristics.load(problem.kind, name)(problem, watch.part(share), best)
         if found is None or problem.violations(found):
@@ -431,8 +449,20 @@ def _default_warm_starts(problem: Any) -> tuple[str, ...]:
     return names[:1] if _size(problem) > _LARGE[problem.kind] else names
 
 
+def _warm_time_s(problem: Any, time_s: float | None) -> float:
+    """Seconds for one warm start: enough for many restarts, little beside the solve."""
+    enough = 0.1 * problem.num_tiles if isinstance(problem, PlacementProblem) else 0.02 * _num_items(problem)
+    return max(0.5, enough) if time_s is None else min(max(0.5, enough), _WARM_SHARE * time_s)
+
+
+def _num_items(problem: Any) -> int:
+    return int(problem.network.num_units) if hasattr(problem, "network") else int(problem.num_items)
+
+
 def _default_solver(problem: Any) -> str:
     """Ask the kind's own rule, ``solvers/<kind>/_choice.py``."""
+    if find_spec(f"spinemap_exact.solvers.{problem.kind}._choice") is None:
+        return (*solvers.names(problem.kind), NO_SOLVER)[0]
     chosen: str = import_module(f"spinemap_exact.solvers.{problem.kind}._choice").choose(problem)
     return chosen
 

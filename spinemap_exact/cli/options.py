@@ -1,0 +1,174 @@
+"""Verbs and options, and what --help says of them. Imports nothing heavy: --help answers at once."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+from spinemap_exact import __version__
+from spinemap_exact.cli import verbs as run
+
+_EXIT_STATUS = """\
+exit status:
+  0  done; what was proven is in the output
+  1  a mapping or certificate was rejected
+  2  usage, or bad input (one sentence says what)
+  3  proven infeasible
+  4  stopped with nothing found
+  5  not proven optimal, with --require-proof
+"""
+
+_EXAMPLES = """\
+examples:
+  spinemap-exact map digits-64-32-10
+  spinemap-exact map network.nir --spikes counts.csv --hardware generic-128x128 --out run1
+  spinemap-exact info network.nir --hardware loihi
+  spinemap-exact solve nug12.dat --problem qap
+  spinemap-exact solve mwd.csv --problem noc --mesh 4x4
+
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of all verbs; each sets ``verb`` to the function that runs it."""
+    top = argparse.ArgumentParser(
+        prog="spinemap-exact",
+        description="Map spiking neural networks onto tile-based crossbar hardware, optimally or with a proven gap.",
+        epilog=_EXAMPLES + _EXIT_STATUS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    verbs = top.add_subparsers(title="verbs", metavar="VERB", required=True)
+    _add_info(verbs)
+    _add_map(verbs)
+    _add_solve(verbs)
+    _add_evaluate(verbs)
+    _add_convert(verbs)
+    return top
+
+
+def _verb(verbs: Any, name: str, action: Callable[..., int], summary: str, text: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = verbs.add_parser(
+        name, help=summary, description=text, epilog=_EXIT_STATUS, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.set_defaults(verb=action)
+    common = parser.add_argument_group("output")
+    common.add_argument("--json", action="store_true", help="result for a machine on stdout; progress stays on stderr")
+    common.add_argument("--quiet", action="store_true", help="no progress")
+    common.add_argument("--verbose", action="store_true", help="log what solvers do")
+    return parser
+
+
+def _add_input(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "input", metavar="NETWORK", help="name of a shipped instance, or a file: NIR, SONATA config, TENNLab JSON, "
+        "edge list (.csv, .tsv), native (.npz)"
+    )  # fmt: skip
+    parser.add_argument(
+        "--spikes", metavar="FILE", help="spike counts: CSV neuron,spikes; raster .npy/.npz; SONATA spikes .h5"
+    )
+    parser.add_argument(
+        "--weight-threshold", type=float, default=0.0, metavar="W", help="drop synapses with |weight| <= W; default 0"
+    )
+
+
+def _add_hardware(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--hardware", metavar="HW", help="preset (loihi, truenorth, generic-128x128, ...) or FILE.toml; shipped "
+        "instances bring their own"
+    )  # fmt: skip
+
+
+def _add_limits(parser: argparse.ArgumentParser, time_s: float) -> None:
+    group = parser.add_argument_group("limits")
+    group.add_argument(
+        "--time-limit", type=float, default=time_s, metavar="S", help=f"seconds, 0 for none; default {time_s:g}"
+    )
+    group.add_argument("--workers", type=int, default=2, metavar="K", help="threads or processes; default 2")
+    group.add_argument("--seed", type=int, default=0, metavar="N", help="source of every random choice; default 0")
+    group.add_argument("--require-proof", action="store_true", help="exit with 5 unless proven optimal")
+
+
+def _add_traffic(parser: argparse.ArgumentParser, default: str | None = "per-tile") -> None:
+    parser.add_argument(
+        "--traffic",
+        choices=("per-tile", "per-synapse"),
+        default=default,
+        help="a spike sends one packet to each remote tile that reads it (per-tile, the default), or one for each "
+        "synapse that crosses tiles (per-synapse)",
+    )
+
+
+def _add_info(verbs: Any) -> None:
+    parser = _verb(
+        verbs,
+        "info",
+        run.info,
+        "sizes, fan-in histogram, simple bounds",
+        "Say what a network is made of and, with --hardware, whether counting alone rules out a fit.",
+    )
+    _add_input(parser)
+    _add_hardware(parser)
+
+
+def _add_map(verbs: Any) -> None:
+    parser = _verb(
+        verbs, "map", run.map, "map a network onto hardware: the main job",
+        "Map a network onto hardware in three stages: unroll neurons with more inputs than rows, partition units\n"
+        "into clusters that fit a crossbar, place clusters on tiles. Each stage reports objective, bound, gap and who\n"
+        "vouches for the bound.",
+    )  # fmt: skip
+    _add_input(parser)
+    _add_hardware(parser)
+    parser.add_argument(
+        "--stage", choices=("unroll", "partition", "placement"), default="placement", help="stop after this stage"
+    )
+    _add_traffic(parser)
+    parser.add_argument("--no-unroll", action="store_true", help="refuse neurons with more inputs than rows")
+    parser.add_argument(
+        "--unit-fan-in", type=int, metavar="F", help="homogeneous units of F inputs, as published (F = 2)"
+    )
+    parser.add_argument(
+        "--solver", action="append", default=[], metavar="[STAGE=]NAME", help="may be repeated; 'none' proves nothing"
+    )
+    parser.add_argument(
+        "--warm-start", action="append", default=[], metavar="[STAGE=]NAME", help="heuristic; may be repeated"
+    )
+    parser.add_argument("--out", metavar="DIR", help="write mapping, evaluation, result, summary and log there")
+    _add_limits(parser, 60.0)
+
+
+def _add_solve(verbs: Any) -> None:
+    parser = _verb(
+        verbs, "solve", run.solve, "one bare sub-problem in a public format",
+        "Solve one sub-problem: QAPLIB .dat (qap), core graph .csv with --mesh (noc), bin packing text (packing), or\n"
+        "the JSON of a partition, unroll or placement problem.",
+    )  # fmt: skip
+    parser.add_argument("file", metavar="FILE")
+    parser.add_argument("--problem", required=True, choices=tuple(run.KIND_OF_PROBLEM))
+    parser.add_argument("--mesh", metavar="WxH", help="mesh of tiles, for noc")
+    parser.add_argument("--clusters", type=int, metavar="K", help="most clusters allowed, for partition")
+    parser.add_argument("--objective", help="partition: packets or crossbars; unroll: crossbars, units, carry-spikes")
+    parser.add_argument("--unit-fan-in", type=int, metavar="F", help="homogeneous units, for unroll")
+    parser.add_argument("--max-depth", type=int, metavar="D", help="deepest tree of units, for unroll")
+    _add_traffic(parser, default=None)
+    parser.add_argument("--solver", metavar="NAME", help="default: chosen by size")
+    parser.add_argument("--warm-start", metavar="NAME", help="heuristic; 'none' for a cold start")
+    _add_limits(parser, 60.0)
+
+
+def _add_evaluate(verbs: Any) -> None:
+    parser = _verb(verbs, "evaluate", run.evaluate, "energy, latency, congestion of any mapping",
+                   "Price a mapping from whatever tool; exit with 1 if it breaks a limit of the hardware.")  # fmt: skip
+    _add_input(parser)
+    parser.add_argument("mapping", metavar="MAPPING", help="mapping JSON, or CSV neuron,tile")
+    _add_hardware(parser)
+    _add_traffic(parser)
+
+
+def _add_convert(verbs: Any) -> None:
+    parser = _verb(verbs, "convert", run.convert, "from any readable format to native .npz or an edge list",
+                   "Read a network and write it as native .npz or as an edge list.")  # fmt: skip
+    _add_input(parser)
+    parser.add_argument("output", metavar="OUT", help=".npz, .csv or .tsv")

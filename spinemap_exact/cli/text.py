@@ -1,0 +1,77 @@
+"""What people read: results as text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def info(facts: dict[str, Any]) -> str:
+    lines = [
+        f"{facts['network']}: {facts['neurons']:,} neurons, {facts['external_inputs']:,} external inputs, "
+        f"{facts['synapses']:,} synapses",
+        f"spikes: {facts['spikes']:,} emitted, {facts['synaptic_events']:,} over all synapses"
+        + (" (assumed: one spike per neuron)" if facts["spikes_assumed"] else ""),
+        f"fan-in: mean {facts['fan_in_mean']:.1f}, largest {facts['fan_in_max']:,}",
+    ]
+    top = max((count for _, _, count in facts["fan_in_histogram"]), default=1)
+    for low, high, count in facts["fan_in_histogram"]:
+        span = str(low) if low == high else f"{low}-{high}"
+        lines.append(f"  {span:>13}  {count:>9,}  {'#' * max(1, round(40 * count / top))}")
+    if facts["populations"]:
+        lines.append("populations: " + ", ".join(f"{name} ({size})" for name, size in facts["populations"]))
+    if hardware := facts.get("hardware"):
+        lines.append(f"hardware {hardware['name']}: {hardware['tiles']} tiles, crossbars {hardware['crossbars'][0]}")
+        if hardware["neurons_to_unroll"]:
+            lines.append(
+                f"  {hardware['neurons_to_unroll']:,} neurons have more inputs than rows and must be unrolled; "
+                f"pruning would lose {hardware['synapses_lost_by_pruning']:,} synapses"
+            )
+        lines.append(f"  at least {hardware['crossbars_at_least']:,} crossbars, by counting")
+        lines.append(f"  does not fit: {hardware['short']}" if hardware["short"] else "  counting finds nothing short")
+    return "\n".join(lines)
+
+
+def evaluation(e: dict[str, Any]) -> str:
+    from spinemap_exact.units import duration_text, energy_text
+
+    energy = ", ".join(f"{term} {energy_text(fj)}" for term, fj in e["energy_fj"].items() if term != "total")
+    percent = {k: "-" if e[k] is None else f"{100 * e[k]:.1f} %" for k in ("column_utilisation", "cell_utilisation")}
+    lines = [f"energy       {energy_text(e['energy_fj']['total'])} a window: {energy}"]
+    if e["latency_worst_ps"] is not None:
+        mean = "-" if e["latency_mean_ps"] is None else duration_text(e["latency_mean_ps"])
+        lines.append(f"latency      worst {duration_text(e['latency_worst_ps'])}, mean {mean} a spike")
+    lines += [
+        f"traffic      {e['packets']:,} packets ({e['traffic']}), {e['spike_hops']:,} spike-hops, "
+        f"busiest link {e['link_load_max']:,}",
+        f"crossbars    {e['crossbars']:,} used; columns {percent['column_utilisation']}, "
+        f"cells {percent['cell_utilisation']}; {e['cells_idle']:,} cells idle",
+        f"units        {e['units']:,}, of which {e['carries']:,} send carries; trees up to {e['tree_depth']} deep",
+    ]
+    return "\n".join(lines)
+
+
+def solution_json(solution: Any) -> Any:
+    import numpy as np
+
+    if solution is None:
+        return None
+    if isinstance(solution, np.ndarray):
+        return solution.tolist()
+    plain = {k: v for k, v in vars(solution).items() if not k.startswith("_") and k not in ("digest", "depth_of_unit")}
+    return {k: solution_json(v) if not isinstance(v, int | str) else v for k, v in plain.items()}
+
+
+def solved(file: str, facts: dict[str, Any]) -> str:
+    """Say what one solve found and proved."""
+    vouched = facts["vouched_by"]
+    return "\n".join(
+        [
+            f"{file}: {facts['status']}" + (f", {facts['reason']}" if facts["status"] == "INFEASIBLE" else ""),
+            f"objective   {'-' if facts['objective'] is None else facts['objective']} {facts['measure']}",
+            f"dual bound  {'-' if facts['dual_bound'] is None else facts['dual_bound']}"
+            + (f", {vouched['trust']} ({vouched['by']})" if vouched else ""),
+            "gap         " + ("-" if facts["gap"] is None else f"{100 * facts['gap']:.2f} %"),
+            f"solver      {facts['solver']} ({facts['engine']}), {facts['runtime_s']:.2f} s, "
+            f"stopped by: {facts['reason']}",
+        ]
+    )

@@ -1,0 +1,248 @@
+"""What each verb does. Everything heavy is imported by the verb that needs it."""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from spinemap_exact import __version__
+from spinemap_exact.cli import text
+from spinemap_exact.cli.progress import Reporter, interruptible
+from spinemap_exact.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from spinemap_exact.hardware import Hardware
+    from spinemap_exact.network import Network
+    from spinemap_exact.result import Limits
+
+DONE, REJECTED, BAD_INPUT, INFEASIBLE, NOTHING_FOUND, UNPROVEN = range(6)
+
+KIND_OF_PROBLEM = {
+    "qap": "placement",
+    "noc": "placement",
+    "placement": "placement",
+    "packing": "packing",
+    "partition": "partition",
+    "unroll": "unroll",
+}
+
+
+def info(args: argparse.Namespace) -> int:
+    import numpy as np
+
+    network, hardware, notes = _read(args)
+    fan_in = network.fan_in[~network.is_input]
+    edges = [0, *(2**k for k in range(int(fan_in.max(initial=1)).bit_length() + 1))]
+    histogram = [[lo, hi - 1, int(((fan_in >= lo) & (fan_in < hi)).sum())] for lo, hi in itertools.pairwise(edges)]
+    facts: dict[str, Any] = {
+        "network": args.input,
+        "neurons": network.num_units,
+        "external_inputs": network.num_inputs,
+        "synapses": network.num_synapses,
+        "self_loops": int((network.pre == network.post).sum()),
+        "spikes": int(network.spikes.sum()),
+        "synaptic_events": network.synaptic_events,
+        "spikes_assumed": network.spikes_assumed,
+        "fan_in_max": int(fan_in.max(initial=0)),
+        "fan_in_mean": float(fan_in.mean()) if fan_in.size else 0.0,
+        "fan_in_histogram": [row for row in histogram if row[2]],
+        "populations": [[p.name, p.size] for p in network.populations],
+        "digest": network.digest,
+        "notes": notes,
+    }
+    if hardware is not None:
+        from spinemap_exact.problems.unroll import counting_bounds
+
+        crossbar = max(hardware.crossbars, key=lambda c: c.rows)
+        wide = int((fan_in > crossbar.rows).sum())
+        most_columns = max(c.columns for c in hardware.crossbars)
+        least = max(counting_bounds(network, crossbar.rows, most_columns).values())
+        tiles = hardware.grid.num_tiles
+        facts["hardware"] = {
+            "name": hardware.name,
+            "tiles": tiles,
+            "crossbars": [str(c) for c in hardware.crossbars],
+            "neurons_to_unroll": wide,
+            "synapses_lost_by_pruning": int(np.maximum(0, fan_in - crossbar.rows).sum()),
+            "crossbars_at_least": least,
+            "fits": None if least <= tiles else False,
+            "short": None if least <= tiles else f"{least} crossbars are needed by counting, there are {tiles} tiles",
+        }
+    _say(args, facts, text.info(facts) + _noted(notes))
+    return DONE
+
+
+def map(args: argparse.Namespace) -> int:
+    from spinemap_exact.pipeline import Choices, map_network
+
+    network, hardware, notes = _read(args)
+    if hardware is None:
+        raise InvalidInput(f"say which hardware {args.input} goes onto: --hardware PRESET or FILE.toml")
+    choices = Choices(_by_stage("solver", args.solver), _by_stage("heuristic", args.warm_start))
+    with Reporter(args) as reporter:
+        run = interruptible(
+            lambda stop: map_network(
+                network,
+                hardware,
+                limits=_limits(args),
+                traffic=args.traffic,
+                choices=choices,
+                last_stage=args.stage,
+                unroll=not args.no_unroll,
+                unit_fan_in=args.unit_fan_in,
+                listen=reporter,
+                stop=stop,
+            )
+        )
+    facts = {"network": args.input, **run.as_json(), "version": __version__}
+    facts["notes"] = notes
+    words = run.summary()
+    if (evaluation := run.evaluation()) is not None:
+        words += "\n\n" + text.evaluation(evaluation.as_json())
+    words += _noted(notes)
+    if args.out:
+        _save(Path(args.out), run, facts, words, reporter.lines)
+    _say(args, facts, words)
+    return _exit_status(args, run.status)
+
+
+def solve(args: argparse.Namespace) -> int:
+    from spinemap_exact.io import read_problem
+    from spinemap_exact.pipeline import Stage, solve_problem
+    from spinemap_exact.result import Watch
+
+    given = {
+        "mesh": args.mesh,
+        "clusters": args.clusters,
+        "traffic": args.traffic,
+        "objective": args.objective,
+        "unit_fan_in": args.unit_fan_in,
+        "max_depth": args.max_depth,
+    }
+    problem, notes = read_problem(args.file, args.problem, **{k: v for k, v in given.items() if v is not None})
+    kind = KIND_OF_PROBLEM[args.problem]
+    with Reporter(args) as reporter:
+        name, result = interruptible(
+            lambda stop: solve_problem(
+                problem,
+                Watch(_limits(args), lambda progress: reporter(kind, progress), stop),
+                solver=args.solver,
+                warm_start=args.warm_start,
+            )
+        )
+    stage = Stage(kind, problem, name, result)
+    facts = {"file": args.file, **stage.as_json(), "digest": problem.digest, "notes": notes, "version": __version__}
+    facts["stages"] = {kind: stage.as_json()}
+    facts["solution"] = text.solution_json(result.incumbent)
+    _say(args, facts, text.solved(args.file, facts) + _noted(notes))
+    return _exit_status(args, result.status)
+
+
+def evaluate(args: argparse.Namespace) -> int:
+    from spinemap_exact.evaluate import evaluate
+    from spinemap_exact.io.mapping_file import read_mapping
+
+    network, hardware, notes = _read(args)
+    if hardware is None:
+        raise InvalidInput(f"say which hardware {args.input} is mapped onto: --hardware PRESET or FILE.toml")
+    mapping = read_mapping(Path(args.mapping), network, hardware)
+    facts = evaluate(network, hardware, mapping, args.traffic).as_json()
+    facts["notes"] = notes
+    _say(args, facts, text.evaluation(facts) + _noted(notes))
+    for broken in facts["violations"]:
+        print(f"rejected: {broken}", file=sys.stderr)
+    return REJECTED if facts["violations"] else DONE
+
+
+def convert(args: argparse.Namespace) -> int:
+    from spinemap_exact.io import write_network
+
+    network, _, notes = _read(args)
+    write_network(Path(args.output), network)
+    words = f"{args.output}: {network.num_neurons:,} neurons, {network.num_synapses:,} synapses"
+    facts = {"output": args.output, "neurons": network.num_neurons, "synapses": network.num_synapses, "notes": notes}
+    _say(args, facts, words + _noted(notes))
+    return DONE
+
+
+def _read(args: argparse.Namespace) -> tuple[Network, Hardware | None, list[str]]:
+    """Read the network, shipped or from a file, and the hardware if any is named or ships with it."""
+    from spinemap_exact import instances
+    from spinemap_exact.hardware import read_hardware
+    from spinemap_exact.io import read_network
+
+    hardware = None
+    notes: list[str] = []
+    if args.input in instances.names() and not Path(args.input).exists():
+        network, hardware = instances.load(args.input)
+        if args.spikes is not None or args.weight_threshold:
+            raise InvalidInput(f"{args.input} ships with its spikes; --spikes and --weight-threshold are for files")
+    else:
+        network, notes = read_network(args.input, spikes=args.spikes, weight_threshold=args.weight_threshold)
+    if getattr(args, "hardware", None):
+        hardware = read_hardware(args.hardware)
+    return network, hardware, list(notes)
+
+
+def _by_stage(what: str, given: Sequence[str]) -> dict[str, str]:
+    """Read ``stage=NAME`` or a bare NAME, which goes to every stage that has it."""
+    from spinemap_exact import heuristics, solvers
+    from spinemap_exact.pipeline import NO_SOLVER, STAGES
+
+    known = solvers.names if what == "solver" else heuristics.names
+    chosen: dict[str, str] = {}
+    for item in given:
+        stage, named, name = item.rpartition("=")
+        if named and stage not in STAGES:
+            raise InvalidInput(f"unknown stage {stage!r} in {item!r}; known: {', '.join(STAGES)}")
+        stages = [stage] if named else [s for s in STAGES if name == NO_SOLVER or name in known(s)]
+        for s in stages:
+            if name != NO_SOLVER and name not in known(s):
+                raise InvalidInput(f"unknown {s} {what} {name!r}; known: {', '.join((*known(s), NO_SOLVER))}")
+        if not stages:
+            everything = sorted({n for s in STAGES for n in known(s)})
+            raise InvalidInput(f"unknown {what} {name!r}; known: {', '.join(everything)}")
+        chosen.update(dict.fromkeys(stages, name))
+    return chosen
+
+
+def _limits(args: argparse.Namespace) -> Limits:
+    from spinemap_exact.result import Limits
+
+    return Limits(args.time_limit if args.time_limit != 0 else None, args.workers, args.seed)
+
+
+def _save(folder: Path, run: Any, facts: dict[str, Any], text: str, log: list[str]) -> None:
+    from spinemap_exact.io.mapping_file import write_mapping
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if run.mapping is not None:
+            write_mapping(folder / "mapping.json", run.mapping, run.network, run.hardware)
+        (folder / "result.json").write_text(json.dumps(facts, indent=1) + "\n")
+        (folder / "evaluation.json").write_text(json.dumps(facts["evaluation"], indent=1) + "\n")
+        (folder / "summary.txt").write_text(text + "\n")
+        (folder / "log.txt").write_text("".join(line + "\n" for line in log))
+    except OSError as defect:
+        raise InvalidInput(f"cannot write to {folder}: {defect.strerror}") from defect
+
+
+def _exit_status(args: argparse.Namespace, status: str) -> int:
+    if status == "OPTIMAL":
+        return DONE
+    if status == "FEASIBLE":
+        return UNPROVEN if args.require_proof else DONE
+    return INFEASIBLE if status == "INFEASIBLE" else NOTHING_FOUND
+
+
+def _noted(notes: Sequence[str]) -> str:
+    return "".join(f"\nnote: {note}" for note in notes)
+
+
+def _say(args: argparse.Namespace, facts: dict[str, Any], text: str) -> None:
+    print(json.dumps(facts, indent=1) if args.json else text)

@@ -1,0 +1,182 @@
+"""The command line through a real process."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from spinemap_exact.errors import InvalidInput
+
+
+def run(*args: object, **options: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "spinemap_exact", *map(str, args)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, **options)
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """Six neurons in a ring with chords, as an edge list with spike counts."""
+    folder = tmp_path_factory.mktemp("small")
+    edges = [(i, (i + k) % 6) for i in range(6) for k in (1, 2)]
+    (folder / "ring.csv").write_text("pre,post\n" + "".join(f"{a},{b}\n" for a, b in edges))
+    (folder / "counts.csv").write_text("neuron,spikes\n" + "".join(f"{i},{10 + i}\n" for i in range(6)))
+    (folder / "chip.toml").write_text(
+        'name = "chip"\n[grid]\nwidth = 2\nheight = 2\n[crossbar]\nrows = 6\ncolumns = 2\n'
+        '[energy]\npacket = "2 pJ"\nhop = "1 pJ"\n'
+    )
+    return folder
+
+
+def test_help_imports_nothing_heavy():
+    probe = (
+        "import sys; from spinemap_exact.cli.options import parser; parser().format_help(); "
+        "print([m for m in ('numpy', 'ortools', 'numba', 'pulp', 'rich') if m in sys.modules])"
+    )
+    out = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True).stdout
+    assert out.strip() == "[]"
+
+
+@pytest.mark.parametrize("verb", ["info", "map", "solve", "evaluate", "convert"])
+def test_every_verb_explains_itself(verb):
+    done = run(verb, "--help")
+    assert done.returncode == 0
+    assert "exit status:" in done.stdout
+
+
+def test_map_evaluate_and_back(small, tmp_path):
+    args = (small / "ring.csv", "--spikes", small / "counts.csv", "--hardware", small / "chip.toml")
+    done = run("map", *args, "--json", "--workers", 1, "--time-limit", 60, "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    for level in (result, *result["stages"].values()):
+        keys = {"status", "objective", "dual_bound", "gap", "vouched_by", "runtime_s", "solver", "seed"}
+        assert keys <= level.keys()
+    assert set(result["stages"]) == {"unroll", "partition", "placement"}
+    assert result["stages"]["partition"]["status"] == "OPTIMAL"
+    assert result["stages"]["partition"]["vouched_by"]["trust"] in ("attested", "verified")
+    # three clusters of two; every net reads two units: at best one source of each pair stays half at home
+    assert result["evaluation"]["crossbars"] == 3
+
+    again = run("evaluate", args[0], tmp_path / "out" / "mapping.json", *args[1:], "--json")
+    assert again.returncode == 0, again.stderr
+    fresh = json.loads(again.stdout)
+    assert fresh["energy_fj"] == result["evaluation"]["energy_fj"]
+    assert {p.name for p in (tmp_path / "out").iterdir()} >= {
+        "mapping.json",
+        "result.json",
+        "evaluation.json",
+        "summary.txt",
+        "log.txt",
+    }
+
+
+def test_a_mapping_that_breaks_a_limit_is_rejected(small, tmp_path):
+    args = (small / "ring.csv", "--hardware", small / "chip.toml")
+    run("map", *args, "--out", tmp_path, "--workers", 1)
+    mapping = json.loads((tmp_path / "mapping.json").read_text())
+    mapping["cluster_of_unit"] = [0, 0, 0, 1, 1, 1]
+    mapping["tile_of_cluster"] = [0, 1]
+    for key in ("hardware_digest", "network_digest", "crossbar_of_cluster"):
+        mapping.pop(key, None)
+    (tmp_path / "crowded.json").write_text(json.dumps(mapping))
+
+    done = run("evaluate", args[0], tmp_path / "crowded.json", *args[1:])
+
+    assert done.returncode == 1
+    assert "cluster 0 needs 3 columns, its crossbar has 2" in done.stderr
+
+
+def test_convert_round_trip(small, tmp_path):
+    done = run("convert", small / "ring.csv", "--spikes", small / "counts.csv", tmp_path / "ring.npz")
+    assert done.returncode == 0, done.stderr
+    first = json.loads(run("info", tmp_path / "ring.npz", "--json").stdout)
+    assert (first["neurons"], first["synapses"], first["spikes"]) == (6, 12, sum(range(10, 16)))
+    assert not first["spikes_assumed"]
+
+
+def test_info_says_what_is_short(small):
+    text = run("info", small / "ring.csv", "--hardware", small / "chip.toml").stdout
+    assert "6 neurons" in text
+    assert "assumed" in text
+    assert "at least 3 crossbars, by counting" in text
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (("map", "nowhere.csv", "--hardware", "loihi"), "nowhere.csv"),
+        (("map", "{ring}", "--hardware", "loihy"), "unknown hardware preset 'loihy'"),
+        (("map", "{ring}"), "say which hardware"),
+        (("map", "{ring}", "--hardware", "{chip}", "--solver", "nope"), "unknown solver 'nope'"),
+        (("map", "{ring}", "--hardware", "{chip}", "--time-limit", "-1"), "time limit -1.0 s"),
+        (("map", "{ring}", "--hardware", "{chip}", "--workers", "0"), "0 workers"),
+        (("solve", "{cores}", "--problem", "noc", "--mesh", "2x1"), "3 clusters, 2 tiles"),
+        (("solve", "{cores}", "--problem", "noc"), "mesh"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_status_2(small, tmp_path, args, message):
+    cores = tmp_path / "cores.csv"
+    cores.write_text("source,target,weight\n0,1,5\n1,2,7\n")
+    names = {"ring": small / "ring.csv", "chip": small / "chip.toml", "cores": cores}
+    done = run(*(a.format(**names) for a in args))
+    assert done.returncode == 2, done.stdout
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_infeasible_is_status_3(small, tmp_path):
+    (tmp_path / "tiny.toml").write_text("[grid]\nwidth = 1\nheight = 2\n[crossbar]\nrows = 6\ncolumns = 2\n")
+    done = run("map", small / "ring.csv", "--hardware", tmp_path / "tiny.toml")
+    assert done.returncode == 3
+    # six units in crossbars of two columns
+    assert "at least 3 crossbars (by counting columns), there are 2 tiles" in done.stdout
+
+
+def test_require_proof(small):
+    args = ("map", small / "ring.csv", "--hardware", small / "chip.toml", "--solver", "none", "--stage", "partition")
+    assert run(*args).returncode == 0
+    assert run(*args, "--require-proof").returncode == 5
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_still_delivers(tmp_path, number):
+    """A dense random network cannot be closed in seconds; the signal must bring out the best so far."""
+    rng = np.random.default_rng(0)
+    pre, post = np.nonzero(rng.random((120, 120)) < 0.15)
+    (tmp_path / "net.csv").write_text("pre,post\n" + "".join(f"{a},{b}\n" for a, b in zip(pre, post, strict=True)))
+    (tmp_path / "chip.toml").write_text("[grid]\nwidth = 5\nheight = 5\n[crossbar]\nrows = 64\ncolumns = 8\n")
+    command = [
+        sys.executable,
+        "-m",
+        "spinemap_exact",
+        "map",
+        tmp_path / "net.csv",
+        "--hardware",
+        tmp_path / "chip.toml",
+    ]
+    command += ["--time-limit", "600", "--json", "--out", tmp_path / "out"]
+    process = subprocess.Popen(
+        [str(c) for c in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=dict(os.environ)
+    )
+    for line in process.stderr:
+        if "partition: " in line and "solver" in line:
+            break
+    time.sleep(1.0)
+    process.send_signal(number)
+    out, _ = process.communicate(timeout=120)
+    result = json.loads(out)
+    assert result["stages"]["partition"]["objective"] is not None
+    assert (tmp_path / "out" / "mapping.json").exists()
+    assert process.returncode == 0
+
+
+def test_invalid_input_is_a_value_error():
+    assert issubclass(InvalidInput, ValueError)
