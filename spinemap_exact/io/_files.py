@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal, InvalidOperation
@@ -19,8 +20,10 @@ def reading(path: Path) -> Iterator[None]:
     """Turn what the operating system says about ``path`` into an `InvalidInput`."""
     try:
         yield
-    except (EOFError, gzip.BadGzipFile) as defect:
-        raise InvalidInput(f"{path} is truncated or not compressed with gzip") from defect
+    except EOFError as defect:
+        raise InvalidInput(f"{path} ends too early: it is truncated") from defect
+    except (gzip.BadGzipFile, zlib.error) as defect:
+        raise InvalidInput(f"{path} cannot be decompressed: it is damaged, or not compressed at all") from defect
     except UnicodeDecodeError as defect:
         raise InvalidInput(f"{path} is not a text file: byte {defect.start} is no UTF-8") from defect
     except OSError as defect:
