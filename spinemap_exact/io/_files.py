@@ -8,11 +8,15 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal, InvalidOperation
+from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from spinemap_exact.errors import InvalidInput, MissingExtra
 from spinemap_exact.units import INT64_MAX
+
+if TYPE_CHECKING:
+    from spinemap_exact.arrays import Array
 
 
 @contextmanager
@@ -57,6 +61,21 @@ def read_json_table(path: Path) -> dict[str, Any]:
     return table
 
 
+def read_arrays(path: Path, what: str) -> dict[str, Array]:
+    """Return the arrays of an ``.npz`` file by name, or that of an ``.npy`` file under the empty name."""
+    import numpy as np
+
+    with reading(path):
+        content = path.read_bytes()
+    if not content:
+        raise InvalidInput(f"{path} is empty")
+    try:
+        loaded = np.load(BytesIO(content), allow_pickle=False)
+        return {"": loaded} if isinstance(loaded, np.ndarray) else {name: loaded[name] for name in loaded.files}
+    except Exception as defect:  # a damaged file makes zipfile and numpy raise whatever their parsing meets
+        raise InvalidInput(f"{path} is truncated or not {what}") from defect
+
+
 @contextmanager
 def hdf5(path: Path, purpose: str) -> Iterator[Any]:
     """Open an HDF5 file; whatever is missing inside becomes an `InvalidInput` as well."""
@@ -73,8 +92,8 @@ def hdf5(path: Path, purpose: str) -> Iterator[Any]:
         raise
     except OSError as defect:
         raise InvalidInput(f"{path} is truncated or not an HDF5 file") from defect
-    except (KeyError, AttributeError, TypeError, ValueError, RuntimeError) as defect:
-        reason = str(defect.args[0] if defect.args else defect).strip('"')
+    except Exception as defect:  # a damaged file makes h5py raise whatever its parsing meets
+        reason = " ".join(str(defect.args[0] if defect.args else defect).split()).strip('"')
         raise InvalidInput(f"{path} lacks something that its format asks for: {reason}") from defect
 
 

@@ -8,8 +8,6 @@ stop), ``window_s`` and ``spikes_assumed``. Equal networks give equal files.
 from __future__ import annotations
 
 import json
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +15,7 @@ import numpy as np
 
 from spinemap_exact.errors import InvalidInput
 from spinemap_exact.io._draft import Draft
-from spinemap_exact.io._files import reading
+from spinemap_exact.io._files import read_arrays
 from spinemap_exact.network import Network, Population
 
 FORMAT = "spinemap-exact network"
@@ -52,21 +50,21 @@ def read_native(
         If the file is truncated, altered, foreign, or of a newer version.
     """
     path = Path(path)
+    arrays = read_arrays(path, "a network of this package")
+    if "header" not in arrays:
+        raise InvalidInput(f"{path} is a numpy archive, but not a network of this package: it has no header")
     try:
-        with reading(path), np.load(path, allow_pickle=False) as archive:
-            if "header" not in archive.files:
-                raise InvalidInput(f"{path} is a numpy archive, but not a network of this package: it has no header")
-            header = _header(path, archive["header"])
-            network = Network(
-                **{name: archive[name] for name in ("fanout_ptr", "fanout_idx", "spikes", "is_input")},
-                weights=archive["weights"] if "weights" in archive.files else None,
-                populations=tuple(Population(str(n), int(a), int(b)) for n, a, b in header["populations"]),
-                window_s=header["window_s"],
-                spikes_assumed=bool(header["spikes_assumed"]),
-            )
+        header = _header(path, arrays["header"])
+        network = Network(
+            **{name: arrays[name] for name in ("fanout_ptr", "fanout_idx", "spikes", "is_input")},
+            weights=arrays.get("weights"),
+            populations=tuple(Population(str(n), int(a), int(b)) for n, a, b in header["populations"]),
+            window_s=header["window_s"],
+            spikes_assumed=bool(header["spikes_assumed"]),
+        )
     except InvalidInput as defect:
         raise defect if str(path) in str(defect) else InvalidInput(f"{path}: {defect}") from defect
-    except (zipfile.BadZipFile, zlib.error, ValueError, KeyError, TypeError, AttributeError) as defect:
+    except (ValueError, KeyError, TypeError, AttributeError) as defect:
         raise InvalidInput(f"{path} is truncated or not a network of this package") from defect
     if network.digest != header["digest"]:
         raise InvalidInput(f"{path} was altered after it was written: its digest does not fit")

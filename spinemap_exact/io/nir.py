@@ -20,6 +20,7 @@ doi:10.1038/s41467-024-52259-9.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,7 @@ _INTEGRATORS = ("I", "LI", "CubaLI")
 _NEURONS = (*_INTEGRATORS, "IF", "LIF", "CubaLIF", "Threshold")
 _POOLS = ("SumPool2d", "AvgPool2d")
 _MIXING = ("Linear", "Affine", "Conv1d", "Conv2d", *_POOLS)
+_MOST_ELEMENTS = 100_000_000
 _PLAIN = ("Scale", "Flatten", "Delay", "Output", "Input")
 _SIZE_OF = {"Threshold": "threshold", "IF": "v_threshold", "LIF": "v_threshold", "CubaLIF": "v_threshold"}
 
@@ -173,6 +175,10 @@ class _Graph:
             else:
                 settle_for_own = False
             waiting = left
+        for node in self.nodes.values():
+            # a damaged shape would otherwise ask for all the memory there is
+            if not 1 <= self._size(node) <= _MOST_ELEMENTS:
+                raise InvalidInput(f"{self.source}: node {node.name} has the shape {node.shape}, which cannot be")
 
     def _shape(self, node: _Node, settle_for_own: bool) -> Shape | None:
         fed = next((self.nodes[n].shape for n in node.inputs if self.nodes[n].shape is not None), None)
@@ -197,7 +203,7 @@ class _Graph:
                 return self._window(node, fed).output_shape
             case _:
                 own = _own(node.param(_SIZE_OF.get(node.kind, "r")))
-                if int(np.prod(own)) > 1 or (fed is None and settle_for_own):
+                if math.prod(own) > 1 or (fed is None and settle_for_own):
                     return own
                 return fed
 
@@ -220,7 +226,7 @@ class _Graph:
             if stated is None:
                 raise InvalidInput(f"{where} convolves an input of shape {fed}, and states no input_shape")
             spatial = tuple(int(n) for n in np.atleast_1d(stated))
-            if fed is not None and int(np.prod(fed)) != channels * int(np.prod(spatial)):
+            if fed is not None and math.prod(fed) != channels * math.prod(spatial):
                 raise InvalidInput(f"{where} takes {(channels, *spatial)}, but is given {fed}")
             fed = (channels, *spatial)
         return linear.Window.convolution(
@@ -282,7 +288,7 @@ class _Graph:
 
     def _size(self, node: _Node) -> int:
         assert node.shape is not None
-        return int(np.prod(node.shape))
+        return math.prod(node.shape)
 
     def _readouts(self) -> list[_Node]:
         """Mixing nodes from which the end of the graph is reached without passing a neuron."""
@@ -349,7 +355,7 @@ class _Graph:
                 if node.kind not in _POOLS:
                     return window.map(node.param("weight"))
                 # as in PyTorch, the average counts padding
-                share = 1.0 if node.kind == "SumPool2d" else 1.0 / int(np.prod(window.kernel))
+                share = 1.0 if node.kind == "SumPool2d" else 1.0 / math.prod(window.kernel)
                 return window.map(np.full((window.channels_out, 1, *window.kernel), share))
         return None
 

@@ -16,8 +16,6 @@ from __future__ import annotations
 
 import csv
 import re
-import zipfile
-import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,7 +25,7 @@ import numpy as np
 
 from spinemap_exact.arrays import Array
 from spinemap_exact.errors import InvalidInput
-from spinemap_exact.io._files import hdf5, plural, read_text, reading, whole_number
+from spinemap_exact.io._files import hdf5, plural, read_arrays, read_text, whole_number
 from spinemap_exact.network import Population
 from spinemap_exact.units import INT64_MAX
 
@@ -195,14 +193,7 @@ def _population_of_prefix(
 def _read_raster(
     path: Path, num_neurons: int, populations: tuple[Population, ...], is_input: Array | None
 ) -> Recording:
-    try:
-        with reading(path):
-            loaded = np.load(path, allow_pickle=False)
-            arrays = {"": loaded} if isinstance(loaded, np.ndarray) else {name: loaded[name] for name in loaded.files}
-    except InvalidInput:
-        raise
-    except (ValueError, zipfile.BadZipFile, zlib.error, KeyError) as defect:
-        raise InvalidInput(f"{path} is truncated or not a numpy file of numbers") from defect
+    arrays = read_arrays(path, "a numpy file of numbers")
     by_name = {p.name: p for p in populations}
     if len(arrays) == 1 and next(iter(arrays)) not in by_name:
         counts = _summed(path, next(iter(arrays.values())))
