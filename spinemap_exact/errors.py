@@ -27,7 +27,15 @@ class EngineDefect(SpinemapError):
 
 
 class CertificateRejected(SpinemapError):
-    """The evidence of a certificate does not prove its claim."""
+    """The evidence of a certificate does not prove its claim.
+
+    ``place`` is a path into the certificate, as in ``evidence.duals[3]``.
+    """
+
+    def __init__(self, place: str, reason: str) -> None:
+        super().__init__(f"{place}: {reason}")
+        self.place = place
+        self.reason = reason
 
 
 class CertificateMalformed(SpinemapError, ValueError):

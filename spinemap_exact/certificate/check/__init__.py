@@ -1,0 +1,94 @@
+"""The checker: it trusts the instance and integer arithmetic, nothing else.
+
+It shares no code with problems, evaluation or solvers: it copies the raw numbers of the instance and derives digest,
+costs, limits and every inequality itself. A check takes bounded time: what a certificate asks for is counted first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from spinemap_exact.certificate.check import _counting, _duals, _exhaustive, _instance, _lines, _witness
+from spinemap_exact.certificate.check._field import Field
+from spinemap_exact.certificate.check._instance import Packing, Partition, Placement, Unroll
+from spinemap_exact.certificate.format import Certificate
+from spinemap_exact.errors import CertificateRejected
+
+_SCOPES = {Packing: "packing", Unroll: "unroll", Partition: "partition", Placement: "placement"}
+
+# kind of evidence -> (what it speaks about, what it proves: a bound, or None for infeasibility)
+_KINDS: dict[str, tuple[tuple[type, ...], Callable[[Any, Field, int | None], int | None]]] = {
+    "counting": ((Packing, Unroll, Partition, Placement), _counting.prove),
+    "exhaustive": ((Packing, Unroll, Partition, Placement), _exhaustive.prove),
+    "duals": ((Packing,), _duals.prove),
+    "lines": ((Placement,), _lines.prove),
+}
+
+
+@dataclass(frozen=True)
+class VerifiedBounds:
+    """What a certificate proves about one instance.
+
+    ``lower`` and ``upper`` are None where nothing is claimed; ``evidence`` is the kind of the proof.
+    """
+
+    scope: str
+    lower: int | None
+    upper: int | None
+    infeasible: bool
+    evidence: str | None
+
+
+def check(instance: Any, certificate: Certificate) -> VerifiedBounds:
+    """Verify all that a certificate claims about an instance.
+
+    Parameters
+    ----------
+    instance : object
+        A problem, or what `certificate.format.read_instance` returns.
+    certificate : Certificate
+
+    Raises
+    ------
+    CertificateRejected
+        If a claim does not follow; says where and why.
+    CertificateMalformed
+        If the evidence does not have the shape of its kind.
+    """
+    raw, digest = _instance.read(instance)
+    if certificate.scope != _SCOPES[type(raw)]:
+        raise CertificateRejected("scope", f"speaks of {certificate.scope}, the instance is {_SCOPES[type(raw)]}")
+    if certificate.instance != digest:
+        raise CertificateRejected("instance", f"speaks of {certificate.instance}, the instance is {digest}")
+    if certificate.upper is not None:
+        _check_upper(raw, certificate)
+    kind = None
+    if certificate.lower is not None or certificate.infeasible:
+        kind = _check_lower(raw, certificate)
+    return VerifiedBounds(certificate.scope, certificate.lower, certificate.upper, certificate.infeasible, kind)
+
+
+def _check_upper(raw: _instance.Instance, certificate: Certificate) -> None:
+    cost = _witness.price(raw, Field(certificate.witness, "witness"))
+    if cost != certificate.upper:
+        raise CertificateRejected("upper", f"claims {certificate.upper}; the witness costs {cost}")
+
+
+def _check_lower(raw: _instance.Instance, certificate: Certificate) -> str:
+    evidence = Field(certificate.evidence, "evidence")
+    kind = evidence["kind"]
+    if not isinstance(kind.value, str) or kind.value not in _KINDS:
+        kind.malformed(f"none of {', '.join(_KINDS)}")
+    spoken_of, prove = _KINDS[kind.value]
+    if type(raw) not in spoken_of:
+        kind.rejected(f"proves nothing about {certificate.scope}")
+    proven = prove(raw, evidence, certificate.lower)
+    if proven is None:
+        return str(kind.value)  # nothing is feasible: any bound holds
+    if certificate.infeasible:
+        raise CertificateRejected("infeasible", f"the evidence proves the bound {proven}, not infeasibility")
+    if certificate.lower is not None and certificate.lower > proven:
+        raise CertificateRejected("lower", f"claims {certificate.lower}; the evidence proves {proven}")
+    return str(kind.value)

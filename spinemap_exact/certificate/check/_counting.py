@@ -1,0 +1,196 @@
+"""Counting arguments: bounds that follow from sums over the instance; the certificate only names one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from spinemap_exact.certificate.check._field import Field
+from spinemap_exact.certificate.check._instance import Instance, Packing, Partition, Placement, Unroll
+
+
+def prove(instance: Instance, evidence: Field, claim: int | None) -> int | None:
+    """Return the bound of the argument that the evidence names; None if it shows that nothing is feasible."""
+    argument = evidence.table("kind", "argument")["argument"]
+    known = _ARGUMENTS[type(instance)]
+    if not isinstance(argument.value, str) or argument.value not in known:
+        argument.malformed(f"none of {', '.join(known)}")
+    return known[argument.value](instance)
+
+
+def arguments(instance: Instance) -> Iterable[str]:
+    """Names of the arguments that fit an instance."""
+    return _ARGUMENTS[type(instance)]
+
+
+def _zero(instance: Instance) -> int:
+    """No cost is negative."""
+    return 0
+
+
+def _ceil(amount: int, each: int) -> int:
+    return -(-amount // each)
+
+
+# --- packing ---------------------------------------------------------------------------------------------------------
+
+
+def _volume(instance: Packing) -> int:
+    """A bin holds at most its capacity."""
+    return _ceil(sum(instance.sizes), instance.capacity)
+
+
+def _large_items(instance: Packing) -> int:
+    """No two items above half the capacity share a bin."""
+    return sum(2 * size > instance.capacity for size in instance.sizes)
+
+
+# --- unroll ----------------------------------------------------------------------------------------------------------
+
+
+def _units_due(instance: Unroll) -> list[int]:
+    """Fewest units of each neuron.
+
+    Its t units read f axons and t - 1 carries, each unit at most F inputs: f + t - 1 <= t F. Homogeneous units have
+    exactly this many by definition.
+    """
+    most = instance.unit_fan_in or instance.rows
+    fan_in = [len(p) for p, is_input in zip(instance.nets.pres, instance.nets.is_input, strict=True) if not is_input]
+    return [max(1, _ceil(f - 1, most - 1)) if most > 1 else 1 for f in fan_in]
+
+
+def _crossbars(instance: Unroll, bound: int) -> int | None:
+    """Turn a bound on the number of crossbars into one on the objective."""
+    if instance.max_crossbars is not None and bound > instance.max_crossbars:
+        return None
+    return bound if instance.objective == "crossbars" else 0
+
+
+def _columns(instance: Unroll) -> int | None:
+    """Every unit takes a column."""
+    return _crossbars(instance, _ceil(sum(_units_due(instance)), instance.columns))
+
+
+def _rows(instance: Unroll) -> int | None:
+    """Every axon that is read takes a row somewhere, and so does every carry, which only one unit reads."""
+    due = _units_due(instance)
+    axons = sum(1 for posts in instance.nets.posts if posts)
+    return _crossbars(instance, _ceil(axons + sum(due) - len(due), instance.rows))
+
+
+def _cells(instance: Unroll) -> int | None:
+    """Every synapse and every carry takes a cell of its own."""
+    due = _units_due(instance)
+    synapses = sum(map(len, instance.nets.posts))
+    return _crossbars(instance, _ceil(synapses + sum(due) - len(due), instance.rows * instance.columns))
+
+
+def _units(instance: Unroll) -> int | None:
+    """The fewest units of all neurons together."""
+    bound = sum(_units_due(instance))
+    if instance.max_units is not None and bound > instance.max_units:
+        return None
+    return bound if instance.objective == "units" else 0
+
+
+def _depth(instance: Unroll) -> int | None:
+    """A tree of depth d whose units read at most F inputs reads at most F^(d+1) axons."""
+    if instance.max_depth is None:
+        return 0
+    most = instance.unit_fan_in or instance.rows
+    widest = max(map(len, instance.nets.pres))
+    reach = most
+    for _ in range(min(instance.max_depth, widest)):
+        reach = min(reach * most, widest)
+    return None if widest > reach else 0
+
+
+# --- partition -------------------------------------------------------------------------------------------------------
+
+
+def _clusters(instance: Partition, need: int, sizes: list[int]) -> int | None:
+    """Fewest clusters, largest crossbars first, whose sizes add up to what is needed; None if all do not suffice."""
+    ranked = sorted(zip(sizes, instance.crossbars, strict=True), key=lambda pair: -pair[0])
+    clusters = 0
+    for size, crossbar in ranked:
+        most = instance.max_clusters - clusters
+        use = min(_ceil(need, size), most if crossbar.count is None else min(most, crossbar.count))
+        clusters, need = clusters + use, need - use * size
+        if need <= 0:
+            return clusters
+    return None
+
+
+def _resource(instance: Partition, need: int, sizes: list[int]) -> int | None:
+    """Turn a need of columns or rows into a bound on the objective."""
+    clusters = _clusters(instance, need, sizes)
+    # area is spent at least at the rate of the type that gives most for it
+    area = min(_ceil(need * c.area, size) for c, size in zip(instance.crossbars, sizes, strict=True))
+    if clusters is None or (instance.max_area is not None and area > instance.max_area):
+        return None
+    return {"crossbars": clusters, "area": area, "packets": 0}[instance.objective]
+
+
+def _partition_columns(instance: Partition) -> int | None:
+    """Every unit takes a column."""
+    return _resource(instance, instance.num_units, [c.columns for c in instance.crossbars])
+
+
+def _partition_rows(instance: Partition) -> int | None:
+    """Every source that is read takes a row in some cluster."""
+    return _resource(instance, sum(1 for p in instance.nets.posts if p), [c.rows for c in instance.crossbars])
+
+
+def _fan_in(instance: Partition) -> int | None:
+    """A unit reads all its sources in one crossbar."""
+    return None if max(map(len, instance.nets.pres)) > instance.max_rows else 0
+
+
+def _spread(instance: Partition) -> int | None:
+    """A source and the p units it reaches take at least ceil(p / columns) clusters, one of which may be its own.
+
+    An external input sends a packet to each of them. Under per-synapse traffic the source's own cluster holds at most
+    ``columns`` of its readers, itself included.
+    """
+    if instance.objective != "packets":
+        return 0
+    total, width = 0, instance.max_columns
+    for k, posts in enumerate(instance.nets.posts):
+        own = not instance.nets.is_input[k]
+        if instance.traffic == "per-tile":
+            packets = _ceil(len({*posts, k}), width) - 1 if own else _ceil(len(posts), width)
+        else:
+            local = min(len(posts), width if k in posts else width - 1) if own else 0
+            packets = len(posts) - local
+        total += instance.nets.spikes[k] * packets
+    return total
+
+
+# --- placement -------------------------------------------------------------------------------------------------------
+
+
+def _hops(instance: Placement) -> int:
+    """Every flow between two clusters crosses the shortest distance at least; inputs reach distinct tiles."""
+    tiles = range(instance.num_tiles)
+    nearest = min((instance.distance(a, b) for a in tiles for b in tiles if a != b), default=0)
+    stay = min(instance.distance(a, a) for a in tiles)
+    total = sum(f * (stay if a == b else nearest) for a, b, f in instance.flows)
+    if instance.input_flow is not None and instance.io_tile is not None:
+        away = sorted(instance.distance(instance.io_tile, t) for t in tiles)
+        # the largest flow to the nearest tile: no other order of the same numbers has a smaller sum of products
+        total += sum(f * d for f, d in zip(sorted(instance.input_flow, reverse=True), away, strict=False))
+    return total
+
+
+_ARGUMENTS: dict[type, dict[str, Callable[[Any], int | None]]] = {
+    Packing: {"zero": _zero, "volume": _volume, "large-items": _large_items},
+    Unroll: {"zero": _zero, "columns": _columns, "rows": _rows, "cells": _cells, "units": _units, "depth": _depth},
+    Partition: {
+        "zero": _zero,
+        "columns": _partition_columns,
+        "rows": _partition_rows,
+        "fan-in": _fan_in,
+        "spread": _spread,
+    },
+    Placement: {"zero": _zero, "hops": _hops},
+}

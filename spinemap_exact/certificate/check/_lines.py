@@ -1,0 +1,93 @@
+"""Placement on a mesh: both directions apart, coupled by multipliers; and trees of blocks where that is not enough."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import gcd
+
+from spinemap_exact.arrays import Array
+from spinemap_exact.certificate.check._field import Field
+from spinemap_exact.certificate.check._instance import Placement
+from spinemap_exact.certificate.check._sets import LARGEST_COST, Direction, Sets, directions, pair_sums, prefix_costs
+
+MAX_CLUSTERS = 22  # tables over all sets
+MAX_STEPS = 5 * 10**8  # of both dynamic programmes: seconds
+MAX_SCALE = 2**20
+
+
+@dataclass(frozen=True)
+class Relaxation:
+    """Both directions of one instance, with costs times ``scale``."""
+
+    instance: Placement
+    scale: int
+    directions: tuple[Direction, Direction]
+    sets: Sets
+
+    @property
+    def num_pairs(self) -> int:
+        return self.sets.n * (self.sets.n - 1) // 2
+
+    @property
+    def grain(self) -> int:
+        """Every placement costs a multiple of this."""
+        instance = self.instance
+        both_ways: dict[tuple[int, int], int] = {}
+        for a, b, f in instance.flows:
+            if a != b:
+                pair = min(a, b), max(a, b)
+                both_ways[pair] = both_ways.get(pair, 0) + f
+        flows = [*both_ways.values(), *(instance.input_flow or ())]
+        return gcd(*flows) * gcd(instance.hop_x, instance.hop_y) or 1
+
+    def round_up(self, scaled: int) -> int:
+        """Least cost of a placement that is no less than ``scaled / scale``."""
+        grain = self.grain * self.scale
+        return -(-scaled // grain) * self.grain
+
+    def penalties(self, multipliers: list[int]) -> Array:
+        """Table of what each block pays for its pairs; multipliers in the order (0, 1), (0, 2), (1, 2), (0, 3), ..."""
+        n = self.sets.n
+        weight = [[0] * n for _ in range(n)]
+        pairs = iter(multipliers)
+        for j in range(n):
+            for i in range(j):
+                weight[i][j] = weight[j][i] = next(pairs)
+        return pair_sums(weight)
+
+
+def relax(instance: Placement, evidence: Field, scale: int) -> Relaxation:
+    """Set the tables up, once it is clear that they are small enough and that nothing can overflow."""
+    if instance.coordinates is None:
+        evidence.rejected("lines need a mesh")
+    n = instance.num_clusters
+    if n > MAX_CLUSTERS:
+        evidence.rejected(f"{n} clusters are more than the {MAX_CLUSTERS} whose sets fit into a table")
+    extent = sum(map(max, zip(*instance.coordinates, strict=True)))
+    if extent > 4 * MAX_CLUSTERS:
+        evidence.rejected(f"the mesh has more lines than {4 * MAX_CLUSTERS}")
+    both = directions(instance, scale)
+    steps = sum(d.steps(n) for d in both)
+    if steps > MAX_STEPS:
+        evidence.rejected(f"the dynamic programmes take {steps} steps, more than {MAX_STEPS}")
+    total = sum(f for _, _, f in instance.flows) + sum(instance.input_flow or ())
+    # a cut counts a flow once for each border; tables reach twice the flow of all clusters
+    if 4 * total * (instance.hop_x + instance.hop_y + 1) * (extent + 1) * scale > LARGEST_COST:
+        evidence.rejected("the costs are too large for this scale")
+    return Relaxation(instance, scale, both, Sets.of(instance))
+
+
+def prove(instance: Placement, evidence: Field, claim: int | None) -> int:
+    """Return the bound that multipliers of the pairs of clusters prove.
+
+    No two clusters share both their column and their row of the mesh: [same x] + [same y] <= 1. For lambda >= 0 a
+    placement therefore costs at least cost + sum lambda ([same x] + [same y] - 1). Now minimise over x and y apart:
+    each is a shortest chain of blocks in which a block pays the lambda of its pairs. Two minima minus the sum of all
+    lambda are a lower bound, rounded up to what a placement can cost.
+    """
+    fields = evidence.table("kind", "scale", "multipliers")
+    relaxation = relax(instance, evidence, fields["scale"].integer(1, MAX_SCALE))
+    multipliers = fields["multipliers"].integers(relaxation.num_pairs, low=0)
+    penalty = relaxation.penalties(multipliers)
+    shortest = [int(prefix_costs(d, relaxation.sets, penalty)[-1][-1]) for d in relaxation.directions]
+    return max(0, relaxation.round_up(sum(shortest) - sum(multipliers)))
