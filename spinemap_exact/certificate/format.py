@@ -183,7 +183,10 @@ def _instance(raw: SimpleNamespace) -> SimpleNamespace:
     if raw.kind not in SCOPES:
         raise InvalidInput(f"{raw.kind!r} is none of {', '.join(SCOPES)}")
     if raw.kind in ("unroll", "partition"):
-        raw.network = Network(**{name: np.asarray(values) for name, values in raw.network.items()})
+        ptr, idx, spikes, is_input = (
+            np.asarray(raw.network[name]) for name in ("fanout_ptr", "fanout_idx", "spikes", "is_input")
+        )
+        raw.network = Network(ptr, idx, spikes, is_input=is_input)
     if raw.kind == "partition":
         raw.crossbars = tuple(Crossbar(*row) for row in raw.crossbars)
     if raw.kind == "packing":

@@ -77,18 +77,42 @@ def _check_upper(raw: _instance.Instance, certificate: Certificate) -> None:
 
 
 def _check_lower(raw: _instance.Instance, certificate: Certificate) -> str:
-    evidence = Field(certificate.evidence, "evidence")
+    kind, proven = _prove(raw, certificate.evidence, certificate.lower)
+    if proven is None:
+        return kind  # nothing is feasible: any bound holds
+    if certificate.infeasible:
+        raise CertificateRejected("infeasible", f"the evidence proves the bound {proven}, not infeasibility")
+    if certificate.lower is not None and certificate.lower > proven:
+        raise CertificateRejected("lower", f"claims {certificate.lower}; the evidence proves {proven}")
+    return kind
+
+
+def _prove(raw: _instance.Instance, given: Any, claim: int | None) -> tuple[str, int | None]:
+    """Return the kind of the evidence and the bound it proves; None if nothing is feasible."""
+    evidence = Field(given, "evidence")
     kind = evidence["kind"]
     if not isinstance(kind.value, str) or kind.value not in _KINDS:
         kind.malformed(f"none of {', '.join(_KINDS)}")
     spoken_of, prove = _KINDS[kind.value]
     if type(raw) not in spoken_of:
-        kind.rejected(f"proves nothing about {certificate.scope}")
-    proven = prove(raw, evidence, certificate.lower)
-    if proven is None:
-        return str(kind.value)  # nothing is feasible: any bound holds
-    if certificate.infeasible:
-        raise CertificateRejected("infeasible", f"the evidence proves the bound {proven}, not infeasibility")
-    if certificate.lower is not None and certificate.lower > proven:
-        raise CertificateRejected("lower", f"claims {certificate.lower}; the evidence proves {proven}")
-    return str(kind.value)
+        kind.rejected(f"proves nothing about a problem of kind {_SCOPES[type(raw)]}")
+    return kind.value, prove(raw, evidence, claim)
+
+
+def proven_bound(instance: Any, evidence: Any, claim: int | None) -> int | None:
+    """Return the bound that evidence proves by itself; None if it shows that nothing is feasible.
+
+    ``claim`` tells evidence that aims at a certain bound which one, None meaning infeasibility.
+
+    Raises
+    ------
+    CertificateRejected, CertificateMalformed
+        If it proves nothing.
+    """
+    return _prove(_instance.read(instance)[0], evidence, claim)[1]
+
+
+def counting_arguments(scope: str) -> tuple[str, ...]:
+    """Names of the counting arguments that speak about a kind of problem."""
+    kind = next(kind for kind, name in _SCOPES.items() if name == scope)
+    return tuple(_counting.ARGUMENTS[kind])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from spinemap_exact.certificate.check._field import Field
@@ -12,15 +12,10 @@ from spinemap_exact.certificate.check._instance import Instance, Packing, Partit
 def prove(instance: Instance, evidence: Field, claim: int | None) -> int | None:
     """Return the bound of the argument that the evidence names; None if it shows that nothing is feasible."""
     argument = evidence.table("kind", "argument")["argument"]
-    known = _ARGUMENTS[type(instance)]
+    known = ARGUMENTS[type(instance)]
     if not isinstance(argument.value, str) or argument.value not in known:
         argument.malformed(f"none of {', '.join(known)}")
     return known[argument.value](instance)
-
-
-def arguments(instance: Instance) -> Iterable[str]:
-    """Names of the arguments that fit an instance."""
-    return _ARGUMENTS[type(instance)]
 
 
 def _zero(instance: Instance) -> int:
@@ -182,7 +177,7 @@ def _hops(instance: Placement) -> int:
     return total
 
 
-_ARGUMENTS: dict[type, dict[str, Callable[[Any], int | None]]] = {
+ARGUMENTS: dict[type, dict[str, Callable[[Any], int | None]]] = {
     Packing: {"zero": _zero, "volume": _volume, "large-items": _large_items},
     Unroll: {"zero": _zero, "columns": _columns, "rows": _rows, "cells": _cells, "units": _units, "depth": _depth},
     Partition: {

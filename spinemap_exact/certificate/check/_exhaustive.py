@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable
 from itertools import combinations, product
 from math import comb, perm
 from typing import Any
@@ -126,8 +127,9 @@ def _unroll(instance: Unroll, evidence: Field, claim: int | None) -> int | None:
 
     Two units of one neuron in one crossbar may be merged, so a neuron is given by the crossbars where it has a column,
     the crossbar where each synapse ends, and how many carries enter each: as many as it has columns, less one, and any
-    such numbers can be realised as a tree. Crossbars are alike, so their order does not matter. Limits on units, depth
-    or fan-in only exclude solutions.
+    such numbers can be realised as a tree. A unit with a single input only passes it on, so it can be left out, unless
+    the neuron has no other input. Crossbars are alike, so their order does not matter. Limits on units, depth or
+    fan-in only exclude solutions.
     """
     if instance.objective != "crossbars" and claim is not None:
         return 0
@@ -143,7 +145,8 @@ def _unroll(instance: Unroll, evidence: Field, claim: int | None) -> int | None:
         if is_input:
             continue
         reached = set()
-        for way in _shares([axons[k] for k in fed], crossbars, steps):
+        ways = _shares([axons[k] for k in fed], crossbars, steps)
+        for way in ways:
             for state in states:
                 steps.spend(crossbars)
                 filled = [
@@ -157,18 +160,18 @@ def _unroll(instance: Unroll, evidence: Field, claim: int | None) -> int | None:
     return claim
 
 
-def _shares(axons: list[int], crossbars: int, steps: Steps) -> Iterator[list[_Crossbar]]:
+def _shares(axons: list[int], crossbars: int, steps: Steps) -> list[list[_Crossbar]]:
     """All ways of one neuron: what it adds to each crossbar."""
-    for size in range(1, crossbars + 1):
+    ways: set[tuple[_Crossbar, ...]] = set()
+    for size in range(1, min(crossbars, max(1, len(axons) - 1)) + 1):
         for homes in combinations(range(crossbars), size):
             steps.spend(size ** min(len(axons), 60) * comb(2 * size - 2, size - 1))
             for ends in product(homes, repeat=len(axons)):
                 for entering in combinations(range(2 * size - 2), size - 1):  # stars and bars: size - 1 carries
-                    way = [[0, 0, 0] for _ in range(crossbars)]
-                    for home in homes:
-                        way[home][2] = 1
-                    for axon, end in zip(axons, ends, strict=True):
-                        way[end][0] |= axon
-                    for carry, star in enumerate(entering):
-                        way[homes[star - carry]][1] += 1
-                    yield [(a, c, u) for a, c, u in way]
+                    carries = Counter(homes[star - k] for k, star in enumerate(entering))
+                    synapses = Counter(ends)
+                    if size > 1 and min(synapses[home] + carries[home] for home in homes) < 2:
+                        continue
+                    read = [sum(a for a, end in zip(axons, ends, strict=True) if end == b) for b in range(crossbars)]
+                    ways.add(tuple((read[b], carries[b], int(b in homes)) for b in range(crossbars)))
+    return [list(way) for way in sorted(ways)]

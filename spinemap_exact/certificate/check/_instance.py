@@ -5,6 +5,7 @@ Nothing that a problem object derives is looked at; only the data it was built f
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Any
@@ -102,7 +103,12 @@ def read(given: Any) -> tuple[Instance, str]:
     given : object
         A problem, or what `certificate.format.read_instance` returns: anything with the attributes used below.
     """
-    readers = {"packing": _packing, "unroll": _unroll, "partition": _partition, "placement": _placement}
+    readers: dict[str, Callable[[Any], tuple[Instance, str]]] = {
+        "packing": _packing,
+        "unroll": _unroll,
+        "partition": _partition,
+        "placement": _placement,
+    }
     if given.kind not in readers:
         raise InvalidInstance(f"nothing is known of problems of kind {given.kind!r}")
     return readers[given.kind](given)

@@ -131,7 +131,7 @@ def _depths(parent: list[int], witness: Field) -> list[int]:
     """Carries between each unit and its soma unit."""
     depth: list[int | None] = [0 if p < 0 else None for p in parent]
     for start in range(len(parent)):
-        path = []
+        path: list[int] = []
         u = start
         while depth[u] is None and len(path) <= len(parent):
             path.append(u)

@@ -1,0 +1,97 @@
+"""Write certificates from what solvers leave behind, and from what is cheap to prove besides.
+
+Nothing is written that the checker does not accept: every proposal is put before it, the strongest one is kept.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+from spinemap_exact.certificate import check
+from spinemap_exact.certificate.format import Certificate
+from spinemap_exact.errors import CertificateMalformed, CertificateRejected
+from spinemap_exact.result import Limits, SolveResult, Status, Watch
+
+logger = logging.getLogger(__name__)
+
+Evidence = dict[str, Any]
+_TINY = {"packing": 14, "partition": 9, "placement": 8, "unroll": 5}  # items, units, tiles, neurons to enumerate
+
+
+def certificate(problem: Any, result: SolveResult[Any], watch: Watch | None = None) -> Certificate | None:
+    """Return a certificate of the strongest bounds that can be checked; None if there are none at all.
+
+    Parameters
+    ----------
+    problem : PackingProblem, UnrollProblem, PartitionProblem or PlacementProblem
+    result : SolveResult
+        ``result.evidence`` is a dict as ``docs/certificates.md`` describes, a list of them, or None.
+    watch : Watch, optional
+        How long proofs may be looked for where the solver left none; by default ten seconds.
+    """
+    watch = watch or Watch(Limits(time_s=10.0))
+    infeasible = result.status is Status.INFEASIBLE
+    lower, evidence = _strongest(problem, result, watch)
+    if infeasible and lower is not None:
+        lower, evidence, infeasible = None, None, False  # proven by the solver alone: nothing to certify
+    upper = result.objective
+    if upper is None and evidence is None:
+        return None
+    witness = None if result.incumbent is None else witness_table(problem.kind, result.incumbent)
+    written = Certificate(problem.kind, problem.digest, lower, upper, infeasible, witness, evidence)
+    check.check(problem, written)
+    return written
+
+
+def witness_table(kind: str, solution: Any) -> dict[str, Any]:
+    """Return a solution as it stands in a certificate."""
+    if kind == "packing":
+        return {"bin_of_item": solution.tolist()}
+    if kind == "placement":
+        return {"tile_of_cluster": solution.tile_of_cluster.tolist()}
+    if kind == "partition":
+        return {name: getattr(solution, name).tolist() for name in ("cluster_of_unit", "crossbar_of_cluster")}
+    names = ("unit_of_synapse", "neuron_of_unit", "parent_of_unit")
+    table = {name: getattr(solution.unrolling, name).tolist() for name in names}
+    return {**table, "cluster_of_unit": solution.partition.cluster_of_unit.tolist()}
+
+
+def _strongest(problem: Any, result: SolveResult[Any], watch: Watch) -> tuple[int | None, Evidence | None]:
+    """Return the best bound that the checker accepts, with its evidence; the bound None means infeasible."""
+    target = None if result.status is Status.INFEASIBLE else result.dual_bound
+    best: tuple[int | None, Evidence] = (0, {"kind": "counting", "argument": "zero"})
+    for evidence in _proposals(problem, result, watch):
+        try:
+            proven = check.proven_bound(problem, evidence, target)
+        except (CertificateRejected, CertificateMalformed) as flaw:
+            logger.info("%s: evidence %s is of no use: %s", problem.kind, evidence.get("kind"), flaw)
+            continue
+        if proven is None:
+            if result.status is Status.INFEASIBLE:
+                return None, evidence
+            continue
+        if best[0] is not None and proven > best[0]:
+            best = (proven, evidence)
+        if target is not None and proven >= target:
+            break
+    return best
+
+
+def _proposals(problem: Any, result: SolveResult[Any], watch: Watch) -> Iterator[Evidence]:
+    left_behind = result.evidence
+    if isinstance(left_behind, dict):
+        left_behind = [left_behind]
+    if isinstance(left_behind, list):
+        yield from (evidence for evidence in left_behind if isinstance(evidence, dict))
+    for argument in check.counting_arguments(problem.kind):
+        yield {"kind": "counting", "argument": argument}
+    if _size(problem) <= _TINY[problem.kind]:
+        yield {"kind": "exhaustive"}
+
+
+def _size(problem: Any) -> int:
+    if problem.kind == "placement":
+        return int(problem.num_tiles)
+    return int(problem.num_items if problem.kind == "packing" else problem.network.num_units)
