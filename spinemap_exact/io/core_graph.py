@@ -1,8 +1,8 @@
 """Core graphs of networks on chip: CSV ``source,target,weight``, placed on a mesh.
 
-A file that lists every pair in both directions with equal weights means each pair once, as in the published tables of
-undirected graphs; anything else is directed, and both directions of a pair add. Fractional weights are scaled to whole
-numbers by the least common multiple of their denominators, and the objective of the problem with them.
+Every line is a directed flow; both directions of a pair add, since a mesh is as far one way as the other. Fractional
+weights are scaled to whole numbers by the least common multiple of their denominators, and the objective of the problem
+with them.
 """
 
 from __future__ import annotations
@@ -70,10 +70,6 @@ def read_core_graph(path: str | Path, mesh: str | tuple[int, int]) -> CoreGraph:
         raise InvalidInput(f"{path} lists no flow between cores")
     if merged:
         notes.append(f"{plural(merged, 'flow')} listed more than once: merged, weights added")
-    pairs = [(a, b) for a, b in weights if a != b]
-    if pairs and all(weights.get((b, a)) == weights[a, b] for a, b in pairs):
-        weights = {(a, b): w for k, ((a, b), w) in enumerate(weights.items()) if a == b or k < _place(weights, b, a)}
-        notes.append(f"every pair is listed in both directions with equal weights: {len(pairs) // 2} pairs, each once")
     scale = math.lcm(*(w.denominator for w in weights.values()))
     if scale * sum(weights.values()) * (grid.width + grid.height) > INT64_MAX:
         raise InvalidInput(f"{path}: the weights cannot be scaled to whole numbers within int64 (by {scale})")
@@ -100,10 +96,6 @@ def parse_mesh(mesh: str | tuple[int, int]) -> TileGrid:
 
 def _core(name: str) -> str:
     return str(int(name)) if name.isdecimal() else name
-
-
-def _place(weights: dict[tuple[str, str], Fraction], source: str, target: str) -> int:
-    return next(k for k, pair in enumerate(weights) if pair == (source, target))
 
 
 def _weight(path: Path, number: int, text: str) -> Fraction:
