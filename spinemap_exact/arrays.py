@@ -84,7 +84,10 @@ def csr_from_pairs(source: Array, target: Array, num_sources: int) -> tuple[Arra
     order : (num_pairs,) int64
         Position in the input of each entry of ``idx``.
     """
-    order = np.lexsort((target, source))
+    width = int(target.max(initial=0)) + 1
+    # one sort of combined keys is several times faster than two of the parts
+    fits = num_sources * width < 2**62
+    order = np.argsort(source.astype(np.int64) * width + target) if fits else np.lexsort((target, source))
     ptr = np.zeros(num_sources + 1, dtype=np.int64)
     np.cumsum(np.bincount(source, minlength=num_sources), out=ptr[1:])
     return ptr, target[order].astype(np.int32), order

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 
@@ -14,6 +15,8 @@ from spinemap_exact.errors import InvalidInstance
 from spinemap_exact.hardware import Crossbar, Hardware
 from spinemap_exact.network import Network
 from spinemap_exact.units import INT64_MAX
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,6 +139,9 @@ class Unrolling:
         InvalidInstance
             If this is no unrolling of ``network``, or carry spikes overflow int64.
         """
+        return _remembered(self, network, self._unit_network)
+
+    def _unit_network(self, network: Network) -> Network:
         if broken := self.violations(network):
             raise InvalidInstance(broken[0])
         units = self.num_units
@@ -268,6 +274,9 @@ class Partition:
 
     def reads(self, units: Network) -> Reads:
         """Say which sources of the unit network ``units`` are read in which clusters."""
+        return _remembered(self, units, self._reads)
+
+    def _reads(self, units: Network) -> Reads:
         width = max(1, self.num_clusters)
         key = units.pre.astype(np.int64) * width + self.cluster_of_unit[units.post]
         pairs, synapses = np.unique(key, return_counts=True)
@@ -332,6 +341,15 @@ class Placement:
     @cached_property
     def digest(self) -> str:
         return digest("placement", self.tile_of_cluster)
+
+
+def _remembered(owner: object, argument: Network, derive: Callable[[Network], T]) -> T:
+    """Keep what was last derived from a network: pricing, checking and placing ask for it in turn."""
+    last: tuple[Network, T] | None = owner.__dict__.get("_last_derived")
+    if last is None or last[0] is not argument:
+        last = argument, derive(argument)
+        object.__setattr__(owner, "_last_derived", last)
+    return last[1]
 
 
 @dataclass(frozen=True, eq=False)

@@ -39,8 +39,9 @@ _WARM_STARTS = {
     "partition": ("sequential", "anneal"),
     "placement": ("sequential", "tabu"),
 }
-# Beyond these sizes only the first warm start runs: the others would not finish one pass.
-_LARGE = {"unroll": 10**12, "packing": 10**12, "partition": 200_000, "placement": 1_500}
+# Beyond these sizes (synapses, items or tiles) only one pass of slicing is made.
+_LARGE = {"unroll": 1_000_000, "partition": 200_000, "placement": 1_500}
+_FOR_LARGE = ("sequential",)
 _SHARE_OF_TIME = {"unroll": 0.3, "partition": 0.7, "placement": 1.0}  # of what is left when the stage begins
 _WARM_SHARE = 0.15  # of the stage, at most; small problems get less
 
@@ -446,7 +447,7 @@ def _warm_start(problem: Any, watch: Watch, asked: str | None, starts: Iterable[
 def _default_warm_starts(problem: Any) -> tuple[str, ...]:
     known = heuristics.names(problem.kind)
     names = tuple(name for name in _WARM_STARTS[problem.kind] if name in known)
-    return names[:1] if _size(problem) > _LARGE[problem.kind] else names
+    return _FOR_LARGE if _size(problem) > _LARGE.get(problem.kind, math.inf) else names
 
 
 def _warm_time_s(problem: Any, time_s: float | None) -> float:
