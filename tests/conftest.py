@@ -16,7 +16,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Leave out slow tests unless asked for, and external ones where the data is missing."""
     data = os.environ.get("SPINEMAP_DATA")
     is_there = bool(data) and Path(data or "").joinpath("README.md").exists()
-    without_data = pytest.mark.skip(reason="SPINEMAP_DATA names no folder")
+    without_data = pytest.mark.skip(reason="SPINEMAP_DATA is not set")
     for item in items:
         if "external" in item.keywords and not is_there:
             item.add_marker(without_data)

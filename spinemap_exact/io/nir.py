@@ -156,7 +156,6 @@ class _Graph:
             if sum(first.name in other.inputs for other in self.nodes.values()) > 1:
                 continue
             del self.nodes[node.name]
-            first.kind = "LIF"
             for other in self.nodes.values():
                 other.inputs = [first.name if name == node.name else name for name in other.inputs]
 
@@ -249,8 +248,7 @@ class _Graph:
             total += size
         pres, posts, weights = [np.empty(0, np.int64)], [np.empty(0, np.int64)], [np.empty(0)]
         for node in [*(n for n in neurons if not n.outer_input), *readouts]:
-            incoming = self._outgoing(node, ()) if node in readouts else self._incoming(node, ())
-            for source, entries in incoming.items():
+            for source, entries in self._through(node, ()).items():
                 pres.append(entries.source + start[source])
                 posts.append(entries.target + start[node.name])
                 weights.append(entries.weight)
@@ -329,18 +327,22 @@ class _Graph:
         if node.name in above:
             raise InvalidInput(f"{self.source}: nodes {', '.join(above)} form a circle without a neuron")
         if node.name not in self.maps:
-            incoming = self._incoming(node, (*above, node.name))
-            own = self._own_map(node)
-            if own is not None:
-                for entries in incoming.values():
-                    if entries.num_targets != own.num_sources:
-                        raise InvalidInput(
-                            f"{self.source}: node {node.name} takes {own.num_sources} values, "
-                            f"but is given {entries.num_targets}"
-                        )
-                incoming = {source: linear.composed(entries, own) for source, entries in incoming.items()}
-            self.maps[node.name] = incoming
+            self.maps[node.name] = self._through(node, above)
         return self.maps[node.name]
+
+    def _through(self, node: _Node, above: tuple[str, ...]) -> dict[str, LinearMap]:
+        """What reaches a node and passes its own matrix, if it has one."""
+        incoming = self._incoming(node, (*above, node.name))
+        own = self._own_map(node)
+        if own is None:
+            return incoming
+        for entries in incoming.values():
+            if entries.num_targets != own.num_sources:
+                given = entries.num_targets
+                raise InvalidInput(
+                    f"{self.source}: node {node.name} takes {own.num_sources} values, but is given {given}"
+                )
+        return {source: linear.composed(entries, own) for source, entries in incoming.items()}
 
     def _own_map(self, node: _Node) -> LinearMap | None:
         """The matrix of a linear node; None for the identity."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from types import ModuleType
 from typing import Generic, TypeVar
 
 from spinemap_exact.errors import EngineDefect, InvalidInput
-from spinemap_exact.result import Problem, Watch, admit
+from spinemap_exact.result import Problem, Status, Watch, admit
 
 S = TypeVar("S")
 
@@ -34,17 +36,16 @@ class Best(Generic[S]):
                 raise InvalidInput(f"the warm start is not feasible: {broken[0]}")
             self._keep(warm_start, problem.cost(warm_start))
 
-    def offer(self, solution: S, claimed: int, proven: bool = False) -> None:
-        """Admit a solution that the engine prices at ``claimed``.
+    def offer(self, solution: S, claimed: int) -> None:
+        """Admit a solution that the model prices at ``claimed``.
 
         Raises
         ------
         EngineDefect
-            If the solution breaks a constraint, costs more than claimed (so the model's bound is not one), or is
-            claimed to be optimal at another price.
+            If the solution breaks a constraint, or costs more than claimed, so that the model's bound is not one.
         """
         cost = admit(self.problem, solution, self.engine)
-        if cost > claimed or (proven and cost != claimed):
+        if cost > claimed:
             raise EngineDefect(f"{self.engine} prices a solution at {claimed}; it costs {cost}")
         self._keep(solution, cost)
 
@@ -52,6 +53,25 @@ class Best(Generic[S]):
         if self.cost is None or cost < self.cost:
             self.solution, self.cost = solution, cost
             self.watch.report(objective=cost)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a MILP engine ended with.
+
+    Parameters
+    ----------
+    status : Status
+        As the engine says, with everything it may say translated.
+    bound : float or None
+        Its lower bound; None if there is none.
+    values : sequence of float or None
+        One for each variable, in the order of the MPS file; None without a solution.
+    """
+
+    status: Status
+    bound: float | None
+    values: Sequence[float] | None
 
 
 def integer_bound(bound: float, slack: float = 1e-6) -> int | None:

@@ -112,8 +112,8 @@ class _Run:
             raise self.defect
         return self._outcome(solver)
 
-    def offer(self, value: Any, proven: bool = False) -> None:
-        self.best.offer(self.model.read(value), self.model.price(value), proven=proven and self.optimises)
+    def offer(self, value: Any) -> None:
+        self.best.offer(self.model.read(value), self.model.price(value))
 
     def raise_bound(self, bound: int) -> None:
         if self.bound is None or bound > self.bound:
@@ -147,7 +147,7 @@ class _Run:
             raise EngineDefect(f"{ENGINE} ended with the unlisted status {solver.status_name()}")
         status = _STATUS[response.status]
         if status.has_solution:
-            self.offer(solver.value, proven=status is Status.OPTIMAL)
+            self.offer(solver.value)
             if self.optimises:
                 self.raise_bound(response.inner_objective_lower_bound + self.model.constant)
         return status

@@ -30,7 +30,7 @@ def load(kind: str, name: str):
 
 
 def agree(kind: str, name: str, seeds) -> None:
-    """Solve each problem cold, and again from its own optimum; leave out those that the model does not cover."""
+    """Solve each problem cold, some again from their own optimum; leave out those that the model does not cover."""
     solve = load(kind, name)
     covered = 0
     for seed in seeds:
@@ -45,12 +45,14 @@ def agree(kind: str, name: str, seeds) -> None:
             assert result.status is Status.INFEASIBLE, (kind, name, seed)
             continue
         assert (result.objective, result.dual_bound) == (expected, expected), (kind, name, seed)
+        if seed % 4:
+            continue
         again = solve(problem, Watch(Limits(time_s=60, workers=1)), result.incumbent)
         assert (again.objective, again.dual_bound) == (expected, expected), (kind, name, seed, "warm")
     assert covered >= len(seeds) / 4, f"{name} covers {covered} of {len(seeds)} problems"
 
 
-@pytest.mark.parametrize(("kind", "name"), MODELS, ids="-".join)
+@pytest.mark.parametrize(("kind", "name"), MODELS, ids=[" ".join(m) for m in MODELS])
 def test_agrees_with_the_oracle(kind, name):
     """The problems are dealt out among the models of their kind, so that each is solved at least once."""
     names = [n for k, n in MODELS if k == kind]
@@ -58,6 +60,6 @@ def test_agrees_with_the_oracle(kind, name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("kind", "name"), MODELS, ids="-".join)
+@pytest.mark.parametrize(("kind", "name"), MODELS, ids=[" ".join(m) for m in MODELS])
 def test_agrees_with_the_oracle_everywhere(kind, name):
     agree(kind, name, range(PROBLEMS))

@@ -78,7 +78,7 @@ def test_an_optimum_that_is_cheaper_than_the_engine_says_is_noticed():
         def minimise(self, terms, constant=0):
             super().minimise(terms, constant=7)
 
-    with pytest.raises(EngineDefect, match="prices a solution at 10; it costs 3"):
+    with pytest.raises(EngineDefect, match="claims the bound 10 above a solution of cost 3"):
         cpsat.solve(model_of(Lying), bridge(), one_worker())
 
 

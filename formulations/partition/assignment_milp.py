@@ -1,0 +1,156 @@
+r"""Partition as an assignment model for MILP engines.
+
+Sets        units u; nets e with source src(e) and post-synaptic units Post(e); clusters c; crossbar types k
+Data        s_e spikes of net e; R_k rows, K_k columns, A_k area, N_k count of type k;
+            A most area
+Variables   assign[u,c] = 1  unit u lies in cluster c
+            type[c,k]   = 1  cluster c is used, with a crossbar of type k
+            enter[e,c]  = 1  net e feeds a unit in cluster c: it occupies a row there
+            ship[e,c]        packets that one spike of net e sends to cluster c
+Minimise    packets    sum_e s_e sum_c ship[e,c]
+            crossbars  sum_c,k type[c,k]
+            area       sum_c,k A_k type[c,k]
+Subject to  (P1) sum_c assign[u,c] = 1                                    for u      each unit in one cluster
+            (P2) sum_u assign[u,c] <= sum_k K_k type[c,k]                 for c      columns
+            (P3) sum_e enter[e,c] <= sum_k R_k type[c,k]                  for c      rows: one axon a net
+            (P4) assign[u,c] <= enter[e,c]                                for e, c, u in Post(e)
+            (P5) sum_k type[c,k] <= 1                                     for c
+            (P6) sum_c type[c,k] <= N_k                                   for k
+            (P7) sum_c,k A_k type[c,k] <= A
+            (P8) per-tile     ship[e,c] >= enter[e,c] - assign[src(e),c]             for e, c
+                 per-synapse  ship[e,c] >= sum_(u in Post(e)) assign[u,c]
+                                           - |Post(e)| assign[src(e),c]              for e, c
+            (P9) assign[u,c] = 0                                          for u < c  clusters have no names
+            (P10) assign[u,c] <= sum_(v < u) assign[v,c-1]                for 0 < c <= u
+
+An external input has no cluster: its assign[src(e),c] is 0. (P4) and (P8) bound enter and ship from below only. That
+suffices: (P3) and the objective push them down, and `read` looks at assign and type alone; for the same reason they
+need not be declared integer. (P9) and (P10) number the
+clusters by their lowest unit, so every partition appears once.
+
+The bound of this model is weak, 11-44 % of the optimum on networks of interest; it is the plain reference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from pulp import lpSum
+
+from spinemap_exact.formulations._milp import MilpModel
+from spinemap_exact.formulations._model import Value
+from spinemap_exact.formulations.partition._data import Data, canonical, packed
+from spinemap_exact.mapping import Partition
+from spinemap_exact.problems.partition import PartitionObjective, PartitionProblem, Traffic
+
+
+def build(problem: PartitionProblem) -> AssignmentMilp:
+    return AssignmentMilp(problem)
+
+
+class AssignmentMilp(MilpModel[Partition]):
+    """See the module docstring."""
+
+    def __init__(self, problem: PartitionProblem) -> None:
+        super().__init__("partition_assignment")
+        self.problem = problem
+        self.data = data = Data(problem)
+        self.assign = {(u, c): self.binary(f"assign[{u},{c}]") for u in data.units for c in data.clusters}
+        self.type = {(c, k): self.binary(f"type[{c},{k}]") for c in data.clusters for k in data.kinds}
+        self.enter = {(e, c): self.fraction(f"enter[{e},{c}]") for e in data.nets for c in data.clusters}
+        self.ship = {
+            (e, c): self.fraction(f"ship[{e},{c}]", data.most_packets(e))
+            for e in data.nets
+            for c in data.clusters
+            if data.counts_packets
+        }
+        self.assign_each_unit_once()  # P1
+        self.respect_columns()  # P2
+        self.respect_rows()  # P3
+        self.enter_where_assigned()  # P4
+        self.choose_one_type()  # P5
+        self.respect_counts()  # P6
+        self.respect_area()  # P7
+        self.ship_unless_at_home()  # P8
+        self.number_clusters_by_lowest_unit()  # P9, P10
+        self.minimise_cost()
+
+    def assign_each_unit_once(self) -> None:
+        for u in self.data.units:
+            self.lp += lpSum(self.assign[u, c] for c in self.data.clusters) == 1, f"P1[{u}]"
+
+    def respect_columns(self) -> None:
+        for c in self.data.clusters:
+            columns = lpSum(self.problem.crossbars[k].columns * self.type[c, k] for k in self.data.kinds)
+            self.lp += lpSum(self.assign[u, c] for u in self.data.units) <= columns, f"P2[{c}]"
+
+    def respect_rows(self) -> None:
+        for c in self.data.clusters:
+            rows = lpSum(self.problem.crossbars[k].rows * self.type[c, k] for k in self.data.kinds)
+            self.lp += lpSum(self.enter[e, c] for e in self.data.nets) <= rows, f"P3[{c}]"
+
+    def enter_where_assigned(self) -> None:
+        for e in self.data.nets:
+            for u in self.data.post[e]:
+                for c in self.data.clusters:
+                    self.lp += self.assign[u, c] <= self.enter[e, c], f"P4[{e},{u},{c}]"
+
+    def choose_one_type(self) -> None:
+        for c in self.data.clusters:
+            self.lp += lpSum(self.type[c, k] for k in self.data.kinds) <= 1, f"P5[{c}]"
+
+    def respect_counts(self) -> None:
+        for k, crossbar in enumerate(self.problem.crossbars):
+            if crossbar.count is not None:
+                self.lp += lpSum(self.type[c, k] for c in self.data.clusters) <= crossbar.count, f"P6[{k}]"
+
+    def respect_area(self) -> None:
+        if self.problem.max_area is not None:
+            area = lpSum(self.problem.crossbars[k].area * used for (_, k), used in self.type.items())
+            self.lp += area <= self.problem.max_area, "P7"
+
+    def ship_unless_at_home(self) -> None:
+        for (e, c), ship in self.ship.items():
+            home = self.assign.get((e, c), 0)  # 0 for an external input
+            if self.problem.traffic is Traffic.PER_TILE:
+                self.lp += ship >= self.enter[e, c] - home, f"P8[{e},{c}]"
+            else:
+                read = lpSum(self.assign[u, c] for u in self.data.post[e])
+                self.lp += ship >= read - len(self.data.post[e]) * home, f"P8[{e},{c}]"
+
+    def number_clusters_by_lowest_unit(self) -> None:
+        for (u, c), assigned in self.assign.items():
+            if u < c:
+                self.lp += assigned == 0, f"P9[{u},{c}]"
+            elif c > 0:
+                self.lp += assigned <= lpSum(self.assign[v, c - 1] for v in range(u)), f"P10[{u},{c}]"
+
+    def minimise_cost(self) -> None:
+        match self.problem.objective:
+            case PartitionObjective.PACKETS:
+                self.minimise((self.data.spikes[e], ship) for (e, _), ship in self.ship.items())
+            case PartitionObjective.CROSSBARS:
+                self.minimise((1, used) for used in self.type.values())
+            case PartitionObjective.AREA:
+                self.minimise((self.problem.crossbars[k].area, used) for (_, k), used in self.type.items())
+
+    def read(self, value: Value) -> Partition:
+        return packed(
+            [next(c for c in self.data.clusters if value(self.assign[u, c])) for u in self.data.units],
+            {c: k for (c, k), used in self.type.items() if value(used)},
+        )
+
+    def values(self, solution: Partition) -> Iterable[tuple[Any, int]]:
+        cluster_of_unit, kind_of_cluster = canonical(solution)
+        for (u, c), assigned in self.assign.items():
+            yield assigned, int(cluster_of_unit[u] == c)
+        for (c, k), used in self.type.items():
+            yield used, int(kind_of_cluster.get(c) == k)
+        for (e, c), enter in self.enter.items():
+            read = sum(cluster_of_unit[u] == c for u in self.data.post[e])
+            yield enter, int(read > 0)
+            if (e, c) in self.ship:
+                at_home = e in self.data.units and cluster_of_unit[e] == c
+                each = self.problem.traffic is Traffic.PER_SYNAPSE
+                yield self.ship[e, c], 0 if at_home else (read if each else int(read > 0))

@@ -1,0 +1,36 @@
+"""Our own best: the quick methods, then tabu search or, on large meshes, annealing, from the best of them."""
+
+from __future__ import annotations
+
+from spinemap_exact.heuristics.placement import hilbert_force, sequential, sneap, tabu, truenorth
+from spinemap_exact.mapping import Placement
+from spinemap_exact.problems.placement import PlacementProblem
+from spinemap_exact.result import Watch
+
+_MOST_TILES = 1_500  # beyond it one step of tabu search, which prices every swap, takes too long
+_MOST_DISTANCES = 5_000  # beyond it the matrix of distances alone fills the memory
+_SHARE_QUICK = 0.1
+
+
+def run(problem: PlacementProblem, watch: Watch, start: Placement | None = None) -> Placement | None:
+    """Return the best placement that any of the methods finds from ``start`` and on their own."""
+    if problem.num_clusters > problem.num_tiles:
+        return None
+    best = start if start is not None and not problem.violations(start) else None
+    quick = [sequential] if problem.num_tiles > _MOST_DISTANCES else [sequential, truenorth, hilbert_force]
+    for method in quick:
+        left = watch.remaining_s
+        best = _better(problem, best, method.run(problem, watch.part(None if left is None else left * _SHARE_QUICK)))
+        if watch.should_stop():
+            return best
+    if problem.num_tiles <= _MOST_TILES:
+        return _better(problem, best, tabu.run(problem, watch, best))
+    if problem.num_tiles <= _MOST_DISTANCES:
+        best = _better(problem, best, sneap.run(problem, watch))
+    return best
+
+
+def _better(problem: PlacementProblem, best: Placement | None, found: Placement | None) -> Placement | None:
+    if found is None or (best is not None and problem.cost(best) <= problem.cost(found)):
+        return best
+    return found

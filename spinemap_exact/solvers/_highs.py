@@ -1,0 +1,99 @@
+"""HiGHS behind `spinemap_exact.solvers.milp`."""
+
+from __future__ import annotations
+
+import threading
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import highspy
+
+from spinemap_exact.errors import EngineDefect
+from spinemap_exact.result import Status, Watch
+from spinemap_exact.solvers._engine import POLL_S, Outcome
+
+_M = highspy.HighsModelStatus
+_STOPPED = (_M.kTimeLimit, _M.kInterrupt, _M.kHighsInterrupt)
+# every variable of our models is bounded, so "unbounded or infeasible" can only be the latter
+_INFEASIBLE = (_M.kInfeasible, _M.kUnboundedOrInfeasible)
+
+
+@cache
+def name() -> str:
+    """Name and version."""
+    return f"highs {highspy.Highs().version()}"
+
+
+def run(mps: Path, start: list[float] | None, watch: Watch, listener: Any) -> Outcome:
+    """Solve an MPS file; ``listener`` has ``on_bound`` and ``on_solution``."""
+    highs = highspy.Highs()
+    for option, value in (
+        ("output_flag", False),
+        ("mip_rel_gap", 0.0),
+        ("mip_abs_gap", 0.5),  # the objective is an integer
+        ("random_seed", watch.limits.seed),
+        ("parallel", "off"),  # its tree search is sequential, and one thread gives the same result every time
+        ("threads", 1),
+    ):
+        highs.setOptionValue(option, value)
+    if highs.readModel(str(mps)) == highspy.HighsStatus.kError:
+        raise EngineDefect("HiGHS cannot read the model it was given")
+    if watch.remaining_s is not None:
+        highs.setOptionValue("time_limit", watch.remaining_s)  # set earlier it can end the reading of the file
+    if start is not None:
+        solution = highspy.HighsSolution()
+        solution.col_value = start
+        highs.setSolution(solution)
+    search = _Search(highs, listener)
+    search.solve(watch)
+    return _outcome(highs)
+
+
+class _Search:
+    """Runs HiGHS in a thread of its own; its callbacks look at a flag that the caller's thread sets."""
+
+    def __init__(self, highs: Any, listener: Any) -> None:
+        self.highs, self.listener = highs, listener
+        self.stop = threading.Event()
+        self.defect: Exception | None = None
+        highs.cbSimplexInterrupt += self._look
+        highs.cbMipInterrupt += self._look
+        highs.cbMipImprovingSolution += self._improved
+
+    def solve(self, watch: Watch) -> None:
+        thread = threading.Thread(target=self.highs.run, name="highs", daemon=True)
+        thread.start()
+        while thread.is_alive():
+            if watch.should_stop():
+                self.stop.set()
+            thread.join(POLL_S)
+        if self.defect is not None:
+            raise self.defect
+
+    def _look(self, event: Any) -> None:
+        if self.stop.is_set():
+            event.interrupt()
+
+    def _improved(self, event: Any) -> None:
+        # an exception must not cross the engine's stack: it is kept, and raised once the search has ended
+        try:
+            self.listener.on_solution(event.data_out.mip_solution)
+            self.listener.on_bound(event.data_out.mip_dual_bound)
+        except Exception as defect:
+            self.defect = defect
+            self.stop.set()
+
+
+def _outcome(highs: Any) -> Outcome:
+    said = highs.getModelStatus()
+    info = highs.getInfo()
+    if said in _INFEASIBLE:
+        return Outcome(Status.INFEASIBLE, None, None)
+    if said != _M.kOptimal and said not in _STOPPED:
+        raise EngineDefect(f"HiGHS ended with the unlisted status {highs.modelStatusToString(said)}")
+    found = info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
+    if said == _M.kOptimal and not found:
+        raise EngineDefect("HiGHS claims an optimum and has no solution")
+    status = Status.OPTIMAL if said == _M.kOptimal else Status.FEASIBLE if found else Status.UNKNOWN
+    return Outcome(status, info.mip_dual_bound, list(highs.getSolution().col_value) if found else None)

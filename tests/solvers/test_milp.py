@@ -1,0 +1,192 @@
+"""The MILP boundary: one model on CBC, HiGHS and SCIP; statuses translated totally, floating bounds made integers."""
+
+from __future__ import annotations
+
+import threading
+from fractions import Fraction
+from types import ModuleType
+
+import numpy as np
+import pytest
+from oracle import random_network
+
+from spinemap_exact.errors import EngineDefect, InvalidInput
+from spinemap_exact.formulations.partition import assignment_milp
+from spinemap_exact.hardware import Crossbar
+from spinemap_exact.mapping import Partition
+from spinemap_exact.network import Network
+from spinemap_exact.problems.partition import PartitionProblem
+from spinemap_exact.result import Limits, Status, Watch
+from spinemap_exact.solvers import _cbc, milp
+from spinemap_exact.solvers._engine import integer_bound
+
+
+@pytest.fixture(params=["cbc", "highs", "scip"])
+def engine(request):
+    if request.param == "scip":
+        pytest.importorskip("pyscipopt")
+    return request.param
+
+
+def model_of(cls) -> ModuleType:
+    module = ModuleType("formulations.lying_milp")
+    module.build = cls
+    return module
+
+
+def bridge(spikes: int = 3, loud: int = 50, **options) -> PartitionProblem:
+    """Two pairs of units joined by one net."""
+    network = Network.from_synapses([0, 1, 2], [1, 2, 3], [loud, spikes, loud, 0])
+    return PartitionProblem(network, (Crossbar(2, 2),), max_clusters=2, **options)
+
+
+def hard() -> PartitionProblem:
+    """Far beyond what an assignment model closes in seconds."""
+    network = random_network(np.random.default_rng(0), 40, 5, density=0.2)
+    return PartitionProblem(network, (Crossbar(45, 8),), max_clusters=8)
+
+
+def one_worker(time_s: float | None = 60, **options) -> Watch:
+    return Watch(Limits(time_s=time_s, workers=1), **options)
+
+
+def test_says_what_was_proven_and_by_whom(engine):
+    result = milp.solve(assignment_milp, bridge(), one_worker(), engine=engine)
+    assert (result.status, result.objective, result.dual_bound) == (Status.OPTIMAL, 3, 3)
+    assert str(result.vouched_by).startswith(f"attested ({engine} ")
+    assert result.formulation == "assignment-milp"
+
+
+def test_infeasible_has_no_numbers(engine):
+    result = milp.solve(assignment_milp, bridge(max_area=4), one_worker(), engine=engine)
+    assert (result.status, result.objective, result.dual_bound) == (Status.INFEASIBLE, None, None)
+
+
+def test_a_reading_that_breaks_a_constraint_is_noticed(engine):
+    class Lying(assignment_milp.AssignmentMilp):
+        def read(self, value):
+            return Partition(np.zeros(4))
+
+    with pytest.raises(EngineDefect, match="breaks 2 constraints, first: cluster 0 needs 3 rows"):
+        milp.solve(model_of(Lying), bridge(), one_worker(), engine=engine)
+
+
+def test_a_reading_that_costs_more_than_the_engine_says_is_noticed(engine):
+    class Lying(assignment_milp.AssignmentMilp):
+        def read(self, value):
+            return Partition([0, 1, 1, 0])
+
+    with pytest.raises(EngineDefect, match="prices a solution at 3; it costs 100"):
+        milp.solve(model_of(Lying), bridge(), one_worker(), engine=engine)
+
+
+def test_a_bound_above_a_solution_is_noticed(engine):
+    class Lying(assignment_milp.AssignmentMilp):
+        def minimise(self, terms, constant=0):
+            super().minimise(terms, constant=7)
+
+    with pytest.raises(EngineDefect, match="claims the bound 10 above a solution of cost 3"):
+        milp.solve(model_of(Lying), bridge(), one_worker(), engine=engine)
+
+
+def test_an_incomplete_warm_start_is_noticed(engine):
+    class Forgetful(assignment_milp.AssignmentMilp):
+        def values(self, solution):
+            return list(super().values(solution))[1:]
+
+    with pytest.raises(EngineDefect, match="the warm start gives assign_0,0_ no value"):
+        milp.solve(model_of(Forgetful), bridge(), one_worker(), Partition([0, 0, 1, 1]), engine=engine)
+
+
+def test_an_infeasible_warm_start_is_refused(engine):
+    with pytest.raises(InvalidInput, match="the warm start is not feasible: cluster 0 needs 3 columns"):
+        milp.solve(assignment_milp, bridge(), one_worker(), Partition([0, 0, 0, 1]), engine=engine)
+
+
+def test_costs_beyond_floating_point_are_refused(engine):
+    with pytest.raises(InvalidInput, match="beyond the floating point of a MILP engine"):
+        milp.solve(assignment_milp, bridge(2**51, 2**53 + 1), one_worker(), engine=engine)
+
+
+def test_a_common_divisor_of_the_costs_does_not_count(engine):
+    # a trillion times 3 and 50: the engine sees 3 and 50
+    result = milp.solve(assignment_milp, bridge(3 * 10**15, 50 * 10**15), one_worker(), engine=engine)
+    assert (result.status, result.objective, result.dual_bound) == (Status.OPTIMAL, 3 * 10**15, 3 * 10**15)
+
+
+@pytest.mark.parametrize("warm", [False, True])
+def test_a_stop_request_returns_the_best_so_far(engine, warm):
+    stop = threading.Event()
+    start = Partition(np.arange(40) // 5) if warm else None
+    watch = one_worker(None, stop=stop)
+    clock = threading.Timer(1.0, stop.set)
+    clock.start()
+    result = milp.solve(assignment_milp, hard(), watch, start, engine=engine)
+    clock.join()
+    assert result.reason == "interrupted"
+    assert result.status in ((Status.FEASIBLE,) if warm else (Status.FEASIBLE, Status.UNKNOWN))
+    # 1638 packets is a known solution, the relaxation proves 296
+    assert result.dual_bound is None or result.dual_bound <= 1638
+
+
+def test_stopped_before_it_begins(engine):
+    stop = threading.Event()
+    stop.set()
+    result = milp.solve(assignment_milp, hard(), one_worker(stop=stop), engine=engine)
+    assert (result.status, result.objective, result.dual_bound) == (Status.UNKNOWN, None, None)
+
+
+def test_an_unknown_engine_is_named():
+    with pytest.raises(InvalidInput, match="unknown engine 'cplex'"):
+        milp.solve(assignment_milp, bridge(), one_worker(), engine="cplex")
+
+
+@pytest.mark.parametrize(
+    ("bound", "proven"),
+    [
+        (3.0, 3),
+        (2.9999999, 3),
+        (3.0000001, 3),  # within the tolerance of 3
+        (3.001, 4),
+        (-0.2, 0),
+        (1e6 + 0.5, 10**6),  # half a unit of a million is within one in a million
+        (1e20, None),
+        (float("-inf"), None),
+        (float("nan"), None),
+    ],
+)
+def test_floating_bounds_become_integers_carefully(bound, proven):
+    assert integer_bound(bound) == proven
+    if proven is not None:
+        assert proven - 1 < Fraction(bound)  # a solution of cost proven - 1 would lie below the bound
+
+
+@pytest.mark.parametrize(
+    ("first", "in_a_hurry", "status"),
+    [
+        ("Optimal - objective value 3.00000000", False, Status.OPTIMAL),
+        ("Stopped on time - objective value 7.00000000", False, Status.FEASIBLE),
+        ("Stopped on iterations - objective value 7.00000000", True, Status.FEASIBLE),
+        ("Stopped on time (no integer solution - continuous used) - objective value 2.5", False, Status.UNKNOWN),
+        ("Integer infeasible - objective value 0.00000000", False, Status.INFEASIBLE),
+        ("Infeasible - objective value 0.00000000", False, Status.INFEASIBLE),
+        ("Infeasible - objective value 0.00000000", True, Status.UNKNOWN),  # CBC says so when interrupted
+    ],
+)
+def test_what_cbc_writes(tmp_path, first, in_a_hurry, status):
+    path = tmp_path / "model.sol"
+    path.write_text(f"{first}\n** 0 C0000000 1 0\n 0 X0000000 1 3\n 1 X0000001 0 0\n")
+    outcome = _cbc._outcome(path, [], in_a_hurry)
+    assert outcome.status is status
+    assert outcome.values == ([1.0, 0.0] if status.has_solution else None)
+
+
+def test_an_unlisted_outcome_of_cbc_is_a_defect(tmp_path):
+    path = tmp_path / "model.sol"
+    path.write_text("Abandoned - objective value 0\n")
+    with pytest.raises(EngineDefect, match="unlisted status 'Abandoned"):
+        _cbc._outcome(path, [], False)
+
+
+def test_cbc_that_wrote_nothing_says_nothing(tmp_path):
+    assert _cbc._outcome(tmp_path / "model.sol", [], False).status is Status.UNKNOWN
