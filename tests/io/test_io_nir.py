@@ -352,3 +352,31 @@ def test_a_missing_extra_names_the_command(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setitem(__import__("sys").modules, "nir", None)
     with pytest.raises(InvalidInput, match=re.escape("pip install 'spinemap-exact[nir]'")):
         read_network(tmp_path / "net.nir")
+
+
+def test_a_network_like_lenet_whose_pooling_neurons_count(tmp_path: Path) -> None:
+    pool = nir.AvgPool2d(np.array([2, 2]), np.array([2, 2]), np.array([0, 0]))
+    nodes = {
+        "in": source(1, 28, 28),
+        "c1": nir.Conv2d((28, 28), np.ones((6, 1, 5, 5)), 1, 0, 1, 1, np.zeros(6)),
+        "lif1": lif(6, 24, 24),
+        "pool1": pool,
+        "c2": nir.Conv2d((12, 12), np.ones((16, 6, 5, 5)), 1, 0, 1, 1, np.zeros(16)),
+        "lif2": lif(16, 8, 8),
+        "pool2": pool,
+        "flat": nir.Flatten({"input": np.array([16, 4, 4])}, 0, -1),
+        "d1": nir.Linear(np.ones((500, 256))),
+        "lif3": lif(500),
+        "d2": nir.Linear(np.ones((10, 500))),
+        "lif4": lif(10),
+    }
+    path = save(tmp_path, nodes)
+
+    counted, _ = read_nir(path, pooling_neurons=True)
+    assert counted.num_neurons == 784 + 3456 + 864 + 1024 + 256 + 500 + 10 == 6894
+    assert counted.num_synapses == 3456 * 25 + 864 * 4 + 1024 * 25 * 6 + 256 * 4 + 500 * 256 + 10 * 500 == 377_480
+
+    folded, _ = read_nir(path)
+    assert folded.num_neurons == 6894 - 864 - 256
+    # a kernel of 5 over pooled pairs reads 10 x 10 values of each of the 6 channels
+    assert folded.num_synapses == 3456 * 25 + 1024 * 100 * 6 + 500 * 1024 + 10 * 500
