@@ -29,7 +29,7 @@ def run(problem: PartitionProblem, watch: Watch, start: Partition | None = None)
     while starts == 0 or not (watch.should_stop() or (watch.remaining_s is None and starts >= _STARTS)):
         search = Search(problem)
         if opening(search, problem, watch, random, start if starts == 0 else None, scattered=True):
-            _descend(search, watch, random)
+            descend(search, watch, random)
             found = search.current()
             if best is None or problem.cost(found) < problem.cost(best):
                 best = found
@@ -38,7 +38,7 @@ def run(problem: PartitionProblem, watch: Watch, start: Partition | None = None)
     return best
 
 
-def _descend(search: Search, watch: Watch, random: np.random.Generator) -> None:
+def descend(search: Search, watch: Watch, random: np.random.Generator) -> None:
     """Passes at a low, a middle and a high price of overflow until none of them helps."""
     scale = search.scale(random)
     stale = 0

@@ -6,6 +6,7 @@ doi:10.1145/3626527.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from spinemap_exact.arrays import Array
 from spinemap_exact.errors import MissingExtra
 from spinemap_exact.heuristics.partition import fm
 from spinemap_exact.heuristics.partition._growth import per_synapse, slots_of, symmetric_weights, within_limits
+from spinemap_exact.kernels.partition_search import Search
 from spinemap_exact.mapping import Partition
 from spinemap_exact.problems.partition import PartitionObjective, PartitionProblem
 from spinemap_exact.result import Watch
@@ -38,15 +40,31 @@ def run(problem: PartitionProblem, watch: Watch, start: Partition | None = None)
     repaired = within_limits(problem, labels, watch)
     if repaired is None or problem.objective is not PartitionObjective.PACKETS or watch.should_stop():
         return repaired
-    better = fm.run(problem, watch.part(), repaired)
-    return better if better is not None and problem.cost(better) < problem.cost(repaired) else repaired
+    return _descended(problem, repaired, watch)
+
+
+def _descended(problem: PartitionProblem, partition: Partition, watch: Watch) -> Partition:
+    """One descent by FM and nothing more: the result is to be judged as that of the partitioner."""
+    if not Search.fits(problem):
+        return partition
+    search = Search(problem)
+    if not search.load(partition):
+        return partition
+    fm.descend(search, watch, np.random.default_rng(watch.limits.seed))
+    better = search.current()
+    return better if problem.cost(better) < problem.cost(partition) else partition
+
+
+@cache
+def _engine(mtkahypar: Any) -> Any:
+    return mtkahypar.initialize(1)  # one thread; its deterministic preset repeats itself for one seed
 
 
 def _partitioned(mtkahypar: Any, problem: PartitionProblem, parts: int, watch: Watch) -> Array:
     nets, weights = _nets(problem)
     if not nets:
         return np.arange(problem.num_units, dtype=np.int64) % parts
-    engine = mtkahypar.initialize(1)  # one thread: its deterministic preset repeats itself for one seed
+    engine = _engine(mtkahypar)
     mtkahypar.set_seed(watch.limits.seed)
     context = engine.context_from_preset(mtkahypar.PresetType.DETERMINISTIC)
     columns = max(c.columns for c in problem.crossbars)

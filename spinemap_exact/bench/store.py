@@ -1,0 +1,97 @@
+"""Runs as JSON lines: appended whole, never lost, never twice."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import logging
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from spinemap_exact.errors import InvalidInput
+
+logger = logging.getLogger(__name__)
+
+Run = dict[str, Any]
+
+
+def read_runs(path: str | Path) -> list[Run]:
+    """Read all complete lines; a torn last one is left out.
+
+    Raises
+    ------
+    InvalidInput
+        If the file cannot be read, or a complete line is no run.
+    """
+    try:
+        content = Path(path).read_bytes()
+    except OSError as defect:
+        raise InvalidInput(f"cannot read runs {path}: {defect.strerror or defect}") from defect
+    return _parsed(path, content)
+
+
+class Store:
+    """The file that one bench writes to; nobody else may while it is open.
+
+    A line is written by a single call and flushed to the disk. Should a kill tear the last line all the same, opening
+    the file cuts it off, and its run is done again.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        try:
+            self._file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        except OSError as defect:
+            raise InvalidInput(f"cannot write runs {path}: {defect.strerror or defect}") from defect
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as defect:
+            os.close(self._file)
+            raise InvalidInput(f"another bench is writing to {path}") from defect
+        content = self.path.read_bytes()
+        whole = content.rfind(b"\n") + 1
+        if whole < len(content):
+            logger.warning("%s: cut off a torn last line of %d bytes", path, len(content) - whole)
+            os.ftruncate(self._file, whole)
+        self.keys = {run["key"] for run in _parsed(path, content[:whole])}
+
+    def append(self, run: Run) -> bool:
+        """Write one run; False if its key is there already."""
+        if run["key"] in self.keys:
+            return False
+        line = json.dumps(run, separators=(",", ":"), allow_nan=False).encode() + b"\n"
+        written = os.write(self._file, line)
+        if written != len(line):
+            raise OSError(f"{self.path}: only {written} of {len(line)} bytes were written")
+        os.fsync(self._file)
+        self.keys.add(run["key"])
+        return True
+
+    def close(self) -> None:
+        os.close(self._file)
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _parsed(path: str | Path, content: bytes) -> list[Run]:
+    runs: list[Run] = []
+    keys: set[str] = set()
+    for number, line in enumerate(content.split(b"\n")[:-1], start=1):
+        try:
+            run = json.loads(line)
+            key = run["key"]
+        except (ValueError, KeyError, TypeError) as defect:
+            raise InvalidInput(f"{path}, line {number}: not a run") from defect
+        if key in keys:
+            raise InvalidInput(f"{path}, line {number}: the run {key} is listed twice")
+        keys.add(key)
+        runs.append(run)
+    return runs

@@ -1,0 +1,180 @@
+"""One run: a method on a problem with a seed, and the line that is written about it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import resource
+import subprocess
+import time
+import traceback
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from spinemap_exact.bench.methods import Method, is_result
+from spinemap_exact.bench.store import Run
+from spinemap_exact.bench.suite import Case, MappingProblem
+from spinemap_exact.errors import InvalidInput
+from spinemap_exact.evaluate import evaluate
+from spinemap_exact.mapping import Mapping
+from spinemap_exact.result import Limits, Watch
+
+_MOST_PICTURED = 256  # clusters; a larger traffic matrix is no picture
+_LONGEST_TRACE = 200
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """What one line is about."""
+
+    case: Case
+    method: Method
+    limits: Limits
+
+    @property
+    def key(self) -> str:
+        """Identity of the run: problem, method, seed and limits."""
+        parts = [self.case.problem.digest, self.method.identity(self.case), *vars(self.limits).values()]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:24]
+
+    def describe(self) -> Run:
+        """What is known before the run."""
+        return {
+            "key": self.key,
+            "case": self.case.name,
+            "family": self.case.family,
+            "problem": self.case.kind,
+            "digest": self.case.problem.digest,
+            "method": self.method.name,
+            "seed": self.limits.seed,
+            "limits": vars(self.limits),
+        }
+
+    def failed(self, status: str, error: str, attempts: int) -> Run:
+        """Return the line of a run without an answer."""
+        return {
+            **self.describe(),
+            "status": status,
+            "objective": None,
+            "dual_bound": None,
+            "trust": None,
+            "error": error,
+            "attempts": attempts,
+        }
+
+
+def execute(task: Task) -> Run:
+    """Run a task in this process.
+
+    A solution that breaks a limit is not scored: status ``REJECTED``, with the limit. A method that raises gives
+    ``FAILED``.
+    """
+    watch = Watch(task.limits)
+    cpu = _cpu_s()
+    begun = time.perf_counter()
+    try:
+        answer = task.method.answer(task.case, watch)
+        line = _judged(task, answer, watch)
+    except Exception as defect:
+        text = str(defect) if isinstance(defect, InvalidInput) else traceback.format_exc(limit=-3)
+        line = task.failed("FAILED", text, 1)
+    return {
+        **line,
+        "runtime_s": round(time.perf_counter() - begun, 4),
+        "cpu_s": round(_cpu_s() - cpu, 4),
+        "attempts": 1,
+        **environment(),
+    }
+
+
+def _judged(task: Task, answer: Any, watch: Watch) -> Run:
+    problem = task.case.problem
+    line = {**task.describe(), "status": "UNKNOWN", "objective": None, "dual_bound": None, "trust": None}
+    trace = watch.trace
+    solution = answer
+    if is_result(answer):
+        solution, trace = answer.incumbent, answer.trace
+        line |= {"status": str(answer.status), "dual_bound": answer.dual_bound, "engine": answer.engine}
+        line["trust"] = None if answer.vouched_by is None else answer.vouched_by.trust
+    if solution is not None:
+        if broken := problem.violations(solution):
+            return {**line, "status": "REJECTED", "dual_bound": None, "trust": None, "error": broken[0]}
+        line["objective"] = problem.cost(solution)
+        if line["status"] == "UNKNOWN":
+            line["status"] = "FEASIBLE"
+        if isinstance(problem, MappingProblem):
+            line |= _pictured(problem, solution)
+    step = max(1, len(trace) // _LONGEST_TRACE)
+    kept = [*trace[::step], *trace[-1:]] if trace else []
+    line["trace"] = [[round(p.time_s, 3), p.objective, p.dual_bound] for p in kept]
+    return line
+
+
+def _pictured(problem: MappingProblem, mapping: Mapping) -> Run:
+    """What a report draws: evaluation, link loads, occupancy, traffic between clusters."""
+    found = evaluate(problem.network, problem.hardware, mapping, problem.traffic)
+    units = mapping.unrolling.unit_network(problem.network)
+    reads = mapping.partition.reads(units)
+    clusters = mapping.partition.num_clusters
+    picture: Run = {
+        "width": problem.hardware.grid.width,
+        "height": problem.hardware.grid.height,
+        "io_tile": problem.hardware.grid.io_tile,
+        "rows": problem.hardware.max_rows,
+        "columns": max(c.columns for c in problem.hardware.crossbars),
+        "tile_of_cluster": mapping.placement.tile_of_cluster.tolist(),
+        "columns_used": mapping.partition.columns_used.tolist(),
+        "rows_used": [int((reads.cluster == c).sum()) for c in range(clusters)],
+        "links": {side: getattr(found.links, side).tolist() for side in ("east", "west", "south", "north")},
+    }
+    if clusters <= _MOST_PICTURED:
+        traffic: dict[tuple[int, int], int] = {}
+        for source, home, there in zip(reads.source.tolist(), reads.home.tolist(), reads.cluster.tolist(), strict=True):
+            if home != there:
+                traffic[home, there] = traffic.get((home, there), 0) + int(units.spikes[source])
+        picture["traffic"] = [[a, b, packets] for (a, b), packets in sorted(traffic.items()) if packets]
+    return {"evaluation": found.as_json(), "picture": picture}
+
+
+def _cpu_s() -> float:
+    own, children = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
+
+
+@cache
+def environment() -> Run:
+    """Versions, revision and processor."""
+    versions = {"python": platform.python_version()}
+    for package in ("spinemap-exact", "numpy", "numba", "ortools", "highspy", "mtkahypar", "pymetis"):
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return {"versions": versions, "revision": _revision(), "cpu": _cpu_name()}
+
+
+def _revision() -> str | None:
+    """Commit of the sources; None for an installed package."""
+    root = Path(__file__).resolve().parents[2]
+    if not (root / ".git").exists():
+        return None
+    try:
+        found = subprocess.run(
+            ["git", "-C", str(root), "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, timeout=5
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return found.stdout.strip() or None
+
+
+def _cpu_name() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, platform.processor() or platform.machine())

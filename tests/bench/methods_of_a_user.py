@@ -1,0 +1,41 @@
+"""Heuristics of a user, some of them unruly."""
+
+import os
+import signal
+from pathlib import Path
+
+import numpy as np
+
+from spinemap_exact.mapping import Partition
+from spinemap_exact.result import conclude
+
+
+def alone(problem, watch, start=None):
+    """Every unit in a cluster of its own."""
+    return Partition(np.arange(problem.num_units))
+
+
+def crowded(problem, watch, start=None):
+    """Everything in one cluster, which no crossbar holds."""
+    return Partition(np.zeros(problem.num_units, dtype=np.int64))
+
+
+def raises(problem, watch, start=None):
+    raise RuntimeError("out of ideas")
+
+
+def dies(problem, watch, start=None):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def dies_once(problem, watch, start=None):
+    mark = Path(os.environ["SPINEMAP_TEST_MARK"])
+    if not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return alone(problem, watch)
+
+
+def counts(problem, watch, start=None):
+    """A solver rather than a heuristic: it claims a bound."""
+    return conclude(problem, alone(problem, watch), 3, engine="counting on fingers", watch=watch)

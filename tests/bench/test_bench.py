@@ -1,0 +1,285 @@
+"""The bench: nothing lost, nothing twice, whoever is killed; what is not allowed is not scored."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from spinemap_exact.bench import read_runs, read_suite, run_suite
+from spinemap_exact.bench.executors import DaskExecutor, ProcessExecutor, slurm_job_script
+from spinemap_exact.bench.methods import Method
+from spinemap_exact.bench.store import Store
+from spinemap_exact.bench.task import Task, execute
+from spinemap_exact.errors import InvalidInput, MissingExtra
+from spinemap_exact.instances import FOLDER
+from spinemap_exact.result import Limits
+
+HERE = Path(__file__).parent
+USER = f"{HERE / 'methods_of_a_user.py'}:"
+QUICK = Limits(time_s=0.2, workers=1)
+
+
+class InThisProcess:
+    """An executor without processes, for speed."""
+
+    def run(self, tasks):
+        return map(execute, tasks)
+
+
+@pytest.fixture
+def suite(tmp_path):
+    """Two partition problems of four units, a placement, and a mapping."""
+    ring = {"num_neurons": 4, "num_inputs": 0, "rows": 2, "columns": 2, "spikes": [1, 2, 3, 4]}
+    (tmp_path / "ring.json").write_text(json.dumps(ring | {"fan_in": [[3], [0], [1], [2]]}))
+    (tmp_path / "pairs.json").write_text(json.dumps(ring | {"fan_in": [[1], [0], [3], [2]]}))
+    traffic = [[0, 1, 5], [1, 2, 6]]
+    (tmp_path / "line.json").write_text(json.dumps({"width": 3, "height": 1, "clusters": 3, "traffic": traffic}))
+    path = tmp_path / "suite.toml"
+    path.write_text(
+        """
+        [[case]]
+        name = "ring"
+        problem = "partition"
+        file = "ring.json"
+        family = "small"
+        best = {objective = 4, bound = 4, trust = "verified"}
+        [[case]]
+        name = "pairs"
+        problem = "partition"
+        file = "pairs.json"
+        [[case]]
+        name = "line"
+        problem = "placement"
+        file = "line.json"
+        [[case]]
+        name = "net"
+        problem = "mapping"
+        generate = {kind = "layered", sizes = [4, 6, 2], seed = 1}
+        hardware = "generic-16x16"
+        """
+    )
+    return path
+
+
+def test_every_pair_that_fits_runs_once(suite, tmp_path):
+    out = tmp_path / "runs.jsonl"
+    methods = ["sequential", "edgemap", "spinemap"]
+    tally = run_suite(read_suite(suite), methods, range(2), QUICK, out, InThisProcess())
+    runs = read_runs(out)
+    # sequential: 2 partitions and 1 placement; edgemap: 2 partitions; spinemap: 1 mapping; two seeds each
+    assert tally.planned == tally.written == len(runs) == 12
+    assert {(r["case"], r["method"]) for r in runs} == {
+        ("ring", "sequential"), ("pairs", "sequential"), ("line", "sequential"),
+        ("ring", "edgemap"), ("pairs", "edgemap"), ("net", "spinemap"),
+    }  # fmt: skip
+    line = runs[0]
+    assert line["status"] == "FEASIBLE" and line["objective"] is not None and line["dual_bound"] is None
+    assert line["versions"]["python"] and line["cpu"] and line["limits"]["time_s"] == 0.2
+
+
+def test_finished_runs_are_not_repeated(suite, tmp_path):
+    out = tmp_path / "runs.jsonl"
+    cases = read_suite(suite)
+    run_suite(cases, ["sequential"], range(2), QUICK, out, InThisProcess())
+    before = out.read_bytes()
+    tally = run_suite(cases, ["sequential"], range(2), QUICK, out, InThisProcess())
+    assert (tally.written, tally.skipped, out.read_bytes()) == (0, 6, before)
+    run_suite(cases, ["sequential"], range(3), QUICK, out, InThisProcess())
+    assert len(read_runs(out)) == 9
+
+
+def test_a_torn_last_line_is_cut_off_and_done_again(suite, tmp_path):
+    out = tmp_path / "runs.jsonl"
+    cases = read_suite(suite)
+    run_suite(cases, ["sequential"], range(2), QUICK, out, InThisProcess())
+    out.write_bytes(out.read_bytes()[:-20])
+    assert len(read_runs(out)) == 5
+    tally = run_suite(cases, ["sequential"], range(2), QUICK, out, InThisProcess())
+    assert (tally.skipped, tally.written, len(read_runs(out))) == (5, 1, 6)
+
+
+def test_damage_elsewhere_is_an_error(tmp_path):
+    out = tmp_path / "runs.jsonl"
+    out.write_text('{"key":"a"}\nnonsense\n{"key":"b"}\n')
+    with pytest.raises(InvalidInput, match="line 2: not a run"):
+        Store(out)
+    out.write_text('{"key":"a"}\n{"key":"a"}\n')
+    with pytest.raises(InvalidInput, match="line 2: the run a is listed twice"):
+        read_runs(out)
+
+
+def test_two_benches_do_not_share_a_file(tmp_path):
+    with Store(tmp_path / "runs.jsonl"), pytest.raises(InvalidInput, match="another bench is writing"):
+        Store(tmp_path / "runs.jsonl")
+
+
+def test_a_result_brings_bound_and_trust(suite):
+    line = execute(Task(read_suite(suite)[0], Method(USER + "counts"), QUICK))
+    assert (line["status"], line["objective"], line["dual_bound"], line["trust"]) == ("FEASIBLE", 10, 3, "attested")
+
+
+def test_a_users_function_competes(suite):
+    line = execute(Task(read_suite(suite)[0], Method(USER + "alone"), QUICK))
+    assert (line["status"], line["objective"]) == ("FEASIBLE", 10)  # every spike leaves its cluster: 1 + 2 + 3 + 4
+
+
+def test_a_broken_limit_is_named_and_not_scored(suite):
+    line = execute(Task(read_suite(suite)[0], Method(USER + "crowded"), QUICK))
+    assert (line["status"], line["objective"]) == ("REJECTED", None)
+    assert line["error"] == "cluster 0 needs 4 rows, its crossbar has 2"
+
+
+def test_a_method_that_raises_is_reported(suite):
+    line = execute(Task(read_suite(suite)[0], Method(USER + "raises"), QUICK))
+    assert line["status"] == "FAILED" and "out of ideas" in line["error"]
+
+
+def test_a_given_mapping_is_priced_once_and_again_when_it_changes(suite, tmp_path):
+    cases, out = read_suite(suite), tmp_path / "runs.jsonl"
+    file = tmp_path / "mine-ring.json"
+    file.write_text("[0, 0, 1, 1]")
+    mine = Method.of_mapping(f"mine={tmp_path}/mine-{{case}}.json")
+    run_suite(cases, [mine], range(5), QUICK, out, InThisProcess())
+    # units 0 and 1 read 3 and 0; units 2 and 3 read 1 and 2: neurons 3 (4 spikes) and 1 (2 spikes) cross
+    assert [(r["method"], r["case"], r["objective"]) for r in read_runs(out)] == [("mine", "ring", 6)]
+    file.write_text("[0, 1, 1, 0]")
+    run_suite(cases, [mine], range(5), QUICK, out, InThisProcess())
+    assert [r["objective"] for r in read_runs(out)] == [6, 4]  # neurons 0 (1 spike) and 2 (3 spikes) cross
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('[[case]]\nname = "a"\nproblem = "mapping"\ninstance = "nowhere"', "unknown instance 'nowhere'"),
+        ('[[case]]\nname = "a"\nproblem = "partition"\nfile = "missing.json"', "missing.json"),
+        ('[[case]]\nname = "a"\nproblem = "sudoku"', "unknown problem 'sudoku'"),
+        ('[[case]]\nname = "a"\nproblem = "mapping"\nhardware = "loihi"', "no instance, network or generator"),
+        ('[[case]]\nname = "a"\nproblem = "qap"\nfile = "x"\ncolour = 3', "unknown entry 'colour'"),
+        ('[[case]]\nproblem = "mapping"', "case 1 has no name"),
+        ("", "lists no case"),
+        ("[[case", "cannot read suite"),
+    ],
+)
+def test_a_bad_suite_stops_before_anything_runs(tmp_path, text, message):
+    (tmp_path / "suite.toml").write_text(text)
+    with pytest.raises(InvalidInput, match=message.replace("[", r"\[")):
+        read_suite(tmp_path / "suite.toml")
+
+
+def test_a_name_may_stand_once(suite):
+    suite.write_text(suite.read_text().replace('"pairs"', '"ring"'))
+    with pytest.raises(InvalidInput, match="lists 'ring' twice"):
+        read_suite(suite)
+
+
+def test_an_unknown_method_stops_before_anything_runs(suite, tmp_path):
+    with pytest.raises(InvalidInput, match="'magic' applies to no case"):
+        run_suite(read_suite(suite), ["sequential", "magic"], [0], QUICK, tmp_path / "runs.jsonl", InThisProcess())
+    assert not (tmp_path / "runs.jsonl").exists()
+
+
+def test_the_suite_that_ships_is_a_suite():
+    cases = read_suite(FOLDER / "suite.toml")
+    assert {"digits-64-32-10", "mwd"} <= {case.name for case in cases}
+
+
+# --- processes ---------------------------------------------------------------------------------------------------
+
+
+def test_a_worker_that_dies_is_tried_again_and_reported(suite, tmp_path, monkeypatch, caplog):
+    monkeypatch.setenv("SPINEMAP_TEST_MARK", str(tmp_path / "mark"))
+    monkeypatch.setattr("multiprocessing.forkserver._forkserver", type(forkserver())())  # one that sees the variable
+    out = tmp_path / "runs.jsonl"
+    cases = read_suite(suite)[:1]
+    methods = [USER + "dies_once", USER + "dies", "sequential"]
+    tally = run_suite(cases, methods, [0], QUICK, out, ProcessExecutor(jobs=2))
+    runs = {r["method"].rpartition(":")[2]: r for r in read_runs(out)}
+    assert (runs["dies_once"]["status"], runs["dies_once"]["attempts"]) == ("FEASIBLE", 2)
+    assert (runs["dies"]["status"], runs["dies"]["attempts"]) == ("CRASHED", 3)
+    assert runs["dies"]["error"] == "the worker died of signal 9"
+    assert runs["sequential"]["attempts"] == 1
+    assert (tally.written, tally.retried, tally.without_answer) == (3, 2, 1)
+    assert "died of signal 9; tried again" in caplog.text
+
+
+def forkserver():
+    from multiprocessing.forkserver import _forkserver
+
+    return _forkserver
+
+
+DRIVER = """
+import sys
+from spinemap_exact.bench import read_suite, run_suite
+from spinemap_exact.bench.executors import ProcessExecutor
+from spinemap_exact.result import Limits
+if __name__ == "__main__":
+    suite, out, seeds = sys.argv[1:]
+    run_suite(read_suite(suite)[:2], ["sequential"], range(int(seeds)), Limits(1.0, 1), out, ProcessExecutor(jobs=2))
+"""
+
+
+@pytest.mark.parametrize("seeds", [10, pytest.param(100, marks=pytest.mark.slow)])
+def test_a_bench_killed_twice_ends_with_every_run_once(suite, tmp_path, seeds):
+    driver, out = tmp_path / "driver.py", tmp_path / "runs.jsonl"
+    driver.write_text(DRIVER)
+    command = [sys.executable, str(driver), str(suite), str(out), str(seeds)]
+    for share in (0.2, 0.6):
+        bench = subprocess.Popen(command)
+        while bench.poll() is None and count(out) < share * 2 * seeds:
+            time.sleep(0.01)
+        os.kill(bench.pid, signal.SIGKILL)
+        bench.wait()
+    assert 0 < count(out) < 2 * seeds
+    subprocess.run(command, check=True)
+    runs = read_runs(out)
+    assert len(runs) == 2 * seeds == len({(r["case"], r["seed"]) for r in runs})
+
+
+def count(path):
+    return path.read_bytes().count(b"\n") if path.exists() else 0
+
+
+# --- clusters ----------------------------------------------------------------------------------------------------
+
+needs_dask = pytest.mark.skipif(find_spec("distributed") is None, reason="the extra dask is not installed")
+
+
+@needs_dask
+@pytest.mark.slow
+def test_a_dask_worker_that_is_killed_costs_no_run(suite, tmp_path, caplog):
+    out = tmp_path / "runs.jsonl"
+    executor = DaskExecutor(jobs=2)
+    victim = []
+
+    def kill_one(line, done, planned):
+        if done == 20:
+            pid = executor.client.run(os.getpid)
+            victim.append(next(iter(pid.values())))
+            os.kill(victim[0], signal.SIGKILL)
+
+    tally = run_suite(read_suite(suite)[:2], ["sequential"], range(100), QUICK, out, executor, kill_one)
+    runs = read_runs(out)
+    assert victim and tally.written == len(runs) == 200 == len({(r["case"], r["seed"]) for r in runs})
+    assert all(r["status"] == "FEASIBLE" for r in runs)
+
+
+@pytest.mark.skipif(find_spec("dask_jobqueue") is None, reason="the extra dask is not installed")
+@pytest.mark.slow
+def test_the_slurm_job_script_is_shown():
+    script = slurm_job_script({"queue": "short", "walltime": "00:10:00", "memory": "2GB"})
+    assert "#SBATCH -p short" in script and "#SBATCH -t 00:10:00" in script
+
+
+@pytest.mark.skipif(find_spec("distributed") is not None, reason="dask is installed")
+def test_without_dask_one_sentence_names_the_extra():
+    with pytest.raises(MissingExtra, match=r"pip install 'spinemap-exact\[dask\]'"):
+        DaskExecutor()
