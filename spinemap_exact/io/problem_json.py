@@ -25,6 +25,9 @@ from spinemap_exact.problems.partition import PartitionObjective, PartitionProbl
 from spinemap_exact.problems.placement import Mesh, PlacementProblem
 from spinemap_exact.problems.unroll import UnrollObjective, UnrollProblem
 
+# a wrong number would otherwise ask for all the memory there is
+_MOST = 10_000_000
+
 
 def is_problem(table: dict[str, Any]) -> bool:
     """Tell the JSON of a partition or unrolling problem, which holds a network, by its entries."""
@@ -102,6 +105,8 @@ def read_placement(path: str | Path) -> tuple[PlacementProblem, list[str]]:
     path = Path(path)
     table = read_json_table(path)
     width, height, clusters = (_positive(path, table, key) for key in ("width", "height", "clusters"))
+    if width * height > _MOST:
+        raise InvalidInput(f"{path}: a mesh of {width} x {height} tiles is beyond anything that can be mapped")
     flows: dict[tuple[int, int], int] = {}
     notes = []
     traffic = table.get("traffic")
@@ -138,6 +143,8 @@ def _draft(path: Path, table: dict[str, Any]) -> Draft:
     else:  # axons of an unrolling problem have numbers of their own
         units, inputs = len(fan_in), _count(path, table, "num_inputs", default=int(pre.max(initial=-1)) + 1)
         pre = pre + units
+    if inputs > _MOST:
+        raise InvalidInput(f"{path}: {inputs} external inputs are beyond anything that can be mapped")
     spikes = table.get("spikes")
     if spikes is not None:
         spikes = _spikes(path, spikes, units, inputs)
@@ -178,6 +185,8 @@ def _positive(path: Path, table: dict[str, Any], key: str) -> int:
     value = _count(path, table, key)
     if value == 0:
         raise InvalidInput(f"{path}: {key} is 0")
+    if value > _MOST:
+        raise InvalidInput(f"{path}: {key} is {value}, beyond anything that can be mapped")
     return value
 
 

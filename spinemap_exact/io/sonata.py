@@ -71,7 +71,8 @@ def read_sonata(
         elif weights:
             draft.notes.append("some edge populations have no weights: all weights are left out")
     if simulation is not None:
-        tstop = simulation.table.get("run", {}).get("tstop")
+        run = simulation.table.get("run")
+        tstop = run.get("tstop") if isinstance(run, dict) else None
         draft.window_s = float(tstop) / 1000 if isinstance(tstop, int | float) else None
         if spikes is None:
             draft.spikes = _recorded(simulation, nodes, draft.notes)

@@ -75,7 +75,8 @@ def _entry(path: Path, item: Any, key: str, what: str) -> int:
 def _weights(path: Path, table: dict[str, Any], edges: list[Any]) -> np.ndarray[Any, Any] | None:
     properties = table.get("Properties")
     listed = properties.get("edge_properties", []) if isinstance(properties, dict) else []
-    index = next((p.get("index") for p in listed if isinstance(p, dict) and p.get("name") == "Weight"), None)
+    listed = [p for p in listed if isinstance(p, dict)] if isinstance(listed, list) else []
+    index = next((p.get("index") for p in listed if p.get("name") == "Weight"), None)
     if not isinstance(index, int):
         return None
     try:
