@@ -17,6 +17,8 @@ import numpy as np
 
 from spinemap_exact import heuristics, solvers
 from spinemap_exact.arrays import Array
+from spinemap_exact.certificate import write
+from spinemap_exact.certificate.format import Certificate
 from spinemap_exact.errors import InvalidInput
 from spinemap_exact.evaluate import Evaluation, evaluate
 from spinemap_exact.hardware import Hardware
@@ -42,6 +44,8 @@ _WARM_STARTS = {
 # Beyond these sizes (synapses, items or tiles) only one pass of slicing is made.
 _LARGE = {"unroll": 1_000_000, "partition": 200_000, "placement": 1_500}
 _FOR_LARGE = ("sequential",)
+_LARGE_TO_CHECK = 200_000  # synapses, items or tiles: the checker walks them in plain loops
+_CHECK_TIME_S = 5.0
 _SHARE_OF_TIME = {"unroll": 0.3, "partition": 0.7, "placement": 1.0}  # of what is left when the stage begins
 _WARM_SHARE = 0.15  # of the stage, at most; small problems get less
 
@@ -50,12 +54,16 @@ Listener = Callable[[str, Progress], None]
 
 @dataclass(frozen=True)
 class Stage:
-    """One solved stage: what was asked, by which solver, and what came of it."""
+    """One solved stage: what was asked, by which solver, and what came of it.
+
+    ``certificate`` claims what the checker verified; None where there was nothing to verify or it was not tried.
+    """
 
     name: str
     problem: Any
     solver: str
     result: SolveResult[Any]
+    certificate: Certificate | None = None
 
     @property
     def measure(self) -> str:
@@ -110,6 +118,10 @@ class MappingRun:
             if stage.name == name:
                 return stage
         raise InvalidInput(f"stage {name!r} was not run; there are: {', '.join(s.name for s in self.stages)}")
+
+    def certificate(self, name: str) -> Certificate | None:
+        """Return what the checker verified of one stage; None if nothing."""
+        return self.stage(name).certificate
 
     def evaluation(self) -> Evaluation | None:
         """Price the mapping; None while there is none."""
@@ -288,6 +300,29 @@ def solve_problem(
     return name, result
 
 
+def certify(name: str, problem: Any, solver: str, result: SolveResult[Any], watch: Watch) -> Stage:
+    """Have the checker verify what can be verified, and let the result say so.
+
+    A verified bound replaces a weaker attested one; a stronger attested one stays what it is.
+    """
+    if _size(problem) > _LARGE_TO_CHECK:
+        return Stage(name, problem, solver, result)
+    watch.report(note="checking")
+    certificate = write.certificate(problem, result, watch.part(_CHECK_TIME_S))
+    if certificate is None:
+        return Stage(name, problem, solver, result)
+    claimed = certificate.lower
+    if certificate.infeasible:
+        voucher = Voucher("verified", str((certificate.evidence or {}).get("kind")))
+        result = replace(result, vouched_by=voucher)
+    elif claimed is not None and (result.dual_bound is None or claimed >= result.dual_bound) and claimed > 0:
+        voucher = Voucher("verified", str((certificate.evidence or {}).get("kind")))
+        status = Status.OPTIMAL if claimed == result.objective else result.status
+        reason = "proof" if status is Status.OPTIMAL else result.reason
+        result = replace(result, status=status, dual_bound=claimed, vouched_by=voucher, reason=reason)
+    return Stage(name, problem, solver, result, certificate)
+
+
 def placement_problem(units: Network, partition: Partition, hardware: Hardware, traffic: Traffic) -> PlacementProblem:
     """Return the placement problem that a partition leaves: packets between clusters, on the mesh.
 
@@ -317,6 +352,37 @@ def placement_problem(units: Network, partition: Partition, hardware: Hardware, 
         io_tile=grid.io_tile,
         input_flow=input_flow,
     )
+
+
+def stage_problem(
+    name: str,
+    network: Network,
+    hardware: Hardware,
+    mapping: Mapping | None = None,
+    traffic: Traffic | str = Traffic.PER_TILE,
+    *,
+    unit_fan_in: int | None = None,
+) -> Any:
+    """Return the problem that a stage of `map_network` solved, given the stages above it in ``mapping``.
+
+    Raises
+    ------
+    InvalidInput
+        If the stage is unknown, or needs a mapping and there is none.
+    """
+    if name == "unroll":
+        crossbar = max(hardware.crossbars, key=lambda c: c.rows)
+        fits = unit_fan_in is None and network.fan_in.max() <= crossbar.rows
+        objective = UnrollObjective.UNITS if fits else UnrollObjective.CROSSBARS
+        return UnrollProblem(network, crossbar.rows, crossbar.columns, unit_fan_in, objective=objective)
+    if mapping is None:
+        raise InvalidInput(f"the {name} stage is asked given the stages above it: a mapping is needed")
+    units = mapping.unrolling.unit_network(network)
+    if name == "partition":
+        return PartitionProblem(units, hardware.crossbars, hardware.grid.num_tiles, Traffic(traffic))
+    if name == "placement":
+        return placement_problem(units, mapping.partition, hardware, Traffic(traffic))
+    raise InvalidInput(f"unknown stage {name!r}; known: {', '.join(STAGES)}")
 
 
 class _Run:
@@ -379,22 +445,19 @@ class _Run:
         )
 
     def _unrolled(self, unit_fan_in: int | None) -> PackedUnrolling | None:
-        crossbar = max(self.hardware.crossbars, key=lambda c: c.rows)
-        if unit_fan_in is None and self.network.fan_in.max() <= crossbar.rows:
-            return self._identity()
-        crossbar = self.hardware.crossbar  # unrolling packs crossbars of one size
-        problem = UnrollProblem(self.network, crossbar.rows, crossbar.columns, unit_fan_in=unit_fan_in)
+        problem = stage_problem("unroll", self.network, self.hardware, unit_fan_in=unit_fan_in)
+        if problem.objective is UnrollObjective.UNITS:
+            return self._identity(problem)
+        _ = self.hardware.crossbar  # raises: unrolling packs crossbars of one size
         packed: PackedUnrolling | None = self._solve("unroll", problem)
         return packed
 
-    def _identity(self) -> PackedUnrolling:
+    def _identity(self, problem: UnrollProblem) -> PackedUnrolling:
         """Every neuron fits a crossbar: one unit each, which nothing can undercut."""
-        crossbar = max(self.hardware.crossbars, key=lambda c: c.rows)
-        problem = UnrollProblem(self.network, crossbar.rows, crossbar.columns, objective=UnrollObjective.UNITS)
         watch = self._stage_watch("unroll")
         unrolling = Unrolling.identity(self.network)
         units = unrolling.unit_network(self.network)
-        roomy = PartitionProblem(units, (crossbar,), max(1, units.num_units))
+        roomy = PartitionProblem(units, (problem.crossbar,), max(1, units.num_units))
         packing = heuristics.load("partition", "sequential")(roomy, watch)
         result = conclude(
             problem,
@@ -404,7 +467,7 @@ class _Run:
             watch=watch,
             vouched_by=Voucher("attested", "a unit for each neuron"),
         )
-        self.stages.append(Stage("unroll", problem, "identity", result))
+        self.stages.append(certify("unroll", problem, "identity", result, watch))
         return PackedUnrolling(unrolling, packing)
 
     def _solve(self, stage: str, problem: Any, starts: Iterable[Any] = ()) -> Any:
@@ -412,7 +475,7 @@ class _Run:
         watch = self._stage_watch(stage)
         name, result = solve_problem(problem, watch, solver=solver, warm_start=warm_start, starts=starts)
         logger.info("%s: %s, objective %s, bound %s", stage, result.status, result.objective, result.dual_bound)
-        self.stages.append(Stage(stage, problem, name, result))
+        self.stages.append(certify(stage, problem, name, result, watch))
         return result.incumbent
 
     def _stage_watch(self, stage: str) -> Watch:

@@ -43,7 +43,7 @@ def test_help_imports_nothing_heavy():
     assert out.strip() == "[]"
 
 
-@pytest.mark.parametrize("verb", ["info", "map", "solve", "evaluate", "convert"])
+@pytest.mark.parametrize("verb", ["info", "map", "solve", "evaluate", "check", "convert"])
 def test_every_verb_explains_itself(verb):
     done = run(verb, "--help")
     assert done.returncode == 0
@@ -75,6 +75,24 @@ def test_map_evaluate_and_back(small, tmp_path):
         "summary.txt",
         "log.txt",
     }
+
+
+def test_certificates_are_written_and_checked(small, tmp_path):
+    args = (small / "ring.csv", "--hardware", small / "chip.toml")
+    run("map", *args, "--workers", 1, "--out", tmp_path)
+    for stage in ("unroll", "partition", "placement"):
+        done = run("check", args[0], tmp_path / f"{stage}.certificate", *args[1:])
+        assert done.returncode == 0, done.stderr
+        assert "accepted" in done.stdout
+
+    # other traffic is another instance
+    other = run("check", args[0], tmp_path / "partition.certificate", *args[1:], "--traffic", "per-synapse")
+    assert other.returncode == 1
+    assert "rejected: instance" in other.stderr
+
+    (tmp_path / "broken.certificate").write_text("{")
+    broken = run("check", args[0], tmp_path / "broken.certificate", *args[1:])
+    assert (broken.returncode, "Traceback" in broken.stderr) == (2, False)
 
 
 def test_a_mapping_that_breaks_a_limit_is_rejected(small, tmp_path):

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from spinemap_exact.cli.options import parser
 from spinemap_exact.cli.verbs import BAD_INPUT, DONE, REJECTED
-from spinemap_exact.errors import CertificateRejected, InvalidInput
+from spinemap_exact.errors import CertificateMalformed, CertificateRejected, InvalidInput
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -24,7 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except CertificateRejected as defect:
         print(f"rejected: {defect}", file=sys.stderr)
         return REJECTED
-    except InvalidInput as defect:
+    except (InvalidInput, CertificateMalformed) as defect:
         print(f"spinemap-exact: {defect}", file=sys.stderr)
         return BAD_INPUT
     except BrokenPipeError:  # the reader of our output left, as `head` does

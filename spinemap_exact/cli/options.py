@@ -44,6 +44,7 @@ def parser() -> argparse.ArgumentParser:
     _add_map(verbs)
     _add_solve(verbs)
     _add_evaluate(verbs)
+    _add_check(verbs)
     _add_convert(verbs)
     return top
 
@@ -146,16 +147,21 @@ def _add_solve(verbs: Any) -> None:
         "the JSON of a partition, unroll or placement problem.",
     )  # fmt: skip
     parser.add_argument("file", metavar="FILE")
-    parser.add_argument("--problem", required=True, choices=tuple(run.KIND_OF_PROBLEM))
-    parser.add_argument("--mesh", metavar="WxH", help="mesh of tiles, for noc")
-    parser.add_argument("--clusters", type=int, metavar="K", help="most clusters allowed, for partition")
-    parser.add_argument("--objective", help="partition: packets or crossbars; unroll: crossbars, units, carry-spikes")
-    parser.add_argument("--unit-fan-in", type=int, metavar="F", help="homogeneous units, for unroll")
-    parser.add_argument("--max-depth", type=int, metavar="D", help="deepest tree of units, for unroll")
+    _add_problem(parser, required=True)
     _add_traffic(parser, default=None)
     parser.add_argument("--solver", metavar="NAME", help="default: chosen by size")
     parser.add_argument("--warm-start", metavar="NAME", help="heuristic; 'none' for a cold start")
+    parser.add_argument("--certificate", metavar="FILE", help="write what the checker verified")
     _add_limits(parser, 60.0)
+
+
+def _add_problem(parser: argparse.ArgumentParser, required: bool) -> None:
+    parser.add_argument("--problem", required=required, choices=tuple(run.KIND_OF_PROBLEM), help="what the file holds")
+    parser.add_argument("--mesh", metavar="WxH", help="mesh of tiles, for noc")
+    parser.add_argument("--clusters", type=int, metavar="K", help="most clusters allowed, for partition")
+    parser.add_argument("--objective", help="packets, crossbars, units, carry-spikes")
+    parser.add_argument("--unit-fan-in", type=int, metavar="F", help="homogeneous units, for unroll")
+    parser.add_argument("--max-depth", type=int, metavar="D", help="deepest tree of units, for unroll")
 
 
 def _add_evaluate(verbs: Any) -> None:
@@ -164,6 +170,23 @@ def _add_evaluate(verbs: Any) -> None:
     _add_input(parser)
     parser.add_argument("mapping", metavar="MAPPING", help="mapping JSON, or CSV neuron,tile")
     _add_hardware(parser)
+    _add_traffic(parser)
+
+
+def _add_check(verbs: Any) -> None:
+    parser = _verb(
+        verbs,
+        "check",
+        run.check,
+        "verify a certificate without any solver",
+        "Verify a certificate from the instance and integer arithmetic alone. NETWORK is what was given to map, with\n"
+        "the mapping beside the certificate or under --mapping; or, with --problem, the file that was given to solve.",
+    )
+    _add_input(parser)
+    parser.add_argument("certificate", metavar="CERTIFICATE")
+    _add_hardware(parser)
+    parser.add_argument("--mapping", metavar="FILE", help="default: mapping.json beside the certificate")
+    _add_problem(parser, required=False)
     _add_traffic(parser)
 
 

@@ -112,19 +112,10 @@ def map(args: argparse.Namespace) -> int:
 
 
 def solve(args: argparse.Namespace) -> int:
-    from spinemap_exact.io import read_problem
-    from spinemap_exact.pipeline import Stage, solve_problem
+    from spinemap_exact.pipeline import certify, solve_problem
     from spinemap_exact.result import Watch
 
-    given = {
-        "mesh": args.mesh,
-        "clusters": args.clusters,
-        "traffic": args.traffic,
-        "objective": args.objective,
-        "unit_fan_in": args.unit_fan_in,
-        "max_depth": args.max_depth,
-    }
-    problem, notes = read_problem(args.file, args.problem, **{k: v for k, v in given.items() if v is not None})
+    problem, notes = _bare_problem(args, args.file)
     kind = KIND_OF_PROBLEM[args.problem]
     with Reporter(args) as reporter:
         name, result = interruptible(
@@ -135,7 +126,10 @@ def solve(args: argparse.Namespace) -> int:
                 warm_start=args.warm_start,
             )
         )
-    stage = Stage(kind, problem, name, result)
+    stage = certify(kind, problem, name, result, Watch(_limits(args)))
+    result = stage.result
+    if args.certificate:
+        _write_certificate(args.certificate, stage.certificate)
     facts = {"file": args.file, **stage.as_json(), "digest": problem.digest, "notes": notes, "version": __version__}
     facts["stages"] = {kind: stage.as_json()}
     facts["solution"] = text.solution_json(result.incumbent)
@@ -168,6 +162,59 @@ def convert(args: argparse.Namespace) -> int:
     facts = {"output": args.output, "neurons": network.num_neurons, "synapses": network.num_synapses, "notes": notes}
     _say(args, facts, words + _noted(notes))
     return DONE
+
+
+def check(args: argparse.Namespace) -> int:
+    from spinemap_exact.certificate import format as certificates
+    from spinemap_exact.certificate.check import check as verify
+
+    certificate = certificates.read(args.certificate)
+    problem = _problem_of(args, certificate.scope)
+    bounds = verify(problem, certificate)
+    facts = {"certificate": args.certificate, "accepted": True, **vars(bounds)}
+    proven = "infeasible" if bounds.infeasible else f"bound {bounds.lower}, objective {bounds.upper}"
+    optimal = ", optimal" if certificate.claims_optimality else ""
+    words = (
+        f"{args.certificate}: accepted. {bounds.scope}: {proven}{optimal}; verified by {bounds.evidence or 'witness'}"
+    )
+    _say(args, facts, words)
+    return DONE
+
+
+def _problem_of(args: argparse.Namespace, scope: str) -> Any:
+    """Read or rebuild the instance that a certificate must speak of."""
+    if args.problem:
+        return _bare_problem(args, args.input)[0]
+    from spinemap_exact.pipeline import stage_problem
+
+    network, hardware, _ = _read(args)
+    if hardware is None:
+        raise InvalidInput(f"say which hardware {args.input} was mapped onto: --hardware PRESET or FILE.toml")
+    path = Path(args.mapping) if args.mapping else Path(args.certificate).parent / "mapping.json"
+    mapping = None
+    if scope != "unroll":
+        from spinemap_exact.io.mapping_file import read_mapping
+
+        if not path.exists():
+            raise InvalidInput(f"a {scope} certificate is checked given the stages above it: --mapping FILE is missing")
+        mapping = read_mapping(path, network, hardware)
+    return stage_problem(scope, network, hardware, mapping, args.traffic, unit_fan_in=args.unit_fan_in)
+
+
+def _bare_problem(args: argparse.Namespace, path: str) -> tuple[Any, list[str]]:
+    from spinemap_exact.io import read_problem
+
+    options = ("mesh", "clusters", "traffic", "objective", "unit_fan_in", "max_depth")
+    given = {name: getattr(args, name) for name in options if getattr(args, name) is not None}
+    return read_problem(path, args.problem, **given)
+
+
+def _write_certificate(path: str | Path, certificate: Any) -> None:
+    from spinemap_exact.certificate import format as certificates
+
+    if certificate is None:
+        raise InvalidInput(f"there is nothing to certify: {path} was not written")
+    certificates.write(path, certificate)
 
 
 def _read(args: argparse.Namespace) -> tuple[Network, Hardware | None, list[str]]:
@@ -224,6 +271,9 @@ def _save(folder: Path, run: Any, facts: dict[str, Any], text: str, log: list[st
         folder.mkdir(parents=True, exist_ok=True)
         if run.mapping is not None:
             write_mapping(folder / "mapping.json", run.mapping, run.network, run.hardware)
+        for stage in run.stages:
+            if stage.certificate is not None:
+                _write_certificate(folder / f"{stage.name}.certificate", stage.certificate)
         (folder / "result.json").write_text(json.dumps(facts, indent=1) + "\n")
         (folder / "evaluation.json").write_text(json.dumps(facts["evaluation"], indent=1) + "\n")
         (folder / "summary.txt").write_text(text + "\n")
