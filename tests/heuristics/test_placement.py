@@ -7,6 +7,7 @@ from itertools import permutations
 import numpy as np
 import pytest
 
+from spinemap_exact.errors import InvalidInstance
 from spinemap_exact.hardware import TileGrid
 from spinemap_exact.heuristics.placement import sequential, tabu
 from spinemap_exact.problems.placement import Mesh, PlacementProblem
@@ -62,10 +63,9 @@ def test_tabu_stops_when_asked_and_keeps_a_placement():
     assert not problem.violations(tabu.run(problem, watch))
 
 
-def test_too_few_tiles_give_none():
-    problem = PlacementProblem(3, [0], [2], [1], mesh=Mesh.of_grid(TileGrid(2, 1)))
-    assert tabu.run(problem, Watch(Limits())) is None
-    assert sequential.run(problem, Watch(Limits())) is None
+def test_too_few_tiles_are_no_problem_to_solve():
+    with pytest.raises(InvalidInstance, match="3 clusters, 2 tiles"):
+        PlacementProblem(3, [0], [2], [1], mesh=Mesh.of_grid(TileGrid(2, 1)))
 
 
 def test_sequential_goes_outwards_from_the_corner():
