@@ -30,7 +30,7 @@ def random_network(seed: int, neurons: int, axons: int, density: float) -> Netwo
 
 
 def run(name: str, problem: UnrollProblem) -> PackedUnrolling | None:
-    return heuristics.load("unroll", name)(problem, Watch(Limits()))
+    return heuristics.load("unroll", name)(problem, Watch(Limits(time_s=1)))
 
 
 def test_published_chain():
