@@ -26,6 +26,8 @@ class Draft:
     populations : tuple of Population
     spikes : (num_neurons,) int64, optional
         Counts that the file itself brings.
+    spikes_assumed : bool
+        True if the file says that nobody recorded them.
     window_s : float, optional
     zero_is_a_synapse : bool
         True for formats that list synapses, False for those that store matrices.
@@ -40,6 +42,7 @@ class Draft:
     is_input: Array | None = None
     populations: tuple[Population, ...] = ()
     spikes: Array | None = None
+    spikes_assumed: bool = False
     window_s: float | None = None
     zero_is_a_synapse: bool = True
     notes: list[str] = field(default_factory=list)
@@ -71,15 +74,16 @@ class Draft:
         loops = int((pre == post).sum())
         if loops:
             notes.append(f"{plural(loops, 'self loop')} kept")
-        counts, window_s, assumed = self.spikes, self.window_s, False
+        counts, window_s, assumed = self.spikes, self.window_s, self.spikes_assumed
         if spikes is not None:
             from spinemap_exact.io.spike_counts import read_spike_counts
 
             recorded = read_spike_counts(spikes, self.num_neurons, self.populations, self.is_input)
-            counts, notes = recorded.counts, notes + recorded.notes
+            counts, notes, assumed = recorded.counts, notes + recorded.notes, False
             window_s = recorded.window_s if recorded.window_s is not None else window_s
         if counts is None:
             counts, assumed = np.ones(self.num_neurons, dtype=np.int64), True
+        if assumed:
             notes.append("no spike counts were given: traffic is assumed, one spike for every neuron")
         network = Network(
             fanout_ptr=np.concatenate(([0], np.cumsum(np.bincount(pre, minlength=self.num_neurons)))),

@@ -28,7 +28,7 @@ from spinemap_exact.arrays import Array
 from spinemap_exact.errors import InvalidInput
 from spinemap_exact.io._draft import Draft
 from spinemap_exact.io._files import plural, read_text, reading
-from spinemap_exact.io.spike_counts import CountTable, is_count_table, read_count_table
+from spinemap_exact.io.spike_counts import ASSUMED, CountTable, is_count_table, read_count_table
 from spinemap_exact.network import Network, Population
 
 logger = logging.getLogger(__name__)
@@ -112,6 +112,7 @@ def write_edge_list(path: str | Path, network: Network) -> None:
             chunk = [c[start : start + _LINES_A_CHUNK].astype(str).tolist() for c in columns]
             file.writelines(separator.join(line) + "\n" for line in zip(*chunk, strict=True))
     with path.with_suffix(".spikes.csv").open("w", encoding="utf-8") as file:
+        file.write(f"{ASSUMED}\n" if network.spikes_assumed else "")
         file.write("neuron,spikes,input\n")
         counts = zip(network.spikes.tolist(), network.is_input.tolist(), strict=True)
         file.writelines(f"{i},{count},{int(is_input)}\n" for i, (count, is_input) in enumerate(counts))
@@ -265,3 +266,4 @@ def _attach_counts(draft: Draft, table: CountTable) -> None:
     recorded = table.resolve(draft.num_neurons, draft.populations, draft.is_input)
     draft.spikes, draft.is_input = recorded.counts, recorded.is_input
     draft.notes += recorded.notes
+    draft.spikes_assumed = table.assumed

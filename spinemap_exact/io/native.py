@@ -79,7 +79,7 @@ def read_native(
         network.is_input,
         network.populations,
         None if network.spikes_assumed else network.spikes,
-        network.window_s,
+        window_s=network.window_s,
     ).finish(None if spikes is None else Path(spikes), weight_threshold)
 
 

@@ -29,6 +29,7 @@ from spinemap_exact.io._files import hdf5, plural, read_arrays, read_text, whole
 from spinemap_exact.network import Population
 from spinemap_exact.units import INT64_MAX
 
+ASSUMED = "# no recording was given: these counts are assumed"
 _TEXT = (".csv", ".tsv", ".txt")
 _NUMBERED = re.compile(r"(?P<prefix>.*?)[\[.:/_]?(?P<index>\d+)\]?$")
 _YES, _NO = ("1", "true", "yes"), ("0", "false", "no", "")
@@ -87,6 +88,7 @@ class CountTable:
     names: tuple[str, ...]
     spikes: tuple[int, ...]
     inputs: tuple[bool, ...] | None
+    assumed: bool = False
 
     def resolve(self, num_neurons: int, populations: tuple[Population, ...], is_input: Array | None) -> Recording:
         """Find the neuron of every line."""
@@ -136,7 +138,7 @@ def read_count_table(path: Path) -> CountTable:
             if cells[mark].lower() not in _YES + _NO:
                 raise InvalidInput(f"line {number} of {path} marks an input with {cells[mark]!r}, not with 1 or 0")
             inputs.append(cells[mark].lower() in _YES)
-    return CountTable(path, tuple(names), tuple(spikes), None if mark is None else tuple(inputs))
+    return CountTable(path, tuple(names), tuple(spikes), None if mark is None else tuple(inputs), ASSUMED in lines)
 
 
 def _neurons_of_names(

@@ -136,6 +136,7 @@ def test_an_edge_list_keeps_what_is_mapped(tmp_path: Path, network: Network) -> 
     back, notes = read_network(tmp_path / "net.tsv")
 
     assert back.digest == network.digest
+    assert back.spikes_assumed == network.spikes_assumed
     assert network.weights is None or np.array_equal(back.weights, network.weights)
     assert "spike counts are those of net.spikes.csv beside the edge list" in notes
 
