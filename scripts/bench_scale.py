@@ -19,7 +19,7 @@ STEPS = """
 import json, resource, sys, time
 from spinemap_exact.hardware import Crossbar, Hardware, TileGrid
 from spinemap_exact.io import read_network
-from spinemap_exact.evaluate import evaluate
+from spinemap_exact.evaluator import evaluate
 from spinemap_exact.pipeline import Choices, STAGES, map_network
 from spinemap_exact.result import Limits
 start = time.perf_counter()

@@ -13,7 +13,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from spinemap_exact.evaluate import evaluate
+    from spinemap_exact.certificate.check import check
+    from spinemap_exact.evaluator import evaluate
     from spinemap_exact.hardware import read_hardware
     from spinemap_exact.io import read_network
     from spinemap_exact.network import Network
@@ -21,12 +22,13 @@ if TYPE_CHECKING:
     from spinemap_exact.result import Limits
 
 __version__ = "0.1.0"
-__all__ = ["Limits", "Network", "evaluate", "map_network", "read_hardware", "read_network"]
+__all__ = ["Limits", "Network", "check", "evaluate", "map_network", "read_hardware", "read_network"]
 
 _HOME = {
     "Limits": "result",
     "Network": "network",
-    "evaluate": "evaluate",
+    "evaluate": "evaluator",
+    "check": "certificate.check",
     "map_network": "pipeline",
     "read_hardware": "hardware",
     "read_network": "io",

@@ -20,7 +20,7 @@ from spinemap_exact.arrays import Array
 from spinemap_exact.certificate import write
 from spinemap_exact.certificate.format import Certificate
 from spinemap_exact.errors import InvalidInput
-from spinemap_exact.evaluate import Evaluation, evaluate
+from spinemap_exact.evaluator import Evaluation, evaluate
 from spinemap_exact.hardware import Hardware
 from spinemap_exact.mapping import Mapping, Partition, Placement, Unrolling
 from spinemap_exact.network import Network

@@ -19,7 +19,7 @@ ROWS = (
     ("network", "hardware"),
     ("mapping",),
     ("problems", "result"),
-    ("evaluate", "io", "certificate.format", "certificate", "kernels"),
+    ("evaluator", "io", "certificate.format", "certificate", "kernels"),
     ("formulations", "heuristics"),
     ("solvers",),
     ("certificate.write",),

@@ -34,7 +34,7 @@ from typing import Any, ClassVar
 from spinemap_exact import instances
 from spinemap_exact.arrays import digest
 from spinemap_exact.errors import InvalidInput
-from spinemap_exact.evaluate import evaluate
+from spinemap_exact.evaluator import evaluate
 from spinemap_exact.hardware import Hardware, read_hardware
 from spinemap_exact.instances import generators
 from spinemap_exact.io import PROBLEM_KINDS, read_network, read_problem

@@ -19,7 +19,7 @@ from spinemap_exact.bench.methods import Method, is_result
 from spinemap_exact.bench.store import Run
 from spinemap_exact.bench.suite import Case, MappingProblem
 from spinemap_exact.errors import InvalidInput
-from spinemap_exact.evaluate import evaluate
+from spinemap_exact.evaluator import evaluate
 from spinemap_exact.mapping import Mapping
 from spinemap_exact.result import Limits, Watch
 

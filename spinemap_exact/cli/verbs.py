@@ -138,7 +138,7 @@ def solve(args: argparse.Namespace) -> int:
 
 
 def evaluate(args: argparse.Namespace) -> int:
-    from spinemap_exact.evaluate import evaluate
+    from spinemap_exact.evaluator import evaluate
     from spinemap_exact.io.mapping_file import read_mapping
 
     network, hardware, notes = _read(args)
