@@ -1,0 +1,132 @@
+r"""Exact placement on a mesh by its Manhattan structure.
+
+The cost of a placement is what its columns cost plus what its rows cost. In either direction alone the clusters are
+ordered into lines of given sizes and pay the cut at each boundary between lines: a *chain* of sets, each containing the
+one before. A chain of columns and a chain of rows form a placement if and only if no pair of clusters shares both.
+
+Bound       For multipliers lambda[i,j] >= 0 of the constraints [i, j share a column] + [i, j share a row] <= 1,
+
+                min_X (cost(X) + sum of lambda over pairs sharing a column)
+              + min_Y (cost(Y) + sum of lambda over pairs sharing a row) - sum of lambda
+
+            is at most the cost of any placement: the terms with lambda are lambda[i,j] * (shared - 1) <= 0. The
+            minima are exact; costs are scaled by 8 and multipliers are integers, so the bound is one.
+Chains      `_chains`: a dynamic programme over sets, from both ends to the middle, lists every chain that could
+            belong to a placement better than the incumbent, as the paths of a layered graph. It runs once, without
+            multipliers: a chain deleted under any multipliers is gone for good, and the graph is small enough (10^3
+            to 10^6 arcs) for the ascent.
+Deletion    A block (the clusters of one line) is deleted if its cheapest chain, plus the cheapest chain of the other
+            direction that meets it in single clusters, less the multipliers, reaches the incumbent.
+Branching   "The line of cluster i is exactly block B", one child for each B left; the other direction keeps what
+            meets B in at most one cluster.
+Empty tiles Each direction has a profile: how many clusters stand on each line. Profiles of columns and rows are paired
+            if a 0-1 matrix with these sums exists (Gale, Ryser); each pair is a root of its own.
+Symmetry    Where a reflection keeps the I/O tile, a profile stands for its mirror image as well and, if it equals that,
+            one cluster may be assumed on the first half of the lines. Where columns and rows may be exchanged, the
+            columns are assumed to cost no more than the rows, hence at most half of what the incumbent costs. (First
+            exchange, then reflect: a reflection leaves the costs of columns and rows as they are.)
+
+The I/O tile is a terminal of the cuts; unequal hops scale one direction.
+
+References
+----------
+Lagrangean decomposition: M. Guignard, S. Kim, Mathematical Programming 39 (1987), doi:10.1007/BF02592954. Dynamic
+programming over subsets for arrangements: M. Held, R. M. Karp, J. SIAM 10 (1962), doi:10.1137/0110015. Existence of 0-1
+matrices: H. J. Ryser, Canadian J. Math. 9 (1957), doi:10.4153/CJM-1957-044-3.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from spinemap_exact.arrays import Array
+from spinemap_exact.kernels import tabu
+from spinemap_exact.mapping import Placement
+from spinemap_exact.problems.placement import PlacementProblem
+from spinemap_exact.result import SolveResult, Watch, conclude
+from spinemap_exact.solvers.placement._bounds import cheap_bound
+from spinemap_exact.solvers.placement.grid_dp._chains import TooManyChains
+from spinemap_exact.solvers.placement.grid_dp._roots import Roots, obstacle
+from spinemap_exact.solvers.placement.grid_dp._tree import SCALE, Tree
+
+logger = logging.getLogger(__name__)
+
+ENGINE = "grid-dp"
+MEMORY_GB = 4
+
+
+def solve(
+    problem: PlacementProblem, watch: Watch, warm_start: Placement | None = None, memory_gb: float = MEMORY_GB
+) -> SolveResult[Placement]:
+    """Place clusters on a full mesh of up to about 30 clusters, or bound the cost where that takes too much memory.
+
+    Parameters
+    ----------
+    memory_gb : float
+        What sets and chains may take together. Where they would not fit, the result holds the incumbent and the best
+        bound so far, and says so in its reason.
+    """
+    if problem.num_clusters > problem.num_tiles:
+        reason = f"{problem.num_clusters} clusters, {problem.num_tiles} tiles"
+        return conclude(problem, None, None, engine=ENGINE, watch=watch, infeasible=True, reason=reason)
+    seconds = None if watch.remaining_s is None else 0.2 * watch.remaining_s
+    incumbent = tabu.search(problem, watch.part(seconds), warm_start, idle_starts=5)
+    watch.report(objective=problem.cost(incumbent), dual_bound=cheap_bound(problem))
+    search = _Search(problem, watch, incumbent, memory_gb)
+    reason = search.run()
+    return conclude(
+        problem,
+        search.incumbent,
+        search.bound,
+        engine=ENGINE,
+        watch=watch,
+        reason=reason,
+        evidence=search.evidence,
+        details={"nodes": search.nodes},
+    )
+
+
+class _Search:
+    def __init__(self, problem: PlacementProblem, watch: Watch, incumbent: Placement, memory_gb: float) -> None:
+        self.problem, self.watch, self.incumbent = problem, watch, incumbent
+        self.cost = problem.cost(incumbent)
+        self.bound = min(self.cost, cheap_bound(problem))
+        self.nodes = 0
+        self.cap = max(1, int(memory_gb * 2**30 / 400))  # some 400 bytes for each set or arc, with all copies
+        self.evidence: dict[str, object] = {"method": ENGINE, "scale": SCALE}
+
+    def run(self) -> str:
+        """Raise the bound until it meets the incumbent; return why that failed, or nothing."""
+        if self.bound == self.cost:
+            return ""
+        if why := obstacle(self.problem):
+            logger.warning("grid-dp falls back to a simple bound: %s", why)
+            return f"fell back to a simple bound: {why}"
+        try:
+            self._search()
+        except TooManyChains as why:
+            logger.warning("grid-dp stops for lack of memory: %s", why)
+            return f"memory limit: {why}"
+        return ""
+
+    def _search(self) -> None:
+        tree = Tree(self.problem.num_clusters, self.cost, self._price, self.watch)
+        roots = Roots(self.problem, tree, self.cap)
+        try:
+            roots.open()
+            if not self.watch.should_stop():
+                tree.run(self.watch.limits.workers)
+        finally:
+            self.nodes = tree.nodes
+            if tree.found is not None:
+                self.incumbent = self._placement(*tree.found)
+                self.cost = tree.cost
+            proven = tree.bound if roots.complete else roots.bound
+            self.bound = min(self.cost, max(self.bound, proven))
+
+    def _placement(self, column: Array, row: Array) -> Placement:
+        assert self.problem.mesh is not None
+        return Placement(row * self.problem.mesh.width + column)
+
+    def _price(self, column: Array, row: Array) -> int:
+        return self.problem.cost(self._placement(column, row))

@@ -1,0 +1,231 @@
+"""Compiled loops over the explicit graph of chains: cheapest chains, marginals, deletion, and the ascent."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from spinemap_exact.solvers.placement.grid_dp._sets import FAR
+
+
+@njit(cache=True, nogil=True)
+def pair_penalties(blocks, penalty):  # type: ignore[no-untyped-def]
+    """Penalty of each block, the sum over its pairs."""
+    found = np.zeros(len(blocks), np.int64)
+    members = np.empty(64, np.int64)
+    for b in range(len(blocks)):
+        mask, count, i, total = blocks[b], 0, 0, np.int64(0)
+        while mask:
+            if mask & 1:
+                for k in range(count):
+                    total += penalty[members[k], i]
+                members[count] = i
+                count += 1
+            mask >>= 1
+            i += 1
+        found[b] = total
+    return found
+
+
+@njit(cache=True, nogil=True)
+def forward(tail, head, cost, block, extra, num_nodes):  # type: ignore[no-untyped-def]
+    """Cheapest way from the first node to every node, and the last arc on it."""
+    value = np.full(num_nodes, FAR, np.int64)
+    last = np.full(num_nodes, -1, np.int64)
+    value[0] = 0
+    for a in range(len(tail)):
+        here = value[tail[a]] + cost[a] + extra[block[a]]
+        if here < value[head[a]]:
+            value[head[a]] = here
+            last[head[a]] = a
+    return value, last
+
+
+@njit(cache=True, nogil=True)
+def backward(tail, head, cost, block, extra, num_nodes):  # type: ignore[no-untyped-def]
+    """Cheapest way from every node to the last node."""
+    value = np.full(num_nodes, FAR, np.int64)
+    value[num_nodes - 1] = 0
+    for a in range(len(tail) - 1, -1, -1):
+        here = value[head[a]] + cost[a] + extra[block[a]]
+        if here < value[tail[a]]:
+            value[tail[a]] = here
+    return value
+
+
+@njit(cache=True, nogil=True)
+def marginals(tail, head, cost, block, extra, num_nodes):  # type: ignore[no-untyped-def]
+    """Cheapest chain through each arc."""
+    ahead, _ = forward(tail, head, cost, block, extra, num_nodes)
+    behind = backward(tail, head, cost, block, extra, num_nodes)
+    found = np.empty(len(tail), np.int64)
+    for a in range(len(tail)):
+        found[a] = min(FAR, ahead[tail[a]] + cost[a] + extra[block[a]] + behind[head[a]])
+    return found
+
+
+@njit(cache=True, nogil=True)
+def restrict(tail, head, cost, block, blocks, arc_ptr, num_nodes, keep):  # type: ignore[no-untyped-def]
+    """Copy of a graph with the arcs to ``keep`` that still lie on a chain; everything is renumbered."""
+    reached, leads = np.zeros(num_nodes, np.bool_), np.zeros(num_nodes, np.bool_)
+    reached[0] = leads[num_nodes - 1] = True
+    n = len(tail)
+    for a in range(n):
+        if keep[a] and reached[tail[a]]:
+            reached[head[a]] = True
+    for a in range(n - 1, -1, -1):
+        if keep[a] and leads[head[a]]:
+            leads[tail[a]] = True
+    node, number = np.full(num_nodes, -1, np.int32), 0
+    for v in range(num_nodes):
+        if reached[v] and leads[v]:
+            node[v] = number
+            number += 1
+    ident, blocks_left = np.full(len(blocks), -1, np.int32), 0
+    count = 0
+    for a in range(n):
+        if keep[a] and reached[tail[a]] and leads[head[a]]:
+            count += 1
+    new_tail, new_head = np.empty(count, np.int32), np.empty(count, np.int32)
+    new_cost, new_block = np.empty(count, np.int64), np.empty(count, np.int32)
+    new_blocks = np.empty(len(blocks), np.int64)
+    new_ptr = np.zeros_like(arc_ptr)
+    at = 0
+    for line in range(len(arc_ptr) - 1):
+        for a in range(arc_ptr[line], arc_ptr[line + 1]):
+            if keep[a] and reached[tail[a]] and leads[head[a]]:
+                b = block[a]
+                if ident[b] < 0:
+                    ident[b] = blocks_left
+                    new_blocks[blocks_left] = blocks[b]
+                    blocks_left += 1
+                new_tail[at], new_head[at] = node[tail[a]], node[head[a]]
+                new_cost[at], new_block[at] = cost[a], ident[b]
+                at += 1
+        new_ptr[line + 1] = at
+    return new_tail, new_head, new_cost, new_block, new_blocks[:blocks_left].copy(), new_ptr, number
+
+
+@njit(cache=True, nogil=True)
+def _mark_chain(tail, block, blocks, last, together):  # type: ignore[no-untyped-def]
+    """Count in ``together`` the pairs that share a line on the cheapest chain."""
+    node = len(last) - 1
+    while last[node] >= 0:
+        a = last[node]
+        mask = blocks[block[a]]
+        i = 0
+        while mask:
+            if mask & 1:
+                rest, j = mask >> 1, i + 1
+                while rest:
+                    if rest & 1:
+                        together[i, j] += 1
+                    rest >>= 1
+                    j += 1
+            mask >>= 1
+            i += 1
+        node = tail[a]
+
+
+@njit(cache=True, nogil=True)
+def ascend(  # type: ignore[no-untyped-def]
+    xt, xh, xc, xb, xs, xn, yt, yh, yc, yb, ys, yn, start, target, steps, length
+):
+    """Subgradient steps on the multipliers of both directions.
+
+    Parameters
+    ----------
+    xt, xh, xc, xb, xs, xn
+        Tail, head, cost and block of each arc, the blocks, and the number of nodes in one direction; then the other.
+    start : (num_clusters, num_clusters) int64
+        Symmetric multipliers to start from.
+    target : int
+        Value that the bound is wanted to reach; ends the ascent.
+    length : float
+        Polyak step length.
+
+    Returns
+    -------
+    bound, multipliers
+        The best found.
+    together : (num_clusters, num_clusters) int64
+        Over the diagonal, how often a pair shared a line on the cheapest chains at the best multipliers: where no entry
+        passes one, these two chains form a placement.
+    """
+    m = len(start)
+    smooth = np.zeros((m, m))
+    at = start.astype(np.float64)
+    best, best_bound = start.copy(), -FAR
+    best_together = np.zeros((m, m), np.int64)
+    current = start.copy()
+    stale = 0
+    for _ in range(steps + 1):
+        x_value, x_last = forward(xt, xh, xc, xb, pair_penalties(xs, current), xn)
+        y_value, y_last = forward(yt, yh, yc, yb, pair_penalties(ys, current), yn)
+        bound = x_value[xn - 1] + y_value[yn - 1]
+        for i in range(m):
+            for j in range(i + 1, m):
+                bound -= current[i, j]
+        together = np.zeros((m, m), np.int64)
+        _mark_chain(xt, xb, xs, x_last, together)
+        _mark_chain(yt, yb, ys, y_last, together)
+        if bound > best_bound:
+            best_bound, best, best_together = bound, current.copy(), together
+            stale = 0
+        else:
+            stale += 1
+            if stale == 5:
+                length *= 0.5
+                stale = 0
+                at = best.astype(np.float64)
+                smooth[:] = 0.0
+        if best_bound >= target:
+            break
+        norm = 0.0
+        for i in range(m):
+            for j in range(i + 1, m):
+                gain = together[i, j] - 1
+                if gain < 0 and current[i, j] == 0:
+                    gain = 0
+                smooth[i, j] = 0.3 * gain + 0.7 * smooth[i, j]
+                norm += smooth[i, j] ** 2
+        if norm < 1e-9:
+            break
+        step = length * (target - bound) / norm
+        for i in range(m):
+            for j in range(i + 1, m):
+                at[i, j] = max(0.0, at[i, j] + step * smooth[i, j])
+                current[i, j] = current[j, i] = int(at[i, j] + 0.5)
+    return best_bound, best, best_together
+
+
+@njit(cache=True, nogil=True)
+def least_compatible(blocks, tail, head, cost, ident, others, extra, num_nodes):  # type: ignore[no-untyped-def]
+    """Cheapest chain of the other direction, with blocks ``others``, that meets each of ``blocks`` at most once a line."""
+    found = np.empty(len(blocks), np.int64)
+    allowed = np.empty(len(others), np.bool_)
+    value = np.empty(num_nodes, np.int64)
+    for b in range(len(blocks)):
+        for c in range(len(others)):
+            meet = blocks[b] & others[c]
+            allowed[c] = meet & (meet - 1) == 0
+        value[:] = FAR
+        value[0] = 0
+        for a in range(len(tail)):
+            c = ident[a]
+            if allowed[c]:
+                here = value[tail[a]] + cost[a] + extra[c]
+                if here < value[head[a]]:
+                    value[head[a]] = here
+        found[b] = value[num_nodes - 1]
+    return found
+
+
+@njit(cache=True, nogil=True)
+def count_containing(blocks, m):  # type: ignore[no-untyped-def]
+    """How many blocks contain each cluster."""
+    count = np.zeros(m, np.int64)
+    for b in range(len(blocks)):
+        for i in range(m):
+            count[i] += (blocks[b] >> i) & 1
+    return count

@@ -1,0 +1,269 @@
+"""Branch and bound over pairs of chains, one for the columns of the mesh and one for its rows."""
+
+from __future__ import annotations
+
+import heapq
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from spinemap_exact.arrays import Array
+from spinemap_exact.result import Watch
+from spinemap_exact.solvers.placement.grid_dp import _paths
+from spinemap_exact.solvers.placement.grid_dp._chains import Chains
+
+logger = logging.getLogger(__name__)
+
+SCALE = 8
+_PROBING_STEPS = 2e6
+_OPEN_NODES = 20_000
+_ROOT_STEPS, _NODE_STEPS = 80, 25
+_ROOT_LENGTH, _NODE_LENGTH = 0.5, 0.2
+
+Pair = tuple[Chains, Chains]
+
+
+@dataclass(frozen=True, eq=False)
+class Node:
+    """A sub-problem: the chains of columns and of rows that are left, or how to get them.
+
+    Parameters
+    ----------
+    bound : int
+        No placement of this sub-problem costs less, times `SCALE`.
+    make : callable
+        Returns the chains of both directions, or None if no chain is left.
+    multipliers : (num_clusters, num_clusters) int64
+        To start the ascent from; symmetric.
+    depth : int
+    """
+
+    bound: int
+    make: Callable[[], Pair | None]
+    multipliers: Array
+    depth: int = 0
+
+
+class Tree:
+    """Best-first search by several threads; with too many open nodes it finishes one subtree before it opens the next.
+
+    Parameters
+    ----------
+    num_clusters : int
+    cost : int
+        Of the incumbent; only cheaper placements are looked for.
+    price : callable
+        Cost of a placement, given column and row of every cluster.
+    watch : Watch
+    """
+
+    def __init__(self, num_clusters: int, cost: int, price: Callable[[Array, Array], int], watch: Watch) -> None:
+        self.m, self.cost, self.price, self.watch = num_clusters, cost, price, watch
+        self.found: tuple[Array, Array] | None = None
+        self.nodes = 0
+        self._heap: list[tuple[int, int, Node]] = []
+        self._dive: list[Node] = []
+        self._busy: dict[int, int] = {}
+        self._pushed = 0
+        self._turn = threading.Condition()
+        self._failure: BaseException | None = None
+
+    @property
+    def limit(self) -> int:
+        """Largest scaled cost of a placement of interest."""
+        return SCALE * (self.cost - 1)
+
+    @property
+    def bound(self) -> int:
+        """No placement costs less than this."""
+        with self._turn:
+            opened = [*(bound for bound, _, _ in self._heap[:1]), *(n.bound for n in self._dive), *self._busy.values()]
+        return min(self.cost, min((-(-bound // SCALE) for bound in opened), default=self.cost))
+
+    def push(self, nodes: list[Node]) -> None:
+        """Open some nodes."""
+        with self._turn:
+            nodes = [node for node in nodes if node.bound <= self.limit]
+            if len(self._heap) > _OPEN_NODES:
+                self._dive += sorted(nodes, key=lambda node: -node.bound)
+            else:
+                for node in nodes:
+                    self._pushed += 1
+                    heapq.heappush(self._heap, (node.bound, -self._pushed, node))
+            self._turn.notify_all()
+
+    def run(self, workers: int) -> None:
+        """Work until nothing is open or the watch says stop."""
+        helpers = [threading.Thread(target=self._work, daemon=True) for _ in range(workers - 1)]
+        for thread in helpers:
+            thread.start()
+        self._work()
+        for thread in helpers:
+            thread.join()
+        if self._failure is not None:
+            raise self._failure
+
+    def _work(self) -> None:
+        me = threading.get_ident()
+        while (node := self._take(me)) is not None:
+            children = [node]  # if stopped, or defeated, the node stays open
+            try:
+                children = self._visit(node)
+            except BaseException as failure:
+                self._failure = failure
+            finally:
+                self.push(children)
+                with self._turn:
+                    del self._busy[me]
+                    self._turn.notify_all()
+            self.watch.report(dual_bound=self.bound)
+
+    def _take(self, me: int) -> Node | None:
+        with self._turn:
+            while self._failure is None and not self.watch.should_stop():
+                while self._dive or self._heap:
+                    node = self._dive.pop() if self._dive else heapq.heappop(self._heap)[2]
+                    if node.bound <= self.limit:
+                        self._busy[me] = node.bound
+                        return node
+                if not self._busy:
+                    break
+                self._turn.wait(0.05)
+        return None
+
+    def _visit(self, node: Node) -> list[Node]:
+        """Bound one sub-problem and split it; no children if it holds nothing better than the incumbent."""
+        self.nodes += 1
+        pair = node.make()
+        multipliers, bound = node.multipliers, node.bound
+        steps, length = (_NODE_STEPS, _NODE_LENGTH) if node.depth else (_ROOT_STEPS, _ROOT_LENGTH)
+        while True:
+            if pair is None:
+                return []
+            x, y = pair
+            value, multipliers, together = _paths.ascend(
+                *_arguments(x), *_arguments(y), multipliers, self.limit + 1, steps, length
+            )
+            bound = max(bound, int(value))
+            if together.max() <= 1:
+                self.offer(x.cheapest(x.penalties(multipliers)), y.cheapest(y.penalties(multipliers)))
+            if bound > self.limit:
+                return []
+            if self.watch.should_stop():
+                return [Node(bound, _known(x, y), multipliers, node.depth)]
+            pair, estimates = self._delete(x, y, multipliers)
+            if pair is not None and sum(c.num_arcs for c in pair) > 0.8 * (x.num_arcs + y.num_arcs):
+                return self._split(*pair, estimates, multipliers, bound, node.depth)
+
+    def _delete(self, x: Chains, y: Chains, multipliers: Array) -> tuple[Pair | None, tuple[Array, Array]]:
+        """Delete every block whose cheapest chain cannot be part of a better placement.
+
+        A block forces the chain of the other direction to meet it in single clusters: the cheapest such chain counts.
+
+        Returns
+        -------
+        pair
+            What is left, or None.
+        estimates
+            For each block left in either direction, a bound for all placements with that block.
+        """
+        total = int(np.triu(multipliers).sum())
+        estimates: list[Array] = []
+        for _ in range(2):
+            beyond = self._least_beside(x, y, multipliers)
+            marginal = x.marginals(x.penalties(multipliers)) + beyond[x.block] - total
+            x_left = x.restricted(marginal <= self.limit)
+            if not x_left.num_arcs:
+                return None, (marginal, marginal)
+            estimate = np.full(len(x.blocks), np.iinfo(np.int64).max)
+            np.minimum.at(estimate, x.block, marginal)
+            order = np.argsort(x.blocks)
+            estimates.append(estimate[order[np.searchsorted(x.blocks[order], x_left.blocks)]])
+            x, y = y, x_left
+        return (x, y), (estimates[0], estimates[1])
+
+    def _least_beside(self, x: Chains, y: Chains, multipliers: Array) -> Array:
+        """Cheapest chain of ``y`` beside each block of ``x``; any block's where that would take too long."""
+        penalty = y.penalties(multipliers)
+        if len(x.blocks) * (y.num_arcs + len(y.blocks)) > _PROBING_STEPS:
+            return np.full(len(x.blocks), y.least(penalty))
+        least: Array = _paths.least_compatible(x.blocks, *y[:4], y.blocks, penalty, y.num_nodes)
+        return least
+
+    def _split(
+        self, x: Chains, y: Chains, estimates: tuple[Array, Array], multipliers: Array, bound: int, depth: int
+    ) -> list[Node]:
+        """One child for each block that can be the line of one cluster in one direction."""
+        counts = np.stack([_paths.count_containing(chains.blocks, self.m) for chains in (x, y)])
+        for known, across, swap in ((x, y, False), (y, x, True)):
+            if counts[int(swap)].max() == 1:
+                self._finish(known, across, swap)
+                return []
+        counts[counts == 1] = np.iinfo(np.int64).max  # decided already
+        direction, cluster = (int(i) for i in np.unravel_index(counts.argmin(), counts.shape))
+        mine, other = (x, y) if direction == 0 else (y, x)
+        estimate = estimates[direction]
+        children = []
+        for b in np.flatnonzero((mine.blocks >> cluster) & 1):
+            make = _chosen(mine, other, cluster, int(mine.blocks[b]), swap=direction == 1)
+            children.append(Node(max(bound, int(estimate[b])), make, multipliers, depth + 1))
+        return children
+
+    def _finish(self, known: Chains, other: Chains, swap: bool) -> None:
+        """Solve a sub-problem whose lines are known in one direction: the best chain across them is the answer."""
+        crossing = np.ones(len(other.blocks), dtype=bool)
+        for block in known.blocks:
+            crossing &= _meets_once(other.blocks, int(block))
+        other = other.restricted(crossing[other.block])
+        if other.num_arcs:
+            chains = [c.cheapest(np.zeros(len(c.blocks), dtype=np.int64)) for c in (known, other)]
+            self.offer(*(chains[::-1] if swap else chains))
+
+    def offer(self, x_blocks: list[int], y_blocks: list[int]) -> None:
+        """Price two chains that form a placement."""
+        column, row = _lines(x_blocks, self.m), _lines(y_blocks, self.m)
+        cost = self.price(column, row)
+        with self._turn:
+            if cost < self.cost:
+                self.cost, self.found = cost, (column, row)
+                logger.info("grid-dp: placement of cost %d", cost)
+        self.watch.report(objective=cost)
+
+
+def _known(x: Chains, y: Chains) -> Callable[[], Pair | None]:
+    return lambda: (x, y)
+
+
+def _arguments(chains: Chains) -> tuple[object, ...]:
+    return (*chains[:5], chains.num_nodes)
+
+
+def _lines(blocks: list[int], num_clusters: int) -> Array:
+    line = np.empty(num_clusters, dtype=np.int64)
+    for p, block in enumerate(blocks):
+        line[[i for i in range(num_clusters) if (block >> i) & 1]] = p
+    return line
+
+
+def _meets_once(blocks: Array, block: int) -> Array:
+    """True where the two sets have at most one cluster in common."""
+    common = blocks & block
+    meets: Array = common & (common - 1) == 0
+    return meets
+
+
+def _chosen(mine: Chains, other: Chains, cluster: int, block: int, swap: bool) -> Callable[[], Pair | None]:
+    """Recipe for the sub-problem where ``block`` is the line of ``cluster``."""
+
+    def make() -> Pair | None:
+        with_block = ((mine.blocks >> cluster) & 1 == 0) | (mine.blocks == block)
+        left = mine.restricted(with_block[mine.block])
+        across = other.restricted(_meets_once(other.blocks, block)[other.block])
+        if not left.num_arcs or not across.num_arcs:
+            return None
+        return (across, left) if swap else (left, across)
+
+    return make
