@@ -39,6 +39,8 @@ from __future__ import annotations
 
 import logging
 
+import numpy as np
+
 from spinemap_exact.arrays import Array
 from spinemap_exact.kernels import tabu
 from spinemap_exact.mapping import Placement
@@ -46,7 +48,7 @@ from spinemap_exact.problems.placement import PlacementProblem
 from spinemap_exact.result import SolveResult, Watch, conclude
 from spinemap_exact.solvers.placement._bounds import cheap_bound
 from spinemap_exact.solvers.placement.grid_dp._chains import TooManyChains
-from spinemap_exact.solvers.placement.grid_dp._roots import Roots, obstacle
+from spinemap_exact.solvers.placement.grid_dp._roots import Roots, grain, obstacle
 from spinemap_exact.solvers.placement.grid_dp._tree import SCALE, Tree
 
 logger = logging.getLogger(__name__)
@@ -66,9 +68,6 @@ def solve(
         What sets and chains may take together. Where they would not fit, the result holds the incumbent and the best
         bound so far, and says so in its reason.
     """
-    if problem.num_clusters > problem.num_tiles:
-        reason = f"{problem.num_clusters} clusters, {problem.num_tiles} tiles"
-        return conclude(problem, None, None, engine=ENGINE, watch=watch, infeasible=True, reason=reason)
     seconds = None if watch.remaining_s is None else 0.2 * watch.remaining_s
     incumbent = tabu.search(problem, watch.part(seconds), warm_start, idle_starts=5)
     watch.report(objective=problem.cost(incumbent), dual_bound=cheap_bound(problem))
@@ -93,7 +92,7 @@ class _Search:
         self.bound = min(self.cost, cheap_bound(problem))
         self.nodes = 0
         self.cap = max(1, int(memory_gb * 2**30 / 400))  # some 400 bytes for each set or arc, with all copies
-        self.evidence: dict[str, object] = {"method": ENGINE, "scale": SCALE}
+        self.evidence: list[dict[str, object]] = []
 
     def run(self) -> str:
         """Raise the bound until it meets the incumbent; return why that failed, or nothing."""
@@ -110,7 +109,7 @@ class _Search:
         return ""
 
     def _search(self) -> None:
-        tree = Tree(self.problem.num_clusters, self.cost, self._price, self.watch)
+        tree = Tree(self.problem.num_clusters, self.cost, grain(self.problem), self._price, self.watch)
         roots = Roots(self.problem, tree, self.cap)
         try:
             roots.open()
@@ -118,6 +117,14 @@ class _Search:
                 tree.run(self.watch.limits.workers)
         finally:
             self.nodes = tree.nodes
+            self.evidence = [
+                {
+                    "kind": "lines",
+                    "scale": SCALE,
+                    "multipliers": multipliers[np.tri(len(multipliers), k=-1) > 0].tolist(),
+                }
+                for _, multipliers in sorted(tree.ascents, key=lambda ascent: -ascent[0])[:3]
+            ]
             if tree.found is not None:
                 self.incumbent = self._placement(*tree.found)
                 self.cost = tree.cost

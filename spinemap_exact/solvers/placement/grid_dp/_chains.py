@@ -258,9 +258,7 @@ class _Side:
 class _Linker:
     """Arcs between surviving sets, from the middle outwards, keeping what lies on a chain within the threshold."""
 
-    def __init__(
-        self, owner: Extractor, layers: list[Array], ahead: Values, behind: Values, threshold: int
-    ) -> None:
+    def __init__(self, owner: Extractor, layers: list[Array], ahead: Values, behind: Values, threshold: int) -> None:
         self.owner, self.layers, self.ahead, self.behind, self.threshold = owner, layers, ahead, behind, threshold
         self.arcs: dict[int, tuple[Array, Array]] = {}
 

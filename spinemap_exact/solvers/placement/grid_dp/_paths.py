@@ -201,7 +201,7 @@ def ascend(  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def least_compatible(blocks, tail, head, cost, ident, others, extra, num_nodes):  # type: ignore[no-untyped-def]
-    """Cheapest chain of the other direction, with blocks ``others``, that meets each of ``blocks`` at most once a line."""
+    """Cheapest chain of ``others`` whose blocks each meet one of ``blocks`` in at most one cluster."""
     found = np.empty(len(blocks), np.int64)
     allowed = np.empty(len(others), np.bool_)
     value = np.empty(num_nodes, np.int64)

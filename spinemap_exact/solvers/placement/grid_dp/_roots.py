@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from math import gcd
 
 import numpy as np
 
@@ -100,7 +101,7 @@ class Roots:
             if not self._solve_alone(d):
                 return
         least = self._least
-        self.bound = max(0, -(-(min(least[0].values()) + min(least[1].values())) // SCALE))
+        self.bound = self.tree.round_up(min(least[0].values()) + min(least[1].values()))
         self.complete = True
         for d in (0, 1):
             if self.axes[d].hop == 0:
@@ -163,7 +164,7 @@ class Roots:
         """Chains that may belong to a better placement if the other direction costs at least ``other``."""
         threshold = self.tree.limit - other
         if d == 0 and self.exchangeable:
-            threshold = min(threshold, SCALE * ((self.tree.cost - 1) // 2))
+            threshold = min(threshold, self.tree.limit // 2)
         known = self._kept.get((d, profile))
         if known is None or known[0] < threshold:
             known = threshold, Extractor(self.direction(d, profile), self.cap).below(threshold)
@@ -173,6 +174,14 @@ class Roots:
             return chains
         left = chains.restricted(chains.marginals(np.zeros(len(chains.blocks), np.int64)) <= threshold)
         return left if left.num_arcs else None
+
+
+def grain(problem: PlacementProblem) -> int:
+    """Greatest common divisor of what all placements cost, as far as flows and hops tell."""
+    assert problem.mesh is not None
+    both_ways = np.triu(problem.flow_matrix + problem.flow_matrix.T, 1)
+    flows = both_ways[both_ways > 0].tolist() + ([] if problem.input_flow is None else problem.input_flow.tolist())
+    return gcd(*flows) * gcd(problem.mesh.hop_x, problem.mesh.hop_y) or 1
 
 
 def _axes(problem: PlacementProblem, mesh: Mesh) -> tuple[_Axis, _Axis]:

@@ -55,13 +55,18 @@ class Tree:
     num_clusters : int
     cost : int
         Of the incumbent; only cheaper placements are looked for.
+    grain : int
+        Every placement costs a multiple of this.
     price : callable
         Cost of a placement, given column and row of every cluster.
     watch : Watch
     """
 
-    def __init__(self, num_clusters: int, cost: int, price: Callable[[Array, Array], int], watch: Watch) -> None:
-        self.m, self.cost, self.price, self.watch = num_clusters, cost, price, watch
+    def __init__(
+        self, num_clusters: int, cost: int, grain: int, price: Callable[[Array, Array], int], watch: Watch
+    ) -> None:
+        self.m, self.cost, self.grain, self.price, self.watch = num_clusters, cost, grain, price, watch
+        self.ascents: list[tuple[int, Array]] = []
         self.found: tuple[Array, Array] | None = None
         self.nodes = 0
         self._heap: list[tuple[int, int, Node]] = []
@@ -74,14 +79,18 @@ class Tree:
     @property
     def limit(self) -> int:
         """Largest scaled cost of a placement of interest."""
-        return SCALE * (self.cost - 1)
+        return SCALE * (self.cost - self.grain)
 
     @property
     def bound(self) -> int:
         """No placement costs less than this."""
         with self._turn:
             opened = [*(bound for bound, _, _ in self._heap[:1]), *(n.bound for n in self._dive), *self._busy.values()]
-        return min(self.cost, min((-(-bound // SCALE) for bound in opened), default=self.cost))
+        return min(self.cost, min((self.round_up(bound) for bound in opened), default=self.cost))
+
+    def round_up(self, scaled: int) -> int:
+        """Least cost of a placement that is no less than ``scaled / SCALE``."""
+        return -(-scaled // (SCALE * self.grain)) * self.grain
 
     def push(self, nodes: list[Node]) -> None:
         """Open some nodes."""
@@ -148,6 +157,8 @@ class Tree:
                 *_arguments(x), *_arguments(y), multipliers, self.limit + 1, steps, length
             )
             bound = max(bound, int(value))
+            if not node.depth:
+                self.ascents.append((int(value), multipliers))
             if together.max() <= 1:
                 self.offer(x.cheapest(x.penalties(multipliers)), y.cheapest(y.penalties(multipliers)))
             if bound > self.limit:

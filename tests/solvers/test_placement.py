@@ -1,0 +1,141 @@
+"""Exact placement: agreement with enumeration, bounds that hold when stopped, limits that are said."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from spinemap_exact.hardware import TileGrid
+from spinemap_exact.io.qaplib import read_qaplib, read_qaplib_solution
+from spinemap_exact.kernels import tabu
+from spinemap_exact.mapping import Placement
+from spinemap_exact.problems.placement import Mesh, PlacementProblem
+from spinemap_exact.result import Limits, Status, Watch
+from spinemap_exact.solvers.placement import grid_dp
+from spinemap_exact.solvers.placement._bounds import cheap_bound
+from spinemap_exact.solvers.placement.grid_dp._roots import profiles, realisable
+from tests.oracle import optimum, random_placement_problem
+
+SOLVERS = {"grid-dp": grid_dp}
+
+
+@pytest.fixture
+def without_tabu(monkeypatch):
+    """The search must find every placement by itself: it starts from an arbitrary one."""
+
+    def any_placement(problem, watch, start=None, idle_starts=0):
+        return Placement(np.random.default_rng(7).permutation(problem.num_tiles)[: problem.num_clusters])
+
+    monkeypatch.setattr(tabu, "search", any_placement)
+
+
+def mesh_problem(seed: int, tiles: int = 7) -> PlacementProblem:
+    return random_placement_problem(seed, max_tiles=tiles, matrix=False, missing_tiles=False)
+
+
+def larger_problem(seed: int, clusters: int = 14) -> PlacementProblem:
+    """Dense traffic on a 4 x 4 mesh with two empty tiles."""
+    flow = np.random.default_rng(seed).integers(0, 9, (clusters, clusters))
+    return PlacementProblem.from_matrices(flow, mesh=Mesh.of_grid(TileGrid(4, 4)))
+
+
+@pytest.mark.usefixtures("without_tabu")
+@pytest.mark.parametrize("hundred", range(5))
+def test_grid_dp_agrees_with_enumeration(hundred):
+    """500 problems with directed traffic, empty tiles, unequal hops and I/O tiles."""
+    for seed in range(100 * hundred, 100 * hundred + 100):
+        problem = mesh_problem(seed, tiles=8 if seed % 20 == 0 else 6)
+        result = grid_dp.solve(problem, Watch(Limits(time_s=None, workers=1)))
+        assert (result.status, result.objective) == (Status.OPTIMAL, optimum(problem)), seed
+
+
+@pytest.mark.parametrize("solver", SOLVERS.values(), ids=SOLVERS)
+def test_one_tile_costs_nothing(solver):
+    problem = PlacementProblem(1, [0], [0], [9], mesh=Mesh.of_grid(TileGrid(1, 1)))
+    result = solver.solve(problem, Watch(Limits()))
+    assert (result.status, result.objective) == (Status.OPTIMAL, 0)
+
+
+@pytest.mark.parametrize("solver", SOLVERS.values(), ids=SOLVERS)
+def test_a_stopped_search_still_bounds(solver):
+    problem = larger_problem(0)
+    watch = Watch(Limits(time_s=None))
+    watch.request_stop()
+    result = solver.solve(problem, watch)
+    assert result.status is Status.FEASIBLE
+    assert 0 < result.dual_bound < result.objective
+
+
+class _StopsAfter(Watch):
+    """Stops at the ``n``-th question, so that a search ends in the middle of its tree."""
+
+    def __init__(self, questions: int) -> None:
+        super().__init__(Limits(time_s=None, workers=1))
+        self.questions = questions
+
+    def should_stop(self) -> bool:
+        self.questions -= 1
+        return self.questions < 0
+
+
+@pytest.mark.usefixtures("without_tabu")
+@pytest.mark.parametrize("solver", SOLVERS.values(), ids=SOLVERS)
+def test_bounds_hold_wherever_the_search_ends(solver):
+    for seed in range(6):
+        problem = mesh_problem(seed, tiles=6)
+        least = optimum(problem)
+        for questions in (0, 1, 2, 3, 5, 8, 13, 21, 34):
+            result = solver.solve(problem, _StopsAfter(questions))
+            assert result.dual_bound <= least <= result.objective
+
+
+def test_grid_dp_says_where_memory_ends():
+    result = grid_dp.solve(larger_problem(1), Watch(Limits(time_s=None, workers=1)), memory_gb=1e-6)
+    assert result.status is Status.FEASIBLE
+    assert result.reason.startswith("memory limit: more than ")
+    assert result.dual_bound > 0
+
+
+def test_grid_dp_says_what_it_cannot_do():
+    matrix = PlacementProblem.from_matrices([[0, 2], [1, 0]], distance=[[0, 3, 4], [1, 0, 9], [9, 9, 0]])
+    result = grid_dp.solve(matrix, Watch(Limits()))
+    assert result.objective == 5  # distances 3 and 1 against flows 2 and 1: the other way round costs 7
+    assert "not as a mesh" in result.reason
+
+
+def test_two_threads_prove_what_one_proves():
+    problem = larger_problem(2, clusters=16)
+    results = [grid_dp.solve(problem, Watch(Limits(time_s=None, workers=k))) for k in (1, 2)]
+    assert {r.status for r in results} == {Status.OPTIMAL}
+    assert results[0].objective == results[1].objective
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_cheap_bound_holds(seed):
+    problem = random_placement_problem(seed, max_tiles=6)
+    assert 0 <= cheap_bound(problem) <= optimum(problem)
+
+
+def test_cheap_bound_needs_no_dense_matrix():
+    clusters = np.arange(10_000)
+    problem = PlacementProblem(
+        10_000, clusters[:-1], clusters[1:], np.ones(9_999), mesh=Mesh.of_grid(TileGrid(100, 100))
+    )
+    assert cheap_bound(problem) == 9_999  # a path: neighbours at distance one are possible
+    assert "distances" not in vars(problem)
+
+
+def test_profiles_share_out_the_empty_tiles():
+    assert profiles(4, 2, 3, 99) == ((3, 1), (2, 2), (1, 3))
+    assert realisable((2, 2), (2, 2))
+    assert not realisable((2, 2, 0), (3, 1))  # a row of three needs three columns
+    assert realisable((2, 1, 1), (3, 1))
+
+
+@pytest.mark.external
+@pytest.mark.parametrize("name", ["nug12", "nug15", "nug16b", pytest.param("nug20", marks=pytest.mark.slow)])
+def test_nugent_instances_are_proven(external_data, name):
+    problem = read_qaplib(external_data / "qaplib" / f"{name}.dat").problem
+    known, _ = read_qaplib_solution(external_data / "qaplib" / f"{name}.sln", problem)
+    result = grid_dp.solve(problem, Watch(Limits(time_s=None, workers=1)))
+    assert (result.status, result.objective) == (Status.OPTIMAL, known)
