@@ -75,7 +75,9 @@ class _StopsAfter(Watch):
 
     def should_stop(self) -> bool:
         self.questions -= 1
-        return self.questions < 0
+        if self.questions < 0:
+            self.request_stop()
+        return self.stop_requested
 
 
 @pytest.mark.usefixtures("without_tabu")
