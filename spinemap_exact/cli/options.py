@@ -72,6 +72,16 @@ def _add_input(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--weight-threshold", type=float, default=0.0, metavar="W", help="drop synapses with |weight| <= W; default 0"
     )
+    parser.add_argument(
+        "--where",
+        action="append",
+        default=[],
+        metavar="COLUMN=VALUE",
+        help="of an edge list, read only lines with this value; may be repeated",
+    )
+    parser.add_argument(
+        "--pooling-neurons", action="store_true", help="of a NIR graph, count the outputs of pooling nodes as neurons"
+    )
 
 
 def _add_hardware(parser: argparse.ArgumentParser) -> None:

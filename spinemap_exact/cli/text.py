@@ -18,7 +18,9 @@ def info(facts: dict[str, Any]) -> str:
         span = str(low) if low == high else f"{low}-{high}"
         lines.append(f"  {span:>13}  {count:>9,}  {'#' * max(1, round(40 * count / top))}")
     if facts["populations"]:
-        lines.append("populations: " + ", ".join(f"{name} ({size})" for name, size in facts["populations"]))
+        named = [f"{name} ({size})" for name, size in facts["populations"][:12]]
+        more = len(facts["populations"]) - len(named)
+        lines.append("populations: " + ", ".join(named) + (f" and {more} more" if more else ""))
     if hardware := facts.get("hardware"):
         lines.append(f"hardware {hardware['name']}: {hardware['tiles']} tiles, crossbars {hardware['crossbars'][0]}")
         if hardware["neurons_to_unroll"]:
@@ -61,14 +63,21 @@ def solution_json(solution: Any) -> Any:
     return {k: solution_json(v) if not isinstance(v, int | str) else v for k, v in plain.items()}
 
 
+def _scaled(value: int | None, scale: int) -> str:
+    """An integer objective, and what it is in the units of the file."""
+    if value is None:
+        return "-"
+    return str(value) if scale == 1 else f"{value} = {scale} x {value / scale:g}"
+
+
 def solved(file: str, facts: dict[str, Any]) -> str:
     """Say what one solve found and proved."""
     vouched = facts["vouched_by"]
     return "\n".join(
         [
             f"{file}: {facts['status']}" + (f", {facts['reason']}" if facts["status"] == "INFEASIBLE" else ""),
-            f"objective   {'-' if facts['objective'] is None else facts['objective']} {facts['measure']}",
-            f"dual bound  {'-' if facts['dual_bound'] is None else facts['dual_bound']}"
+            f"objective   {_scaled(facts['objective'], facts['scale'])} {facts['measure']}",
+            f"dual bound  {_scaled(facts['dual_bound'], facts['scale'])}"
             + (f", {vouched['trust']} ({vouched['by']})" if vouched else ""),
             "gap         " + ("-" if facts["gap"] is None else f"{100 * facts['gap']:.2f} %"),
             f"solver      {facts['solver']} ({facts['engine']}), {facts['runtime_s']:.2f} s, "

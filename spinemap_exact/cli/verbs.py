@@ -17,6 +17,7 @@ from spinemap_exact.errors import InvalidInput
 
 if TYPE_CHECKING:
     from spinemap_exact.hardware import Hardware
+    from spinemap_exact.io import ProblemFile
     from spinemap_exact.network import Network
     from spinemap_exact.result import Limits
 
@@ -115,7 +116,8 @@ def solve(args: argparse.Namespace) -> int:
     from spinemap_exact.pipeline import certify, solve_problem
     from spinemap_exact.result import Watch
 
-    problem, notes = _bare_problem(args, args.file)
+    read = _bare_problem(args, args.file)
+    problem, notes = read.problem, read.notes
     kind = KIND_OF_PROBLEM[args.problem]
     with Reporter(args) as reporter:
         name, result = interruptible(
@@ -130,7 +132,14 @@ def solve(args: argparse.Namespace) -> int:
     result = stage.result
     if args.certificate:
         _write_certificate(args.certificate, stage.certificate)
-    facts = {"file": args.file, **stage.as_json(), "digest": problem.digest, "notes": notes, "version": __version__}
+    facts = {
+        "file": args.file,
+        "scale": read.scale,
+        **stage.as_json(),
+        "digest": problem.digest,
+        "notes": notes,
+        "version": __version__,
+    }
     facts["stages"] = {kind: stage.as_json()}
     facts["solution"] = text.solution_json(result.incumbent)
     _say(args, facts, text.solved(args.file, facts) + _noted(notes))
@@ -184,7 +193,7 @@ def check(args: argparse.Namespace) -> int:
 def _problem_of(args: argparse.Namespace, scope: str) -> Any:
     """Read or rebuild the instance that a certificate must speak of."""
     if args.problem:
-        return _bare_problem(args, args.input)[0]
+        return _bare_problem(args, args.input).problem
     from spinemap_exact.pipeline import stage_problem
 
     network, hardware, _ = _read(args)
@@ -201,12 +210,12 @@ def _problem_of(args: argparse.Namespace, scope: str) -> Any:
     return stage_problem(scope, network, hardware, mapping, args.traffic, unit_fan_in=args.unit_fan_in)
 
 
-def _bare_problem(args: argparse.Namespace, path: str) -> tuple[Any, list[str]]:
-    from spinemap_exact.io import read_problem
+def _bare_problem(args: argparse.Namespace, path: str) -> ProblemFile:
+    from spinemap_exact.io import read_problem_file
 
     options = ("mesh", "clusters", "traffic", "objective", "unit_fan_in", "max_depth")
     given = {name: getattr(args, name) for name in options if getattr(args, name) is not None}
-    return read_problem(path, args.problem, **given)
+    return read_problem_file(path, args.problem, **given)
 
 
 def _write_certificate(path: str | Path, certificate: Any) -> None:
@@ -227,13 +236,26 @@ def _read(args: argparse.Namespace) -> tuple[Network, Hardware | None, list[str]
     notes: list[str] = []
     if args.input in instances.names() and not Path(args.input).exists():
         network, hardware = instances.load(args.input)
-        if args.spikes is not None or args.weight_threshold:
-            raise InvalidInput(f"{args.input} ships with its spikes; --spikes and --weight-threshold are for files")
+        if args.spikes is not None or args.weight_threshold or args.where or args.pooling_neurons:
+            raise InvalidInput(f"{args.input} ships with its spikes and synapses; options for reading are for files")
     else:
-        network, notes = read_network(args.input, spikes=args.spikes, weight_threshold=args.weight_threshold)
+        network, notes = read_network(
+            args.input,
+            spikes=args.spikes,
+            weight_threshold=args.weight_threshold,
+            where=_pairs(args.where),
+            pooling_neurons=args.pooling_neurons,
+        )
     if getattr(args, "hardware", None):
         hardware = read_hardware(args.hardware)
     return network, hardware, list(notes)
+
+
+def _pairs(given: Sequence[str]) -> dict[str, str]:
+    for item in given:
+        if "=" not in item:
+            raise InvalidInput(f"--where takes COLUMN=VALUE, not {item!r}")
+    return {item.split("=", 1)[0]: item.split("=", 1)[1] for item in given}
 
 
 def _by_stage(what: str, given: Sequence[str]) -> dict[str, str]:

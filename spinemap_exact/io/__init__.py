@@ -45,6 +45,7 @@ def read_network(
     spikes: str | Path | None = None,
     weight_threshold: float = 0.0,
     where: Mapping[str, str] | None = None,
+    pooling_neurons: bool = False,
 ) -> tuple[Network, list[str]]:
     """Read a network in any of `NETWORK_FORMATS`, told by suffix and content.
 
@@ -60,6 +61,8 @@ def read_network(
         matrices; formats that list synapses keep them unless the threshold is positive.
     where : mapping of str to str, optional
         For edge lists: read only lines with these values, as in ``{"type": "chemical"}``.
+    pooling_neurons : bool
+        For NIR: the outputs of pooling nodes are neurons; see `nir.read_nir`.
 
     Returns
     -------
@@ -79,6 +82,12 @@ def read_network(
         if path.suffix.lower() not in _EDGE_LISTS:
             raise InvalidInput(f"{path} is no edge list: only columns of edge lists can be asked for with where")
         return read_edge_list(path, spikes=spikes, weight_threshold=weight_threshold, where=where)
+    if pooling_neurons:
+        from spinemap_exact.io.nir import read_nir
+
+        if path.suffix.lower() != ".nir":
+            raise InvalidInput(f"{path} is no NIR graph: only those have pooling nodes")
+        return read_nir(path, spikes=spikes, weight_threshold=weight_threshold, pooling_neurons=True)
     return _reader(path)(path, spikes=spikes, weight_threshold=weight_threshold)
 
 
