@@ -158,8 +158,12 @@ def test_infeasible_is_status_3(small, tmp_path):
     assert "at least 3 crossbars (by counting columns), there are 2 tiles" in done.stdout
 
 
-def test_require_proof(small):
-    args = ("map", small / "ring.csv", "--hardware", small / "chip.toml", "--solver", "none", "--stage", "partition")
+def test_require_proof(tmp_path):
+    """Twelve units and a heuristic alone: too many to enumerate, too tangled to count."""
+    pairs = [(a, b) for a in range(12) for b in range(12) if (7 * a + 5 * b + a * b) % 4 == 1 and a != b]
+    (tmp_path / "net.csv").write_text("pre,post\n" + "".join(f"{a},{b}\n" for a, b in pairs))
+    (tmp_path / "chip.toml").write_text("[grid]\nwidth = 2\nheight = 2\n[crossbar]\nrows = 12\ncolumns = 4\n")
+    args = ("map", tmp_path / "net.csv", "--hardware", tmp_path / "chip.toml", "--solver", "none")
     assert run(*args).returncode == 0
     assert run(*args, "--require-proof").returncode == 5
 
