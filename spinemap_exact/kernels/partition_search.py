@@ -237,10 +237,13 @@ def annealed(
     if rounds is None and watch.remaining_s is None:
         rounds = 12
     trials, done = first_trials, 0
-    while not watch.should_stop() and (rounds is None or done < rounds):
+    while done == 0 or not (watch.should_stop() or (rounds is not None and done >= rounds)):
         again = best is not None and done % 3 != 2 and search.load(best)
         if not again and not opening(search, problem, watch, random):
             break
+        if best is None:
+            best = search.current()
+            watch.report(problem.cost(best), note="opening")
         # warm enough to leave a local optimum, too cold to forget it
         if search.anneal(watch, random, trials, 0.2 if again else 1.0):
             found = search.partition(search.best)

@@ -1,0 +1,101 @@
+"""Branch, price and cut over clusters: an exact partitioner.
+
+Every objective is a sum over clusters, so a partition is a choice among all feasible clusters such that each unit lies
+in one. The linear relaxation of that is strong - 90 to 100 % of the optimum where the assignment model has 11 to 44 % -
+and is solved by column generation: annealing finds the clusters, an exact pricer certifies that none is missing and
+gives an integer bound from any duals. Pairs of units are branched on together or apart (Ryan and Foster 1981), and
+subset-row cuts tighten the relaxation.
+
+C. Barnhart et al., Branch-and-Price: Column Generation for Solving Huge Integer Programs, 1998,
+doi:10.1287/opre.46.3.316.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from spinemap_exact.errors import EngineDefect
+from spinemap_exact.hardware import Crossbar
+from spinemap_exact.kernels.partition_search import annealed
+from spinemap_exact.mapping import Partition
+from spinemap_exact.problems.partition import PartitionObjective, PartitionProblem
+from spinemap_exact.result import SolveResult, Watch, conclude
+from spinemap_exact.solvers.partition.branch_price._counting import fewest_by_counting
+from spinemap_exact.solvers.partition.branch_price._graph import Instance
+from spinemap_exact.solvers.partition.branch_price._tree import Tree
+
+ENGINE = "branch-price"
+
+
+def solve(problem: PartitionProblem, watch: Watch, warm_start: Partition | None = None) -> SolveResult[Partition]:
+    """Partition optimally, or as far as the time allows, with a bound that holds in either case."""
+    if (misfit := problem.why_infeasible()) is not None:
+        return _infeasible(problem, watch, misfit)
+    rows = max(c.rows for c in problem.crossbars)
+    columns = max(c.columns for c in problem.crossbars)
+    allowed = _clusters_allowed(problem)
+    fewest = fewest_by_counting(problem, rows, columns)
+    if fewest > allowed:
+        return _infeasible(problem, watch, f"at least {fewest} clusters are necessary, {allowed} are allowed")
+    if problem.num_units == 0:
+        return conclude(problem, Partition(np.zeros(0, dtype=np.int32)), 0, engine=ENGINE, watch=watch)
+    start = warm_start if warm_start is not None and not problem.violations(warm_start) else None
+    limit = watch.limits.time_s
+    uniform = len(problem.crossbars) == 1
+    target = 0 if problem.objective is PartitionObjective.PACKETS else fewest
+    budget = min(5.0, 1e-3 * problem.num_units**2, 5.0 if limit is None else 0.08 * limit)
+    start = annealed(problem, watch.part(budget), start, target=target)
+    packets = problem.objective is PartitionObjective.PACKETS
+    asked = problem
+    if not uniform:  # as if every crossbar had the rows and columns of the largest: bounds hold, solutions may not
+        asked = PartitionProblem(problem.network, (Crossbar(rows, columns),), allowed, problem.traffic)
+    if packets and start is None and uniform:
+        # what annealing does not find may not exist: the fewest clusters settle that
+        packing = Tree(Instance(asked, rows, columns, packets=False), allowed, watch, None, fewest)
+        if not packing.too_large and packing.run() > allowed:
+            return _infeasible(problem, watch, f"more than {allowed} clusters are necessary", packing)
+        start = packing.incumbent
+    floor = 0 if packets else fewest
+    tree = Tree(Instance(asked, rows, columns, packets), allowed, watch, start if uniform else None, floor)
+    bound = floor if tree.too_large else tree.run()
+    incumbent = tree.incumbent if uniform else start
+    details = {
+        "nodes": tree.nodes_done,
+        "clusters": len(tree.master.clusters),
+        "cuts": len(tree.master.triples),
+        "pricing_calls": tree.pricing_calls,
+        "root_bound": tree.root_bound,
+    }
+    if not packets and bound > allowed:
+        return _infeasible(problem, watch, f"at least {bound} clusters are necessary, {allowed} are allowed", tree)
+    if problem.objective is PartitionObjective.AREA:
+        bound *= min(c.area for c in problem.crossbars)
+    if incumbent is not None and bound > problem.cost(incumbent):
+        raise EngineDefect(f"bound {bound} above the incumbent {problem.cost(incumbent)}")
+    return conclude(problem, incumbent, bound, engine=ENGINE, watch=watch, evidence=tree.evidence, details=details)
+
+
+def _clusters_allowed(problem: PartitionProblem) -> int:
+    """At most so many clusters, by number, counts of crossbars and area."""
+    allowed = min(problem.max_clusters, problem.num_units)
+    counts = [c.count for c in problem.crossbars]
+    if all(count is not None for count in counts):
+        allowed = min(allowed, sum(count for count in counts if count is not None))
+    if problem.max_area is not None:
+        allowed = min(allowed, problem.max_area // min(c.area for c in problem.crossbars))
+    return allowed
+
+
+def _infeasible(
+    problem: PartitionProblem, watch: Watch, reason: str, tree: Tree | None = None
+) -> SolveResult[Partition]:
+    return conclude(
+        problem,
+        None,
+        None,
+        engine=ENGINE,
+        watch=watch,
+        infeasible=True,
+        reason=reason,
+        evidence=None if tree is None else tree.evidence,
+    )

@@ -1,0 +1,440 @@
+"""Exact pricing of clusters: branch and bound on a minimum cut, in integers.
+
+The best cluster maximises  sum of the duals of its units - its cost - penalties of cuts,  within rows and columns.
+Without the two limits this is a closure problem: choose a set S of nodes of a graph - units, axons, cuts - of greatest
+
+    value(S) = sum of excess[v] over v in S  -  sum of capacity[a] over arcs a that leave S.
+
+Moving f units from v to w along an arc (excess[v] -= f, excess[w] += f, capacity -= f, reverse capacity += f) changes
+the value of no set. So at any time  sum of max(0, excess[v])  is an upper bound, and after a maximum flow the nodes
+reachable from positive excess attain it. Rows and columns come in by multipliers mu >= 0. Fixing a node contracts it:
+what it contributes for certain moves into ``base``. A bound therefore holds at every moment, however early one stops.
+"""
+# mypy: allow-untyped-decorators, allow-untyped-defs, allow-untyped-calls
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+INF = 1 << 50
+FREE, IN, OUT = 0, 1, 2
+BASE, ROWS, COLUMNS, MU_ROWS, MU_COLUMNS, BOUND, OPEN, PIECES = range(8)
+_KEEP = 12  # evaluations that the model of the multipliers remembers
+
+
+@njit(cache=True)
+def _fix(queue, size, shape, graph, apart, cuts, capacity, excess, status, scalar):
+    """Contract the nodes queued as ``2 v + (1 if in)``; False on a contradiction."""
+    num_units, num_axons, weight, max_rows, max_columns = shape
+    first, head, back = graph
+    apart_ptr, apart_idx = apart
+    cut_of_unit_ptr, cut_of_unit_idx, members_ptr, members_arc, members_unit, _ = cuts
+    done = 0
+    while done < size:
+        v, inside = queue[done] >> 1, queue[done] & 1
+        done += 1
+        if status[v] != FREE:
+            if (status[v] == IN) != (inside == 1):
+                return False
+            continue
+        if inside:
+            status[v] = IN
+            scalar[BASE] += excess[v]
+            for a in range(first[v], first[v + 1]):
+                w, c = head[a], capacity[a]
+                if c > 0 and status[w] == FREE:
+                    if c >= INF // 2:
+                        queue[size] = 2 * w + 1
+                        size += 1
+                    else:
+                        scalar[BASE] -= c
+                        excess[w] += c
+                elif c >= INF // 2 and status[w] == OUT:
+                    return False
+            if v < num_units:
+                scalar[COLUMNS] += weight[v]
+                if scalar[COLUMNS] > max_columns:
+                    return False
+                for p in range(apart_ptr[v], apart_ptr[v + 1]):
+                    queue[size] = 2 * apart_idx[p]
+                    size += 1
+                for p in range(cut_of_unit_ptr[v], cut_of_unit_ptr[v + 1]):
+                    # one member inside: from now on any other one pays
+                    cut = cut_of_unit_idx[p]
+                    z = num_units + num_axons + cut
+                    for q in range(members_ptr[cut], members_ptr[cut + 1]):
+                        u = members_unit[q]
+                        if u == v:
+                            continue
+                        if status[u] == FREE:
+                            capacity[members_arc[q]] = INF
+                        elif status[u] == IN:
+                            queue[size] = 2 * z + 1
+                            size += 1
+            elif v < num_units + num_axons:
+                scalar[ROWS] += 1
+                if scalar[ROWS] > max_rows:
+                    return False
+        else:
+            status[v] = OUT
+            for a in range(first[v], first[v + 1]):
+                w, c = head[a], capacity[back[a]]
+                if c > 0 and status[w] == FREE:
+                    if c >= INF // 2:
+                        queue[size] = 2 * w
+                        size += 1
+                    else:
+                        excess[w] -= c
+                elif c >= INF // 2 and status[w] == IN:
+                    return False
+    return True
+
+
+@njit(cache=True)
+def _bound(shape, excess, status, scalar):
+    _, _, _, max_rows, max_columns = shape
+    total = scalar[BASE] + scalar[MU_ROWS] * max_rows + scalar[MU_COLUMNS] * max_columns
+    for v in range(len(excess)):
+        if status[v] == FREE and excess[v] > 0:
+            total += excess[v]
+    return total
+
+
+@njit(cache=True)
+def _augment(shape, graph, capacity, excess, status, scalar, threshold, level, cursor, queue, path):
+    """Push positive excess to negative until nothing moves, or the bound falls to ``threshold``; return the bound.
+
+    Dinic's algorithm with many sources and sinks. Afterwards ``level`` is positive on the nodes reachable from
+    positive excess.
+    """
+    first, head, back = graph
+    num_nodes = len(excess)
+    bound = _bound(shape, excess, status, scalar)
+    while True:
+        tail = 0
+        for v in range(num_nodes):
+            level[v] = 0
+            if status[v] == FREE:
+                cursor[v] = first[v]
+                if excess[v] > 0:
+                    level[v] = 1
+                    queue[tail] = v
+                    tail += 1
+        if bound <= threshold:
+            return bound
+        sources = tail
+        done = 0
+        reached = False
+        while done < tail:
+            v = queue[done]
+            done += 1
+            for a in range(first[v], first[v + 1]):
+                w = head[a]
+                if capacity[a] > 0 and level[w] == 0 and status[w] == FREE:
+                    level[w] = level[v] + 1
+                    queue[tail] = w
+                    tail += 1
+                    if excess[w] < 0:
+                        reached = True
+        if not reached:
+            return bound
+        for i in range(sources):
+            source = queue[i]
+            while excess[source] > 0:
+                v = source
+                length = 0
+                found = False
+                while True:
+                    if excess[v] < 0:
+                        found = True
+                        break
+                    stuck = True
+                    while cursor[v] < first[v + 1]:
+                        a = cursor[v]
+                        w = head[a]
+                        if capacity[a] > 0 and status[w] == FREE and level[w] == level[v] + 1:
+                            stuck = False
+                            break
+                        cursor[v] += 1
+                    if not stuck:
+                        path[length] = a
+                        length += 1
+                        v = w
+                    elif length == 0:
+                        break
+                    else:
+                        length -= 1
+                        v = head[back[path[length]]]
+                        cursor[v] += 1
+                if not found:
+                    break
+                flow = min(excess[source], -excess[v])
+                for j in range(length):
+                    flow = min(flow, capacity[path[j]])
+                for j in range(length):
+                    capacity[path[j]] -= flow
+                    capacity[back[path[j]]] += flow
+                excess[source] -= flow
+                excess[v] += flow
+                bound -= flow
+                if bound <= threshold:
+                    return bound
+
+
+@njit(cache=True)
+def _model(rows_price, columns_price, size, value, rows, columns, max_rows, max_columns):
+    worst = -1e300
+    for i in range(size):
+        worst = max(worst, value[i] + rows_price * (max_rows - rows[i]) + columns_price * (max_columns - columns[i]))
+    return worst
+
+
+@njit(cache=True)
+def _multipliers(size, value, rows, columns, max_rows, max_columns, top_rows, top_columns):
+    """Minimise the model over a box: nested ternary search on a convex function."""
+    low, high = 0.0, float(top_rows)
+    best_c = 0.0
+    best_r = 0.0
+    best = 1e300
+    for _ in range(24):
+        middle = (low + (high - low) / 3.0, high - (high - low) / 3.0)
+        outcome = np.empty(2)
+        for side in range(2):
+            a, b = 0.0, float(top_columns)
+            for _ in range(24):
+                p, q = a + (b - a) / 3.0, b - (b - a) / 3.0
+                if _model(middle[side], p, size, value, rows, columns, max_rows, max_columns) <= _model(
+                    middle[side], q, size, value, rows, columns, max_rows, max_columns
+                ):
+                    b = q
+                else:
+                    a = p
+            c = a if a < 1.0 else (a + b) / 2.0
+            outcome[side] = _model(middle[side], c, size, value, rows, columns, max_rows, max_columns)
+            if outcome[side] < best:
+                best, best_r, best_c = outcome[side], middle[side], c
+        if outcome[0] <= outcome[1]:
+            high = middle[1]
+        else:
+            low = middle[0]
+    return np.int64(np.floor(best_r)), np.int64(np.floor(best_c))
+
+
+@njit(cache=True)
+def explore(nodes, shape, graph, apart, cuts, score, tau, top, limits, pool, model, work, found, found_value, counters):
+    """Process up to ``nodes`` nodes of the tree; True when none is left open.
+
+    Parameters
+    ----------
+    limits : (2,) int64
+        Values up to the first need no proof; sets above the second are handed out in ``found``.
+    counters : (4,) int64
+        Sets found, nodes processed, best value met, sets met above the limit.
+    """
+    num_units, num_axons, weight, max_rows, max_columns = shape
+    first, head, _ = graph
+    apart_ptr, apart_idx = apart
+    _, _, members_ptr, _, members_unit, members_count = cuts
+    pool_capacity, pool_excess, pool_status, pool_scalar = pool
+    model_value, model_rows, model_columns, model_set = model
+    level, cursor, queue, path = work
+    num_nodes = pool_excess.shape[1]
+    slots = len(pool_scalar)
+    for _ in range(nodes):
+        here, spare = -1, -1
+        open_nodes = 0
+        for i in range(slots):
+            if pool_scalar[i, OPEN] == 0:
+                spare = i
+            else:
+                open_nodes += 1
+                if here < 0 or pool_scalar[i, BOUND] > pool_scalar[here, BOUND]:
+                    here = i
+        if here < 0:
+            return True
+        if open_nodes >= slots - num_units - 2:  # no room for breadth: finish what is nearly finished
+            for i in range(slots):
+                if pool_scalar[i, OPEN] != 0 and pool_scalar[i, BOUND] < pool_scalar[here, BOUND]:
+                    here = i
+        if pool_scalar[here, BOUND] <= max(limits[0], counters[2]):
+            pool_scalar[here, OPEN] = 0
+            continue
+        if spare < 0:
+            return False
+        counters[1] += 1
+        capacity, excess, status, scalar = pool_capacity[here], pool_excess[here], pool_status[here], pool_scalar[here]
+        pieces_value, pieces_rows, pieces_columns = model_value[here], model_rows[here], model_columns[here]
+        steps = 24 if counters[1] == 1 else 3
+        alive = True
+        while alive:
+            threshold = max(limits[0], counters[2])
+            # rows and columns that are left
+            size = 0
+            rest_rows, rest_columns = max_rows - scalar[ROWS], max_columns - scalar[COLUMNS]
+            free_units = 0
+            for u in range(num_units):
+                if status[u] != FREE:
+                    continue
+                free_units += 1
+                fresh = 0
+                for a in range(first[u], first[u + 1]):
+                    w = head[a]
+                    if num_units <= w < num_units + num_axons and status[w] == FREE and capacity[a] >= INF // 2:
+                        fresh += 1
+                if fresh > rest_rows or weight[u] > rest_columns:
+                    queue[size] = 2 * u
+                    size += 1
+            if size > 0:
+                if not _fix(queue, size, shape, graph, apart, cuts, capacity, excess, status, scalar):
+                    alive = False
+                continue
+            if free_units == 0:  # a leaf: without multipliers the bound is the value
+                scalar[BASE] += scalar[MU_ROWS] * scalar[ROWS] + scalar[MU_COLUMNS] * scalar[COLUMNS]
+                scalar[MU_ROWS] = 0
+                scalar[MU_COLUMNS] = 0
+            bound = _augment(shape, graph, capacity, excess, status, scalar, threshold, level, cursor, queue, path)
+            if bound < scalar[BOUND]:
+                scalar[BOUND] = bound
+            if scalar[BOUND] <= threshold:
+                alive = False
+                continue
+            # the set that attains the bound
+            rows, columns = scalar[ROWS], scalar[COLUMNS]
+            if free_units > 0:
+                for v in range(num_nodes):
+                    if status[v] == FREE and level[v] > 0:
+                        if v < num_units:
+                            columns += weight[v]
+                        elif v < num_units + num_axons:
+                            rows += 1
+            value = bound - scalar[MU_ROWS] * (max_rows - rows) - scalar[MU_COLUMNS] * (max_columns - columns)
+            piece = scalar[PIECES] % _KEEP
+            scalar[PIECES] += 1
+            pieces_value[piece], pieces_rows[piece], pieces_columns[piece] = value, rows, columns
+            chosen = model_set[here, piece]
+            for u in range(num_units):
+                chosen[u] = status[u] == IN or (status[u] == FREE and level[u] > 0 and free_units > 0)
+            clash = -1
+            if rows <= max_rows and columns <= max_columns:
+                for u in range(num_units):
+                    if chosen[u] and status[u] == FREE:
+                        for p in range(apart_ptr[u], apart_ptr[u + 1]):
+                            if chosen[apart_idx[p]]:
+                                clash = u
+                if clash < 0:
+                    exact = value
+                    for cut in range(len(members_ptr) - 1):
+                        z = num_units + num_axons + cut
+                        met = 0
+                        for q in range(members_ptr[cut], members_ptr[cut + 1]):
+                            if chosen[members_unit[q]]:
+                                met += members_count[q]
+                        if met >= 2 and not (status[z] == IN or (status[z] == FREE and level[z] > 0)):
+                            exact -= tau[cut]
+                            for q in range(members_ptr[cut], members_ptr[cut + 1]):
+                                if chosen[members_unit[q]] and status[members_unit[q]] == FREE:
+                                    clash = members_unit[q]
+                    if exact > counters[2]:
+                        counters[2] = exact
+                    if exact > limits[1]:
+                        place = counters[3] % len(found_value)
+                        counters[3] += 1
+                        counters[0] = min(counters[3], len(found_value))
+                        found_value[place] = exact
+                        found[place, :] = chosen
+                    threshold = max(limits[0], counters[2])
+                    if bound <= threshold:
+                        alive = False
+                        continue
+            if free_units == 0:
+                alive = False
+                continue
+            # units whose other value cannot reach the threshold
+            size = 0
+            for u in range(num_units):
+                if status[u] == FREE:
+                    if excess[u] > 0 and bound - excess[u] <= threshold:
+                        queue[size] = 2 * u + 1
+                        size += 1
+                    elif excess[u] < 0 and bound + excess[u] <= threshold:
+                        queue[size] = 2 * u
+                        size += 1
+            if size > 0:
+                if not _fix(queue, size, shape, graph, apart, cuts, capacity, excess, status, scalar):
+                    alive = False
+                continue
+            if steps > 0:
+                steps -= 1
+                kept = min(scalar[PIECES], _KEEP)
+                mu_rows, mu_columns = _multipliers(
+                    kept, pieces_value, pieces_rows, pieces_columns, max_rows, max_columns, top, top
+                )
+                if mu_rows != scalar[MU_ROWS] or mu_columns != scalar[MU_COLUMNS]:
+                    more_rows, more_columns = mu_rows - scalar[MU_ROWS], mu_columns - scalar[MU_COLUMNS]
+                    for v in range(num_units + num_axons):
+                        if status[v] == FREE:
+                            excess[v] -= more_columns * weight[v] if v < num_units else more_rows
+                    scalar[BASE] -= more_rows * scalar[ROWS] + more_columns * scalar[COLUMNS]
+                    scalar[MU_ROWS], scalar[MU_COLUMNS] = mu_rows, mu_columns
+                    continue
+            # branch
+            kept = min(scalar[PIECES], _KEEP)
+            branch, worth = clash, np.int64(-1)
+            if branch < 0:
+                for differ in (True, False):
+                    for u in range(num_units):
+                        if status[u] != FREE:
+                            continue
+                        times = 0
+                        for i in range(kept):
+                            if model_set[here, i, u]:
+                                times += 1
+                        if differ and (times == 0 or times == kept):
+                            continue
+                        fresh = 1
+                        for a in range(first[u], first[u + 1]):
+                            w = head[a]
+                            if num_units <= w < num_units + num_axons and status[w] == FREE:
+                                fresh += 1
+                        if score[u] * fresh > worth:
+                            branch, worth = u, score[u] * fresh
+                    if branch >= 0:
+                        break
+            pool_capacity[spare] = capacity
+            pool_excess[spare] = excess
+            pool_status[spare] = status
+            pool_scalar[spare] = scalar
+            scalar[PIECES] = 0
+            pool_scalar[spare, PIECES] = 0
+            for i in range(kept):
+                side = spare if model_set[here, i, branch] else here
+                j = pool_scalar[side, PIECES]
+                pool_scalar[side, PIECES] += 1
+                model_value[side, j] = model_value[here, i]
+                model_rows[side, j] = model_rows[here, i]
+                model_columns[side, j] = model_columns[here, i]
+                model_set[side, j] = model_set[here, i]
+            pool_scalar[spare, BOUND] = min(scalar[BOUND], bound + min(0, excess[branch]))
+            pool_scalar[here, BOUND] = min(scalar[BOUND], bound - max(0, excess[branch]))
+            queue[0] = 2 * branch + 1
+            if not _fix(
+                queue,
+                1,
+                shape,
+                graph,
+                apart,
+                cuts,
+                pool_capacity[spare],
+                pool_excess[spare],
+                pool_status[spare],
+                pool_scalar[spare],
+            ):
+                pool_scalar[spare, OPEN] = 0
+            queue[0] = 2 * branch
+            if not _fix(queue, 1, shape, graph, apart, cuts, capacity, excess, status, scalar):
+                scalar[OPEN] = 0
+            break
+        if not alive:
+            scalar[OPEN] = 0
+    return not (pool_scalar[:, OPEN] != 0).any()

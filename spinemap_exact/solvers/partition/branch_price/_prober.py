@@ -1,0 +1,204 @@
+"""Heuristic pricing: annealing of a single cluster by adding, dropping and exchanging units, with exact increments."""
+# mypy: allow-untyped-decorators, allow-untyped-defs, allow-untyped-calls, disable-error-code=assignment
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import numpy as np
+from numba import njit
+
+
+def prepare(instance, groups, group_of):
+    """Arrays of the network of groups: axons read, axons sent, and what two groups save each other."""
+    axons = sorted({k for p in instance.pre for k in p})
+    axon = {k: i for i, k in enumerate(axons)}
+    home = np.array([group_of[k] if k < instance.num_units else -1 for k in axons], dtype=np.int64)
+    spikes = np.array([instance.spikes[k] for k in axons], dtype=np.int64)
+    reads = [sorted({axon[k] for u in members for k in instance.pre[u]}) for members in groups]
+    sends = [[axon[u] for u in members if u in axon] for members in groups]
+    total = np.zeros(len(groups), dtype=np.int64)
+    mutual: dict[tuple[int, int], int] = defaultdict(int)
+    if instance.per_synapse:
+        for g, members in enumerate(groups):
+            for u in members:
+                for k in instance.pre[u]:
+                    h = int(group_of[k]) if k < instance.num_units else -1
+                    if h != g:
+                        total[g] += instance.spikes[k]
+                        if h >= 0:
+                            mutual[g, h] += instance.spikes[k]
+                            mutual[h, g] += instance.spikes[k]
+    peers: list[list[tuple[int, int]]] = [[] for _ in groups]
+    for (g, h), s in mutual.items():
+        peers[g].append((h, s))
+    read_ptr, read_idx = _csr(reads)
+    send_ptr, send_idx = _csr(sends)
+    peer_ptr, peer_idx = _csr([[h for h, _ in p] for p in peers])
+    _, peer_spikes = _csr([[s for _, s in p] for p in peers])
+    return read_ptr, read_idx, send_ptr, send_idx, home, spikes, total, peer_ptr, peer_idx, peer_spikes
+
+
+def _csr(lists):
+    ptr = np.concatenate(([0], np.cumsum([len(x) for x in lists]))).astype(np.int64)
+    return ptr, np.array([v for x in lists for v in x], dtype=np.int64)
+
+
+@njit(cache=True)
+def _random(state):
+    x = state[0]
+    x ^= x >> np.uint64(12)
+    x ^= x << np.uint64(25)
+    x ^= x >> np.uint64(27)
+    state[0] = x
+    return (x * np.uint64(2685821657736338717)) >> np.uint64(11)
+
+
+@njit(cache=True)
+def _added(g, data, inside, count, gain, scale, per_synapse):
+    """Value and rows that adding ``g`` brings."""
+    read_ptr, read_idx, send_ptr, send_idx, home, spikes, total, peer_ptr, peer_idx, peer_spikes = data
+    value, rows = 0, 0
+    for p in range(read_ptr[g], read_ptr[g + 1]):
+        k = read_idx[p]
+        if count[k] == 0:
+            rows += 1
+            if not per_synapse and home[k] != g and (home[k] < 0 or not inside[home[k]]):
+                value -= spikes[k]
+    if per_synapse:
+        value -= total[g]
+        for p in range(peer_ptr[g], peer_ptr[g + 1]):
+            if inside[peer_idx[p]]:
+                value += peer_spikes[p]
+    else:
+        for p in range(send_ptr[g], send_ptr[g + 1]):
+            if count[send_idx[p]] > 0:
+                value += spikes[send_idx[p]]
+    return scale * value + gain[g], rows
+
+
+@njit(cache=True)
+def _put(g, sign, data, inside, count):
+    read_ptr, read_idx = data[0], data[1]
+    for p in range(read_ptr[g], read_ptr[g + 1]):
+        count[read_idx[p]] += sign
+    inside[g] = sign > 0
+
+
+@njit(cache=True)
+def _penalty(g, cuts, met, tau):
+    """Penalties that adding ``g`` brings."""
+    cut_ptr, cut_idx, members_ptr, _, members_unit, members_count = cuts
+    value = 0
+    for p in range(cut_ptr[g], cut_ptr[g + 1]):
+        cut = cut_idx[p]
+        for q in range(members_ptr[cut], members_ptr[cut + 1]):
+            if members_unit[q] == g and met[cut] < 2 and met[cut] + members_count[q] >= 2:
+                value += tau[cut]
+    return value
+
+
+@njit(cache=True)
+def _meet(g, sign, cuts, met):
+    cut_ptr, cut_idx, members_ptr, _, members_unit, members_count = cuts
+    for p in range(cut_ptr[g], cut_ptr[g + 1]):
+        cut = cut_idx[p]
+        for q in range(members_ptr[cut], members_ptr[cut + 1]):
+            if members_unit[q] == g:
+                met[cut] += sign * members_count[q]
+
+
+@njit(cache=True)
+def anneal(data, shape, apart, cuts, gain, tau, scale, starts, effort, state, per_synapse):
+    """Anneal from every start; return the best set of each run and its value."""
+    num_groups, num_axons, weight, max_rows, max_columns = shape
+    apart_ptr, apart_idx = apart
+    runs = len(starts)
+    best_set = np.zeros((runs, num_groups), dtype=np.bool_)
+    best_value = np.zeros(runs, dtype=np.int64)
+    mean = 1.0
+    for g in range(num_groups):
+        mean += abs(gain[g]) / num_groups
+    for run in range(runs):
+        inside = np.zeros(num_groups, dtype=np.bool_)
+        count = np.zeros(num_axons, dtype=np.int64)
+        met = np.zeros(len(cuts[2]), dtype=np.int64)
+        value, rows, columns = np.int64(0), np.int64(0), np.int64(0)
+        for g in range(num_groups):
+            if starts[run, g]:
+                more, fresh = _added(g, data, inside, count, gain, scale, per_synapse)
+                value += more - _penalty(g, cuts, met, tau)
+                rows += fresh
+                columns += weight[g]
+                _put(g, 1, data, inside, count)
+                _meet(g, 1, cuts, met)
+        best_value[run] = value
+        best_set[run] = inside
+        heat = 0.5 * mean
+        cooling = (0.01 / 0.5) ** (1.0 / effort)
+        for _ in range(effort):
+            heat *= cooling
+            g = np.int64(_random(state) % np.uint64(num_groups))
+            before, rows_before, columns_before = value, rows, columns
+            out = np.int64(-1)
+            if inside[g]:
+                _put(g, -1, data, inside, count)
+                _meet(g, -1, cuts, met)
+                more, fresh = _added(g, data, inside, count, gain, scale, per_synapse)
+                value -= more - _penalty(g, cuts, met, tau)
+                rows -= fresh
+                columns -= weight[g]
+                accept = value >= before or np.exp((value - before) / heat) * 9007199254740992.0 > np.float64(
+                    _random(state)
+                )
+                if not accept:
+                    _put(g, 1, data, inside, count)
+                    _meet(g, 1, cuts, met)
+                    value, rows, columns = before, rows_before, columns_before
+                continue
+            clash = False
+            for p in range(apart_ptr[g], apart_ptr[g + 1]):
+                if inside[apart_idx[p]]:
+                    clash = True
+                    out = apart_idx[p]
+            more, fresh = _added(g, data, inside, count, gain, scale, per_synapse)
+            tight = rows + fresh > max_rows or columns + weight[g] > max_columns
+            if (tight or clash) and columns > 0:
+                if out < 0:
+                    pick = np.int64(_random(state) % np.uint64(num_groups))
+                    for step in range(num_groups):
+                        h = (pick + step) % num_groups
+                        if inside[h]:
+                            out = h
+                            break
+                _put(out, -1, data, inside, count)
+                _meet(out, -1, cuts, met)
+                less, freed = _added(out, data, inside, count, gain, scale, per_synapse)
+                value -= less - _penalty(out, cuts, met, tau)
+                rows -= freed
+                columns -= weight[out]
+                more, fresh = _added(g, data, inside, count, gain, scale, per_synapse)
+                clash = False
+                for p in range(apart_ptr[g], apart_ptr[g + 1]):
+                    if inside[apart_idx[p]]:
+                        clash = True
+            fits = rows + fresh <= max_rows and columns + weight[g] <= max_columns and not clash
+            if fits:
+                value += more - _penalty(g, cuts, met, tau)
+                fits = value >= before or np.exp((value - before) / heat) * 9007199254740992.0 > np.float64(
+                    _random(state)
+                )
+            if fits:
+                _put(g, 1, data, inside, count)
+                _meet(g, 1, cuts, met)
+                rows += fresh
+                columns += weight[g]
+                if value > best_value[run]:
+                    best_value[run] = value
+                    best_set[run] = inside
+            else:
+                if out >= 0:
+                    _put(out, 1, data, inside, count)
+                    _meet(out, 1, cuts, met)
+                value, rows, columns = before, rows_before, columns_before
+    return best_set, best_value

@@ -1,0 +1,364 @@
+"""Branch, price and cut: bounds of nodes by column generation, incumbents from the clusters found."""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import logging
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from spinemap_exact.arrays import Array
+from spinemap_exact.mapping import Partition
+from spinemap_exact.result import Watch
+from spinemap_exact.solvers.partition.branch_price import _cuts
+from spinemap_exact.solvers.partition.branch_price._graph import Branching, Instance, Pricing
+from spinemap_exact.solvers.partition.branch_price._master import Master, Relaxed
+
+logger = logging.getLogger(__name__)
+
+_SAFE = 1 << 46  # scaled sums of spikes stay below
+
+
+@dataclass(frozen=True)
+class Proof:
+    """Why no partition below a node costs less than ``bound``.
+
+    With value(C) = sum of the duals of the units of C - ``scale`` x cost(C) - penalties of the cuts that C meets, no
+    cluster that the node allows has a value above ``most``. So over at most K clusters
+    ``scale`` x cost >= sum of duals - sum of penalties - K x ``most``; where clusters are counted, value leaves the
+    cost out and ``number x most >= sum of duals - sum of penalties``.
+    """
+
+    duals: tuple[int, ...]
+    penalties: tuple[int, ...]
+    scale: int
+    most: int
+    bound: int
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """An end of the tree: a bound, or a contradiction among the decisions (``proof`` None)."""
+
+    branching: Branching
+    proof: Proof | None
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Everything that a certificate of the bound is written from."""
+
+    max_clusters: int
+    triples: tuple[tuple[int, ...], ...]
+    leaves: tuple[Leaf, ...]
+
+
+@dataclass(order=True)
+class _Node:
+    bound: int
+    order: int
+    branching: Branching = field(compare=False)
+    proof: Proof | None = field(compare=False)
+
+
+class Tree:
+    """The search for one problem with one crossbar type."""
+
+    def __init__(
+        self, instance: Instance, max_clusters: int, watch: Watch, incumbent: Partition | None, floor: int
+    ) -> None:
+        self.instance = instance
+        self.max_clusters = max_clusters
+        self.watch = watch
+        self.incumbent = incumbent
+        self.objective: int | None = None if incumbent is None else instance.price(incumbent)
+        self.floor = floor
+        self.step = math.gcd(*instance.spikes) or 1 if instance.packets else 1
+        # no partition costs as much as this
+        dearest = 1 + (instance.problem.network.synaptic_events if instance.packets else max_clusters)
+        self.cutoff = dearest if self.objective is None else self.objective
+        self.scale = 1000
+        while self.scale < 10**6 and self.cutoff * self.scale < 10**7:
+            self.scale *= 10
+        while self.scale > 1 and dearest * self.scale > _SAFE:
+            self.scale //= 10
+        self.too_large = dearest * self.scale > _SAFE
+        self.master = Master(instance, max_clusters, float(self.cutoff + 1))
+        self.state = np.array([watch.limits.seed + 88172645463325252], dtype=np.uint64)
+        self.nodes_done = 0
+        self.pricing_calls = 0
+        self.leaves: list[Leaf] = []
+        self.number = itertools.count()
+        self.root_bound: int | None = None
+
+    # --- the tree ------------------------------------------------------------------------------------------------
+
+    def run(self) -> int:
+        """Search until the tree is empty or the time is up; return the bound."""
+        if self.incumbent is not None:
+            labels = self.incumbent.cluster_of_unit
+            self.master.add(frozenset(np.flatnonzero(labels == c).tolist()) for c in range(self.incumbent.num_clusters))
+        waiting = [_Node(self.floor, next(self.number), Branching(), None)]
+        while waiting and not self.watch.should_stop():
+            node = heapq.heappop(waiting)
+            if self._closed(node.bound):
+                self.leaves.append(Leaf(node.branching, node.proof))
+                continue
+            for child in self._process(node, alone=not waiting):
+                heapq.heappush(waiting, child)
+            self._report(waiting)
+        self.leaves += [Leaf(node.branching, node.proof) for node in waiting]
+        return self._lowest(waiting)
+
+    @property
+    def evidence(self) -> Evidence:
+        return Evidence(self.max_clusters, tuple(self.master.triples), tuple(self.leaves))
+
+    def _closed(self, bound: int) -> bool:
+        return bound >= self.cutoff
+
+    def _lowest(self, waiting: Sequence[_Node]) -> int:
+        return min([self.cutoff, *(n.bound for n in waiting)])
+
+    def _report(self, waiting: Sequence[_Node]) -> None:
+        self.watch.report(
+            self.objective,
+            None if self.objective is None and not waiting else self._lowest(waiting),
+            note=f"{self.nodes_done} nodes, {len(waiting)} open, {len(self.master.clusters)} clusters",
+        )
+
+    def _process(self, node: _Node, alone: bool) -> list[_Node]:
+        """Bound one node; return what is left of it."""
+        self.nodes_done += 1
+        pricing = Pricing(self.instance, node.branching, self.master.triples)
+        if not pricing.feasible:
+            self.leaves.append(Leaf(node.branching, None))
+            return []
+        at_root = not (node.branching.together or node.branching.apart)
+        self.master.restrict(node.branching)
+        rounds = 0
+        while True:
+            relaxed = self._generate(node, pricing, alone)
+            if at_root:
+                self.root_bound = node.bound
+            if alone:
+                self.watch.report(self.objective, min(node.bound, self.cutoff), note=f"cut round {rounds}")
+            if self._closed(node.bound) or relaxed is None:
+                break
+            if rounds in (0, 3) and at_root:
+                self._solve_over_clusters(10.0)
+                if self._closed(node.bound):
+                    break
+            self._take_if_integral(relaxed)
+            if rounds >= (15 if at_root else 2):
+                break
+            fresh = _cuts.separate(
+                self.master.clusters,
+                relaxed.weights,
+                self.instance.num_units,
+                set(self.master.triples),
+                12 if at_root else 5,
+            )
+            if not fresh:
+                break
+            self.master.cut(fresh)
+            pricing = Pricing(self.instance, node.branching, self.master.triples)
+            rounds += 1
+        if self._closed(node.bound):
+            self.leaves.append(Leaf(node.branching, node.proof))
+            return []
+        if relaxed is None:  # out of time
+            return [node]
+        if at_root or self.nodes_done % 10 == 0:
+            self._solve_over_clusters(10.0 if at_root else 3.0)
+            if self._closed(node.bound):
+                self.leaves.append(Leaf(node.branching, node.proof))
+                return []
+        pair = self._branch_pair(node, relaxed)
+        if pair is None:
+            return [node] if self.watch.should_stop() else self._unbranchable(node)
+        decisions = node.branching
+        return [
+            _Node(node.bound, next(self.number), replace(decisions, together=(*decisions.together, pair)), node.proof),
+            _Node(node.bound, next(self.number), replace(decisions, apart=(*decisions.apart, pair)), node.proof),
+        ]
+
+    def _unbranchable(self, node: _Node) -> list[_Node]:
+        """The relaxation is integral, yet the bound does not meet it by rounding: split off any undecided pair."""
+        n, known = self.instance.num_units, node.branching
+        groups = known.groups(n)
+        group_of = {u: i for i, members in enumerate(groups) for u in members}
+        apart = {frozenset((group_of[u], group_of[v])) for u, v in known.apart}
+        for i, j in itertools.combinations(range(len(groups)), 2):
+            if frozenset((i, j)) not in apart:
+                pair = (groups[i][0], groups[j][0])
+                return [
+                    _Node(node.bound, next(self.number), replace(known, together=(*known.together, pair)), node.proof),
+                    _Node(node.bound, next(self.number), replace(known, apart=(*known.apart, pair)), node.proof),
+                ]
+        # everything is decided: one partition is left, and it is feasible only if it was offered
+        self._offer([frozenset(members) for members in groups])
+        self.leaves.append(Leaf(known, node.proof if self._closed(node.bound) else None))
+        return []
+
+    # --- bounds --------------------------------------------------------------------------------------------------
+
+    def _generate(self, node: _Node, pricing: Pricing, alone: bool) -> Relaxed | None:
+        """Column generation; raises ``node.bound``. None if the time ran out."""
+        master, scale, watch = self.master, self.scale, self.watch
+        per_cluster = 0 if self.instance.packets else scale  # value leaves the cost of a counted cluster out
+        tolerance = 2e-6
+        effort = 1500
+        while not watch.should_stop():
+            relaxed = master.solve(central=True)
+            duals = np.floor(relaxed.duals * scale).astype(np.int64)
+            if not self.instance.packets:
+                duals = np.maximum(duals, 0)
+            penalties = np.ceil(relaxed.penalties * scale).astype(np.int64)
+            charge = int(relaxed.charge * scale) + per_cluster
+            worth = charge + max(1, int(scale * tolerance * max(1.0, relaxed.value) / self.max_clusters))
+            if self._improve(pricing, relaxed, duals, penalties, worth, effort):
+                continue
+            target = min(self.cutoff - 1 + 1e-3, relaxed.value * (1 - tolerance))
+            priced = pricing.exact(
+                duals, penalties, scale, self._proof_to(duals, penalties, target), worth, self._pricing_watch(node)
+            )
+            self.pricing_calls += 1
+            self._prove(node, duals, penalties, priced.most)
+            added = master.add(c for c in priced.clusters if node.branching.allows(c))
+            logger.debug(
+                "relaxation %.3f bound %d clusters %d pricing nodes %d complete %s",
+                relaxed.value,
+                node.bound,
+                len(master.clusters),
+                priced.nodes,
+                priced.complete,
+            )
+            if alone:
+                watch.report(self.objective, min(node.bound, self.cutoff))
+            if self._closed(node.bound):
+                return relaxed
+            if added and priced.complete:
+                continue
+            if not priced.complete:
+                if added:
+                    continue
+                return None if watch.should_stop() else relaxed
+            if relaxed.artificial > 1e-6 and master.raise_artificial():
+                continue
+            return relaxed
+        return None
+
+    def _pricing_watch(self, node: _Node) -> Watch:
+        """A first proof may take long, later ones must leave time for others."""
+        left = self.watch.remaining_s
+        if left is None:
+            return self.watch
+        return self.watch.part(left if node.proof is None else max(2.0, 0.35 * left))
+
+    def _improve(
+        self, pricing: Pricing, relaxed: Relaxed, duals: Array, penalties: Array, worth: int, effort: int
+    ) -> int:
+        """Add clusters found by annealing; return how many."""
+        master = self.master
+        support = [int(i) for i in np.argsort(-relaxed.weights)[:40] if relaxed.weights[i] > 1e-6]
+        seeds = [master.clusters[i] for i in support if not master.barred[i]]
+        seeds += [frozenset(members) for members in pricing.groups]
+        for factor in (1, 6):
+            found = []
+            for first in range(0, len(seeds), 64):
+                if self.watch.should_stop():
+                    return 0
+                found += pricing.probe(
+                    duals, penalties, self.scale, worth, seeds[first : first + 64], effort * factor, self.state
+                )
+            if added := master.add(found[:150]):
+                return added
+        return 0
+
+    def _proof_to(self, duals: Array, penalties: Array, target: float) -> int:
+        total = int(duals.sum()) - int(penalties.sum())
+        if self.instance.packets:
+            return math.floor((total - target * self.scale) / self.max_clusters)
+        return math.floor(total / target) if target > 0 else 0
+
+    def _prove(self, node: _Node, duals: Array, penalties: Array, most: int) -> None:
+        """Turn what pricing proved into a bound, by integers alone."""
+        total = int(duals.sum()) - int(penalties.sum())
+        if self.instance.packets:
+            bound = -((self.max_clusters * most - total) // self.scale)
+            bound = -(-bound // self.step) * self.step
+        else:
+            bound = -(-total // most) if most > 0 else self.floor
+        if bound > node.bound or node.proof is None:
+            node.proof = Proof(tuple(duals.tolist()), tuple(penalties.tolist()), self.scale, most, bound)
+        node.bound = max(node.bound, bound)
+
+    # --- branching -----------------------------------------------------------------------------------------------
+
+    def _branch_pair(self, node: _Node, relaxed: Relaxed) -> tuple[int, int] | None:
+        """The pair of units whose separation moves the relaxation most in both directions."""
+        n = self.instance.num_units
+        used = np.flatnonzero(relaxed.weights > 1e-6)
+        member = np.zeros((len(used), n))
+        for i, c in enumerate(used.tolist()):
+            member[i, list(self.master.clusters[c])] = 1.0
+        both = np.triu(member.T @ (member * relaxed.weights[used, None]), 1)
+        split = np.minimum(both, 1.0 - both)
+        split[both <= 1e-6] = 0.0
+        candidates = [divmod(int(i), n) for i in np.argsort(-split, axis=None)[:8]]
+        candidates = [(u, v) for u, v in candidates if split[u, v] > 1e-4]
+        if len(candidates) < 2:
+            return candidates[0] if candidates else None
+        best, best_score = None, -1.0
+        for pair in candidates:
+            gains = []
+            for kind in ("together", "apart"):
+                decisions = replace(node.branching, **{kind: (*getattr(node.branching, kind), pair)})
+                self.master.restrict(decisions)
+                value = self.master.solve().value
+                gains.append(max(1e-6, min(value, float(self.cutoff)) - relaxed.value))
+            score = min(gains) + 0.1 * max(gains)
+            if score > best_score:
+                best, best_score = pair, score
+            if self.watch.should_stop():
+                break
+        return best
+
+    # --- incumbents ----------------------------------------------------------------------------------------------
+
+    def _take_if_integral(self, relaxed: Relaxed) -> None:
+        if relaxed.artificial < 1e-6:
+            chosen = [self.master.clusters[i] for i in np.flatnonzero(relaxed.weights > 0.5)]
+            self._offer(chosen)
+
+    def _offer(self, clusters: Sequence[frozenset[int]]) -> None:
+        """Take disjoint or overlapping clusters as a partition if they cover all units and improve on the incumbent."""
+        n = self.instance.num_units
+        labels = np.full(n, -1, dtype=np.int64)
+        for c, cluster in enumerate(clusters):
+            for u in cluster:
+                if labels[u] < 0:
+                    labels[u] = c
+        if n == 0 or labels.min() < 0:
+            return
+        partition = Partition.from_labels(labels)
+        if self.instance.problem.violations(partition):
+            return
+        cost = self.instance.price(partition)
+        if self.objective is None or cost < self.objective:
+            self.objective, self.incumbent = cost, partition
+            self.cutoff = min(self.cutoff, cost)
+            self.watch.report(cost, note="incumbent from clusters")
+
+    def _solve_over_clusters(self, time_s: float) -> None:
+        """The best partition into clusters known so far, by an engine's branch and bound."""
+        self.master.restrict(Branching())
+        limit = self.watch.part(time_s).remaining_s
+        chosen = self.master.integer(self.cutoff, time_s if limit is None else limit)
+        if chosen is not None:
+            self._offer(chosen)

@@ -1,0 +1,159 @@
+"""Branch and price: pricing against enumeration of all clusters, results against enumeration of all partitions."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import oracle
+import pytest
+
+from spinemap_exact.hardware import Crossbar
+from spinemap_exact.network import Network
+from spinemap_exact.problems.partition import PartitionObjective, PartitionProblem, Traffic
+from spinemap_exact.result import Limits, Status, Watch
+from spinemap_exact.solvers.partition import branch_price
+from spinemap_exact.solvers.partition.branch_price._graph import Branching, Instance, Pricing
+
+SCALE = 1000
+
+
+def watch(time_s: float | None = None) -> Watch:
+    return Watch(Limits(time_s=time_s, workers=1))
+
+
+def random_pricing(seed: int) -> tuple[Pricing, np.ndarray, np.ndarray] | None:
+    """A pricing problem of up to 9 units with inputs, self loops, pairs and cuts; None if the pairs contradict."""
+    random = np.random.default_rng(seed)
+    n, m = int(random.integers(2, 10)), int(random.integers(0, 4))
+    pre, post = np.nonzero(random.random((n + m, n)) < random.choice([0.15, 0.3, 0.5]))
+    network = Network.from_synapses(pre, post, random.integers(0, 9, n + m), is_input=np.arange(n + m) >= n)
+    rows = max(1, int(network.fan_in.max())) + int(random.integers(0, 3))
+    columns = int(random.integers(1, n + 1))
+    problem = PartitionProblem(network, (Crossbar(rows, columns),), n, traffic=random.choice(list(Traffic)))
+    pairs = [tuple(random.choice(n, 2, replace=False).tolist()) for _ in range(int(random.integers(0, 4)))]
+    cut = int(random.integers(0, len(pairs) + 1))
+    triples = (
+        [tuple(sorted(random.choice(n, 3, replace=False).tolist())) for _ in range(int(random.integers(0, 5)))]
+        if n > 2
+        else []
+    )
+    instance = Instance(problem, rows, columns, packets=random.random() < 0.85)
+    pricing = Pricing(instance, Branching(tuple(pairs[:cut]), tuple(pairs[cut:])), triples)
+    duals = (random.random(n) * 33 * SCALE - 3 * SCALE).astype(np.int64)
+    penalties = (random.random(len(triples)) * 15 * SCALE).astype(np.int64)
+    return (pricing, duals, penalties) if pricing.feasible else None
+
+
+def allowed_values(pricing: Pricing, duals: np.ndarray, penalties: np.ndarray) -> dict[frozenset[int], int]:
+    """Value of every cluster within limits and decisions, by plain loops."""
+    instance, n = pricing.instance, pricing.instance.num_units
+    problem = instance.problem
+    values = {}
+    for size in range(1, min(n, instance.columns) + 1):
+        for cluster in map(frozenset, itertools.combinations(range(n), size)):
+            reads = [k for u in cluster for k in problem.network.fan_in_of(u).tolist()]
+            if len(set(reads)) > instance.rows or not pricing.branching.allows(cluster):
+                continue
+            remote = [k for k in reads if k not in cluster]
+            if problem.traffic is Traffic.PER_TILE:
+                remote = list(set(remote))
+            cost = sum(int(problem.network.spikes[k]) for k in remote) if instance.packets else 0
+            paid = sum(
+                int(p) for t, p in zip(pricing.triples, penalties, strict=True) if sum(u in cluster for u in t) >= 2
+            )
+            values[cluster] = sum(int(duals[u]) for u in cluster) - SCALE * cost - paid
+    return values
+
+
+@pytest.mark.parametrize("seed", range(0, 300, 20))
+def test_pricing_agrees_with_all_clusters(seed: int) -> None:
+    for case in filter(None, map(random_pricing, range(seed, seed + 20))):
+        pricing, duals, penalties = case
+        values = allowed_values(*case)
+        best = max([0, *values.values()])
+
+        priced = pricing.exact(duals, penalties, SCALE, 0, 0, watch())
+        assert (priced.most, priced.complete) == (best, True)
+        assert max([0, *(values[c] for c in priced.clusters)]) == best
+
+        # values below the cutoff need no proof; stopping early leaves a bound that is weaker, never wrong
+        assert pricing.exact(duals, penalties, SCALE, best + 7, best, watch()).most == best + 7
+        assert pricing.exact(duals, penalties, SCALE, best // 2, best // 2, watch()).most == best
+        assert pricing.exact(duals, penalties, SCALE, 0, 0, watch(), max_nodes=2).most >= best
+
+        state = np.array([seed + 1], dtype=np.uint64)
+        probed = pricing.probe(duals, penalties, SCALE, 0, [frozenset()] * 3, 200, state)
+        assert all(values[c] == pricing.value(c, duals, penalties, SCALE) > 0 for c in probed)
+
+
+@pytest.mark.parametrize("objective", PartitionObjective)
+@pytest.mark.parametrize("traffic", Traffic)
+@pytest.mark.parametrize("units", (6, 7, 8))
+def test_agrees_with_the_oracle(objective: PartitionObjective, traffic: Traffic, units: int) -> None:
+    for seed in range(8):
+        problem = oracle.random_partition_problem(seed, units, traffic=traffic, objective=objective, crossbar_types=1)
+        optimum = oracle.optimum(problem)
+
+        result = branch_price.solve(problem, watch())
+
+        expected = (Status.INFEASIBLE, None) if optimum is None else (Status.OPTIMAL, optimum)
+        assert (result.status, result.objective) == expected, f"seed {seed}"
+        assert result.dual_bound == optimum
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(500))
+def test_agrees_with_the_oracle_on_many(seed: int) -> None:
+    problem = oracle.random_partition_problem(seed, 5 + seed % 5, crossbar_types=1)
+    optimum = oracle.optimum(problem)
+
+    result = branch_price.solve(problem, watch())
+
+    expected = (Status.INFEASIBLE, None) if optimum is None else (Status.OPTIMAL, optimum)
+    assert (result.status, result.objective) == expected
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_bounds_hold_with_several_crossbar_types(seed: int) -> None:
+    problem = oracle.random_partition_problem(seed, crossbar_types=2)
+    optimum = oracle.optimum(problem)
+
+    result = branch_price.solve(problem, watch())
+
+    if optimum is None:
+        assert result.objective is None
+    else:
+        assert result.dual_bound is not None and result.dual_bound <= optimum
+        assert result.objective is None or result.objective >= optimum
+
+
+def test_a_bound_and_an_incumbent_survive_a_tiny_time_limit() -> None:
+    random = np.random.default_rng(5)
+    pre, post = np.nonzero(random.random((60, 60)) < 0.1)
+    network = Network.from_synapses(pre, post, random.integers(1, 99, 60))
+    problem = PartitionProblem(network, (Crossbar(24, 12),), 12)
+
+    result = branch_price.solve(problem, watch(0.05))
+
+    assert result.dual_bound is not None and result.dual_bound >= 0
+
+
+def test_too_few_clusters_are_proven_infeasible() -> None:
+    """Two pairs of units that read nothing in common: two rows hold one pair, so two clusters are necessary."""
+    network = Network.from_synapses(
+        [4, 5, 4, 5, 6, 7, 6, 7], [0, 0, 1, 1, 2, 2, 3, 3], [1] * 8, is_input=[0] * 4 + [1] * 4
+    )
+
+    result = branch_price.solve(PartitionProblem(network, (Crossbar(2, 4),), 1), watch())
+
+    assert result.status is Status.INFEASIBLE
+    assert "2 clusters are necessary" in result.reason
+
+
+def test_silence_costs_nothing() -> None:
+    network = Network.from_synapses([0, 1, 2], [1, 2, 0], [0, 0, 0])
+
+    result = branch_price.solve(PartitionProblem(network, (Crossbar(2, 1),), 3), watch())
+
+    assert (result.status, result.objective) == (Status.OPTIMAL, 0)
