@@ -29,9 +29,12 @@ class Model(ABC, Generic[S]):
     def read(self, value: Value) -> S:
         """Read a solution from the values of the variables."""
 
-    @abstractmethod
     def values(self, solution: S) -> Iterable[tuple[Any, int]]:
-        """Say what every variable is at ``solution``, or at an equivalent one where the model breaks symmetry."""
+        """Say what every variable is at ``solution``, or at an equivalent one where the model breaks symmetry.
+
+        A model in decision form needs no start, and none is the default.
+        """
+        return ()
 
     def price(self, value: Value) -> int:
         """Return the model's objective, calculated in integers: an engine's own is a float."""

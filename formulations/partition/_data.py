@@ -34,6 +34,11 @@ class Data:
     def per_synapse(self) -> bool:
         return self.problem.traffic is Traffic.PER_SYNAPSE
 
+    @cached_property
+    def may_enter(self) -> list[tuple[int, int]]:
+        """Nets and lowest units of clusters that they may feed."""
+        return [(e, w) for e in self.nets for w in self.units if w <= max(self.post[e])]
+
     def most_packets(self, net: int) -> int:
         """Packets that one spike of a net may send to one cluster."""
         return len(self.post[net]) if self.per_synapse else 1
@@ -50,6 +55,19 @@ def canonical(solution: Partition) -> tuple[list[int], dict[int, int]]:
     number: dict[int, int] = {}
     cluster_of_unit = [number.setdefault(c, len(number)) for c in solution.cluster_of_unit.tolist()]
     return cluster_of_unit, {new: int(solution.crossbar_of_cluster[old]) for old, new in number.items()}
+
+
+def represented(solution: Partition) -> tuple[list[int], dict[int, int]]:
+    """Name the clusters by their lowest unit.
+
+    Returns
+    -------
+    lowest_of_unit : list of int
+    kind_of_lowest : dict of int to int
+    """
+    lowest: dict[int, int] = {}
+    lowest_of_unit = [lowest.setdefault(c, u) for u, c in enumerate(solution.cluster_of_unit.tolist())]
+    return lowest_of_unit, {u: int(solution.crossbar_of_cluster[c]) for c, u in lowest.items()}
 
 
 def packed(cluster_of_unit: Sequence[int], kind_of_cluster: Mapping[int, int]) -> Partition:

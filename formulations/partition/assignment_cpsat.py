@@ -39,7 +39,7 @@ from spinemap_exact.formulations._cpsat import CpSatModel
 from spinemap_exact.formulations._model import Value
 from spinemap_exact.formulations.partition._data import Data, canonical, packed
 from spinemap_exact.mapping import Partition
-from spinemap_exact.problems.partition import PartitionObjective, PartitionProblem, Traffic
+from spinemap_exact.problems.partition import PartitionObjective, PartitionProblem
 
 
 def build(problem: PartitionProblem) -> AssignmentCpSat:
@@ -111,7 +111,7 @@ class AssignmentCpSat(CpSatModel[Partition]):
     def ship_unless_at_home(self) -> None:
         for (e, c), ship in self.ship.items():
             home = self.assign.get((e, c))  # None for an external input
-            if self.problem.traffic is Traffic.PER_TILE:
+            if not self.data.per_synapse:
                 self.proto.add(ship >= self.enter[e, c] - (0 if home is None else home))
                 continue
             crossing = self.proto.add(ship == sum(self.assign[u, c] for u in self.data.post[e]))
@@ -151,5 +151,4 @@ class AssignmentCpSat(CpSatModel[Partition]):
             yield enter, int(read > 0)
             if (e, c) in self.ship:
                 at_home = e in self.data.units and cluster_of_unit[e] == c
-                each = self.problem.traffic is Traffic.PER_SYNAPSE
-                yield self.ship[e, c], 0 if at_home else (read if each else int(read > 0))
+                yield self.ship[e, c], 0 if at_home else (read if self.data.per_synapse else int(read > 0))

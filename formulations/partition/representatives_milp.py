@@ -1,0 +1,153 @@
+r"""Partition by representatives, for MILP engines.
+
+Sets        units u, v, w; nets e with source src(e) and post-synaptic units Post(e); crossbar types k
+Data        s_e spikes of net e; R_k rows, K_k columns, A_k area, N_k count of type k; A most area; C most clusters
+Variables   with[w,u] = 1   w <= u; unit u lies in the cluster whose lowest unit is w; with[w,w] = 1 if there is one
+            type[w,k] = 1   the cluster of w has a crossbar of type k
+            enter[e,w] = 1  net e feeds a unit in the cluster of w: it occupies a row there
+            ship[e,w]       packets that one spike of net e sends to the cluster of w
+Minimise    packets    sum_e s_e sum_w ship[e,w]
+            crossbars  sum_w with[w,w]
+            area       sum_w,k A_k type[w,k]
+Subject to  (R1) sum_(w <= u) with[w,u] = 1                        for u          each unit in one cluster
+            (R2) with[w,u] <= with[w,w]                            for w < u      only with a representative
+            (R3) sum_w with[w,w] <= C                                             most clusters
+            (R4) sum_k type[w,k] = with[w,w]                       for w
+            (R5) sum_u with[w,u] <= sum_k K_k type[w,k]            for w          columns
+            (R6) sum_e enter[e,w] <= sum_k R_k type[w,k]           for w          rows: one axon a net
+            (R7) with[w,u] <= enter[e,w] <= with[w,w]              for e, w, u in Post(e)
+            (R8) sum_w type[w,k] <= N_k                            for k
+            (R9) sum_w,k A_k type[w,k] <= A
+            (R10) per-tile     ship[e,w] >= enter[e,w] - with[w,src(e)]                        for e, w
+                  per-synapse  ship[e,w] >= sum_(u in Post(e)) with[w,u] - |Post(e)| with[w,src(e)]  for e, w
+
+with[w,u] is 0 for w > u, and with[w,src(e)] for an external input. As in the assignment model (R7) and (R10) bound
+enter and ship from below only. The asymmetric representatives of M. Campelo, V. A. Campos, R. C. Correa, *On the
+asymmetric representatives formulation for the vertex coloring problem*, Discrete Applied Mathematics 156(7), 2008:
+clusters have no names to permute, and the bound, 25-83 % of the optimum, is above that of the assignment model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from pulp import lpSum
+
+from spinemap_exact.formulations._milp import MilpModel
+from spinemap_exact.formulations._model import Value
+from spinemap_exact.formulations.partition._data import Data, packed, represented
+from spinemap_exact.mapping import Partition
+from spinemap_exact.problems.partition import PartitionObjective, PartitionProblem
+
+
+def build(problem: PartitionProblem) -> RepresentativesMilp:
+    return RepresentativesMilp(problem)
+
+
+class RepresentativesMilp(MilpModel[Partition]):
+    """See the module docstring."""
+
+    def __init__(self, problem: PartitionProblem) -> None:
+        super().__init__("partition_representatives")
+        self.problem = problem
+        self.data = data = Data(problem)
+        self.together = {(w, u): self.binary(f"with[{w},{u}]") for w in data.units for u in data.units[w:]}
+        self.type = {(w, k): self.binary(f"type[{w},{k}]") for w in data.units for k in data.kinds}
+        self.enter = {(e, w): self.fraction(f"enter[{e},{w}]") for e, w in data.may_enter}
+        self.ship = {
+            (e, w): self.fraction(f"ship[{e},{w}]", data.most_packets(e))
+            for e, w in data.may_enter
+            if data.counts_packets
+        }
+        self.assign_each_unit_once()  # R1
+        self.follow_a_representative()  # R2
+        self.respect_clusters()  # R3
+        self.choose_one_type()  # R4
+        self.respect_columns()  # R5
+        self.respect_rows()  # R6
+        self.enter_where_assigned()  # R7
+        self.respect_counts()  # R8
+        self.respect_area()  # R9
+        self.ship_unless_at_home()  # R10
+        self.minimise_cost()
+
+    def assign_each_unit_once(self) -> None:
+        for u in self.data.units:
+            self.lp += lpSum(self.together[w, u] for w in range(u + 1)) == 1, f"R1[{u}]"
+
+    def follow_a_representative(self) -> None:
+        for (w, u), together in self.together.items():
+            if w < u:
+                self.lp += together <= self.together[w, w], f"R2[{w},{u}]"
+
+    def respect_clusters(self) -> None:
+        self.lp += lpSum(self.together[w, w] for w in self.data.units) <= self.problem.max_clusters, "R3"
+
+    def choose_one_type(self) -> None:
+        for w in self.data.units:
+            self.lp += lpSum(self.type[w, k] for k in self.data.kinds) == self.together[w, w], f"R4[{w}]"
+
+    def respect_columns(self) -> None:
+        for w in self.data.units:
+            columns = lpSum(self.problem.crossbars[k].columns * self.type[w, k] for k in self.data.kinds)
+            self.lp += lpSum(self.together[w, u] for u in self.data.units[w:]) <= columns, f"R5[{w}]"
+
+    def respect_rows(self) -> None:
+        for w in self.data.units:
+            rows = lpSum(self.problem.crossbars[k].rows * self.type[w, k] for k in self.data.kinds)
+            self.lp += lpSum(self.enter[e, v] for e, v in self.enter if v == w) <= rows, f"R6[{w}]"
+
+    def enter_where_assigned(self) -> None:
+        for (e, w), enter in self.enter.items():
+            self.lp += enter <= self.together[w, w], f"R7[{e},{w}]"
+            for u in self.data.post[e]:
+                if u >= w:
+                    self.lp += self.together[w, u] <= enter, f"R7[{e},{w},{u}]"
+
+    def respect_counts(self) -> None:
+        for k, crossbar in enumerate(self.problem.crossbars):
+            if crossbar.count is not None:
+                self.lp += lpSum(self.type[w, k] for w in self.data.units) <= crossbar.count, f"R8[{k}]"
+
+    def respect_area(self) -> None:
+        if self.problem.max_area is not None:
+            area = lpSum(self.problem.crossbars[k].area * used for (_, k), used in self.type.items())
+            self.lp += area <= self.problem.max_area, "R9"
+
+    def ship_unless_at_home(self) -> None:
+        for (e, w), ship in self.ship.items():
+            home = self.together.get((w, e), 0)  # 0 for an external input, and for a source below w
+            if self.data.per_synapse:
+                read = lpSum(self.together[w, u] for u in self.data.post[e] if u >= w)
+                self.lp += ship >= read - len(self.data.post[e]) * home, f"R10[{e},{w}]"
+            else:
+                self.lp += ship >= self.enter[e, w] - home, f"R10[{e},{w}]"
+
+    def minimise_cost(self) -> None:
+        match self.problem.objective:
+            case PartitionObjective.PACKETS:
+                self.minimise((self.data.spikes[e], ship) for (e, _), ship in self.ship.items())
+            case PartitionObjective.CROSSBARS:
+                self.minimise((1, self.together[w, w]) for w in self.data.units)
+            case PartitionObjective.AREA:
+                self.minimise((self.problem.crossbars[k].area, used) for (_, k), used in self.type.items())
+
+    def read(self, value: Value) -> Partition:
+        return packed(
+            [next(w for w in range(u + 1) if value(self.together[w, u])) for u in self.data.units],
+            {w: k for (w, k), used in self.type.items() if value(used)},
+        )
+
+    def values(self, solution: Partition) -> Iterable[tuple[Any, int]]:
+        lowest, kind = represented(solution)
+        for (w, u), together in self.together.items():
+            yield together, int(lowest[u] == w)
+        for (w, k), used in self.type.items():
+            yield used, int(kind.get(w) == k)
+        for (e, w), enter in self.enter.items():
+            read = sum(lowest[u] == w for u in self.data.post[e])
+            yield enter, int(read > 0)
+            if (e, w) in self.ship:
+                at_home = e in self.data.units and lowest[e] == w
+                yield self.ship[e, w], 0 if at_home else (read if self.data.per_synapse else int(read > 0))

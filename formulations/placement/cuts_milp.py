@@ -1,0 +1,110 @@
+r"""Placement on a mesh by the grid lines between clusters, for MILP engines.
+
+Sets        clusters a, b; tiles t at (x_t, y_t); grid lines l: vertical ones between columns, horizontal ones between
+            rows; pairs p = (a, b) of clusters with traffic
+Data        f_p packets of a pair, both ways together; h_l cost of a hop across line l; g_ct what external inputs of
+            cluster c cost on tile t
+Variables   at[c,t] = 1      cluster c lies on tile t
+            beyond[c,l] = 1  cluster c lies right of, or below, line l
+            cut[p,l] = 1     line l separates the clusters of pair p
+Minimise    sum_p f_p sum_l h_l cut[p,l] + sum_c,t g_ct at[c,t]
+Subject to  (C1) sum_t at[c,t] = 1                                for c      each cluster on one tile
+            (C2) sum_c at[c,t] <= 1                               for t      at most one cluster on a tile
+            (C3) beyond[c,l] = sum_(t beyond l) at[c,t]           for c, l
+            (C4) cut[p,l] >= beyond[a,l] - beyond[b,l]            for p, l   and the other way round
+            (C5) sum_l cut[p,l] >= 1                              for p      distinct tiles are a line apart
+            (C6) sum_(p of c) sum_l cut[p,l] >= the distances from the best tile to its nearest so many tiles
+                                                                  for c
+            (C7) at[anchor,t] = 0                                 for t not the lowest of its orbit
+
+Manhattan distance counts the grid lines between two tiles, so nothing quadratic is left. (C4) bounds cut from below
+only; the objective pushes it down, and `read` looks at ``at`` alone, the only variables declared integer. (C5) and
+(C6) are implied and lift the bound; (C7) breaks the symmetry of the mesh.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from pulp import lpSum
+
+from spinemap_exact.formulations._milp import MilpModel
+from spinemap_exact.formulations._model import Value
+from spinemap_exact.formulations.placement._data import Data, placed
+from spinemap_exact.formulations.placement._lines import Lines
+from spinemap_exact.mapping import Placement
+from spinemap_exact.problems.placement import PlacementProblem
+
+
+def build(problem: PlacementProblem) -> CutsMilp:
+    return CutsMilp(problem)
+
+
+class CutsMilp(MilpModel[Placement]):
+    """See the module docstring."""
+
+    def __init__(self, problem: PlacementProblem) -> None:
+        super().__init__("placement_cuts")
+        self.data = data = Data(problem)
+        self.lines = Lines(data)
+        self.at = {(c, t): self.binary(f"at[{c},{t}]") for c in data.clusters for t in data.tiles}
+        self.beyond = {(c, k): self.fraction(f"beyond[{c},{k}]") for c in data.clusters for k in self.lines.ids}
+        self.cut = {(p, k): self.fraction(f"cut[{p},{k}]") for p in range(len(data.pairs)) for k in self.lines.ids}
+        self.place_each_cluster_once()  # C1
+        self.share_no_tile()  # C2
+        self.tell_sides_from_tiles()  # C3
+        self.cut_where_sides_differ()  # C4
+        self.keep_pairs_apart()  # C5
+        self.keep_neighbours_apart()  # C6
+        self.place_the_anchor_in_one_tile_of_each_orbit()  # C7
+        self.minimise_cost()
+
+    def place_each_cluster_once(self) -> None:
+        for c in self.data.clusters:
+            self.lp += lpSum(self.at[c, t] for t in self.data.tiles) == 1, f"C1[{c}]"
+
+    def share_no_tile(self) -> None:
+        for t in self.data.tiles:
+            self.lp += lpSum(self.at[c, t] for c in self.data.clusters) <= 1, f"C2[{t}]"
+
+    def tell_sides_from_tiles(self) -> None:
+        for (c, k), side in self.beyond.items():
+            self.lp += side == lpSum(self.at[c, t] for t in self.lines.tiles_beyond[k]), f"C3[{c},{k}]"
+
+    def cut_where_sides_differ(self) -> None:
+        for (p, k), cut in self.cut.items():
+            one, other = self.beyond[self.data.pairs[p].a, k], self.beyond[self.data.pairs[p].b, k]
+            self.lp += cut >= one - other, f"C4a[{p},{k}]"
+            self.lp += cut >= other - one, f"C4b[{p},{k}]"
+
+    def keep_pairs_apart(self) -> None:
+        for p in range(len(self.data.pairs)):
+            self.lp += lpSum(self.cut[p, k] for k in self.lines.ids) >= 1, f"C5[{p}]"
+
+    def keep_neighbours_apart(self) -> None:
+        for c in self.data.clusters:
+            pairs = [p for p, pair in enumerate(self.data.pairs) if c in (pair.a, pair.b)]
+            if len(pairs) > 1:
+                lines = lpSum(self.cut[p, k] for p in pairs for k in self.lines.ids)
+                self.lp += lines >= self.lines.least_lines_to(len(pairs)), f"C6[{c}]"
+
+    def place_the_anchor_in_one_tile_of_each_orbit(self) -> None:
+        for t in self.data.tiles:
+            if t not in self.data.orbit_tiles:
+                self.lp += self.at[self.data.anchor, t] == 0, f"C7[{t}]"
+
+    def minimise_cost(self) -> None:
+        hops = [(self.data.pairs[p].both * self.lines.hop[k], cut) for (p, k), cut in self.cut.items()]
+        self.minimise(hops + [(self.data.linear[c][t], at) for (c, t), at in self.at.items()])
+
+    def read(self, value: Value) -> Placement:
+        return placed(next(t for t in self.data.tiles if value(self.at[c, t])) for c in self.data.clusters)
+
+    def values(self, solution: Placement) -> Iterable[tuple[Any, int]]:
+        tile = self.data.canonical(solution)
+        yield from ((at, int(tile[c] == t)) for (c, t), at in self.at.items())
+        yield from ((side, int(tile[c] in self.lines.tiles_beyond[k])) for (c, k), side in self.beyond.items())
+        for (p, k), cut in self.cut.items():
+            sides = [tile[c] in self.lines.tiles_beyond[k] for c in (self.data.pairs[p].a, self.data.pairs[p].b)]
+            yield cut, int(sides[0] != sides[1])

@@ -1,0 +1,99 @@
+r"""Placement linearised by one variable for each cluster and tile, for MILP engines.
+
+Sets        clusters a, b, c; tiles s, t
+Data        d_st distance from tile s to tile t, any matrix; f_ab packets from a to b; g_ct what cluster c costs on
+            tile t whatever the others do; l_as, U_as the least and the most that the packets of a can cost from tile s:
+            its flows, sorted, against the distances from s, sorted; U_as counts tile s, too
+Variables   at[c,t] = 1  cluster c lies on tile t
+            more[a,s]    what the packets of a cost from tile s beyond l_as
+Minimise    sum_a,s (l_as at[a,s] + more[a,s]) + sum_c,t g_ct at[c,t]
+Subject to  (X1) sum_t at[c,t] = 1                                            for c     each cluster on one tile
+            (X2) sum_c at[c,t] <= 1                                           for t     at most one on a tile
+            (X3) more[a,s] >= sum_b f_ab sum_t d_st at[b,t] - l_as at[a,s] - U_as (1 - at[a,s])
+                                                                              for a, s
+            (X4) at[anchor,t] = 0                                             for t not the lowest of its orbit
+
+Y. Xia, Y.-X. Yuan, *A new linearization method for quadratic assignment problems*, Optimization Methods and Software
+21(5), 2006. Small and weak. (X3) is void where a is not on s; the
+bound starts at the one of Gilmore and Lawler.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from pulp import lpSum
+
+from spinemap_exact.formulations._milp import MilpModel
+from spinemap_exact.formulations._model import Value
+from spinemap_exact.formulations.placement._data import Data, placed
+from spinemap_exact.mapping import Placement
+from spinemap_exact.problems.placement import PlacementProblem
+
+
+def build(problem: PlacementProblem) -> XiaYuanMilp:
+    return XiaYuanMilp(problem)
+
+
+class XiaYuanMilp(MilpModel[Placement]):
+    """See the module docstring."""
+
+    def __init__(self, problem: PlacementProblem) -> None:
+        super().__init__("placement_xia_yuan")
+        self.data = data = Data(problem)
+        self.flows = {a: data.flows_from(a) for a in data.clusters if data.flows_from(a)}
+        self.least = {(a, s): self._extreme(a, s, most=False) for a in self.flows for s in data.tiles}
+        self.most = {(a, s): self._extreme(a, s, most=True) for a in self.flows for s in data.tiles}
+        self.at = {(c, t): self.binary(f"at[{c},{t}]") for c in data.clusters for t in data.tiles}
+        self.more = {
+            (a, s): self.fraction(f"more[{a},{s}]", self.most[a, s] - self.least[a, s])
+            for a in self.flows
+            for s in data.tiles
+        }
+        self.place_each_cluster_once()  # X1
+        self.share_no_tile()  # X2
+        self.pay_for_the_distance()  # X3
+        self.place_the_anchor_in_one_tile_of_each_orbit()  # X4
+        self.minimise_cost()
+
+    def place_each_cluster_once(self) -> None:
+        for c in self.data.clusters:
+            self.lp += lpSum(self.at[c, t] for t in self.data.tiles) == 1, f"X1[{c}]"
+
+    def share_no_tile(self) -> None:
+        for t in self.data.tiles:
+            self.lp += lpSum(self.at[c, t] for c in self.data.clusters) <= 1, f"X2[{t}]"
+
+    def pay_for_the_distance(self) -> None:
+        for (a, s), more in self.more.items():
+            d = self.data.distance[s]
+            cost = lpSum(f * d[t] * self.at[b, t] for b, f in self.flows[a].items() for t in self.data.tiles)
+            slack = self.most[a, s] * (1 - self.at[a, s])
+            self.lp += more >= cost - self.least[a, s] * self.at[a, s] - slack, f"X3[{a},{s}]"
+
+    def place_the_anchor_in_one_tile_of_each_orbit(self) -> None:
+        for t in self.data.tiles:
+            if t not in self.data.orbit_tiles:
+                self.lp += self.at[self.data.anchor, t] == 0, f"X4[{t}]"
+
+    def minimise_cost(self) -> None:
+        more: list[tuple[int, Any]] = [(1, more) for more in self.more.values()]
+        alone = [(self.least.get((c, t), 0) + self.data.linear[c][t], at) for (c, t), at in self.at.items()]
+        self.minimise(more + alone)
+
+    def read(self, value: Value) -> Placement:
+        return placed(next(t for t in self.data.tiles if value(self.at[c, t])) for c in self.data.clusters)
+
+    def values(self, solution: Placement) -> Iterable[tuple[Any, int]]:
+        tile = self.data.canonical(solution)
+        yield from ((at, int(tile[c] == t)) for (c, t), at in self.at.items())
+        for (a, s), more in self.more.items():
+            cost = sum(f * self.data.distance[s][tile[b]] for b, f in self.flows[a].items())
+            yield more, cost - self.least[a, s] if tile[a] == s else 0
+
+    def _extreme(self, a: int, s: int, most: bool) -> int:
+        """The least or most that the packets of ``a`` cost from tile ``s``, by the rearrangement inequality."""
+        others = [self.data.distance[s][t] for t in self.data.tiles if most or t != s]
+        flows = sorted(self.flows[a].values(), reverse=True)
+        return sum(f * d for f, d in zip(flows, sorted(others, reverse=most), strict=False))
