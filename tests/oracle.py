@@ -33,7 +33,7 @@ def random_problem(kind: str, seed: int):
         "partition": random_partition_problem,
         "placement": random_placement_problem,
         "packing": random_packing_problem,
-        "unroll": partial(random_unroll_problem, max_fan_in=3),
+        "unroll": partial(random_unroll_problem, neurons=3, max_fan_in=3),
     }[kind](seed)
 
 
