@@ -9,7 +9,7 @@ import logging
 from collections.abc import Iterator
 from typing import Any
 
-from spinemap_exact.certificate import check
+from spinemap_exact.certificate import _mesh_proof, check
 from spinemap_exact.certificate.format import Certificate
 from spinemap_exact.errors import CertificateMalformed, CertificateRejected
 from spinemap_exact.result import Limits, SolveResult, Status, Watch
@@ -89,6 +89,12 @@ def _proposals(problem: Any, result: SolveResult[Any], watch: Watch) -> Iterator
         yield {"kind": "counting", "argument": argument}
     if _size(problem) <= _TINY[problem.kind]:
         yield {"kind": "exhaustive"}
+    target = result.dual_bound
+    if problem.kind == "placement" and problem.mesh is not None and target is not None:
+        start = left_behind[0].get("multipliers") if isinstance(left_behind, list) and left_behind else None
+        found = _mesh_proof.prove(problem, target, watch.should_stop, start)
+        if found is not None:
+            yield found
 
 
 def _size(problem: Any) -> int:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from spinemap_exact.certificate.check import _counting, _duals, _exhaustive, _instance, _lines, _witness
+from spinemap_exact.certificate.check import _blocks, _counting, _duals, _exhaustive, _instance, _lines, _witness
 from spinemap_exact.certificate.check._field import Field
 from spinemap_exact.certificate.check._instance import Packing, Partition, Placement, Unroll
 from spinemap_exact.certificate.format import Certificate
@@ -24,6 +24,7 @@ _KINDS: dict[str, tuple[tuple[type, ...], Callable[[Any, Field, int | None], int
     "exhaustive": ((Packing, Unroll, Partition, Placement), _exhaustive.prove),
     "duals": ((Packing,), _duals.prove),
     "lines": ((Placement,), _lines.prove),
+    "blocks": ((Placement,), _blocks.prove),
 }
 
 

@@ -1,0 +1,162 @@
+"""Look for multipliers and a tree of blocks that the checker accepts: placement on a mesh.
+
+The checker's own deletion is used, so that what closes a case here closes it there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from spinemap_exact.arrays import Array
+from spinemap_exact.certificate.check import _blocks, _instance
+from spinemap_exact.certificate.check._blocks import Case
+from spinemap_exact.certificate.check._chains import Chains, TooManyArcs
+from spinemap_exact.certificate.check._field import Field
+from spinemap_exact.certificate.check._lines import Relaxation, relax
+from spinemap_exact.errors import CertificateRejected
+
+SCALE = 8
+_ROOT_STEPS, _NODE_STEPS = 60, 20
+_WORTH = 0.7  # multipliers are written down if they leave less than this share of the arcs
+_MAX_ENTRIES = 200_000
+
+
+def prove(
+    problem: Any, claim: int, should_stop: Callable[[], bool], start: list[int] | None = None
+) -> dict[str, Any] | None:
+    """Return evidence that no placement costs less than the claim; None if none was found in time.
+
+    Parameters
+    ----------
+    start : list of int, optional
+        Multipliers to begin with, as in the certificate.
+    """
+    instance = _instance.read(problem)[0]
+    assert isinstance(instance, _instance.Placement)
+    try:
+        relaxation = relax(instance, Field({}, "evidence"), SCALE)
+        return _Search(relaxation, claim, should_stop).run(start or [0] * relaxation.num_pairs)
+    except (CertificateRejected, TooManyArcs):
+        return None
+
+
+class _Search:
+    def __init__(self, relaxation: Relaxation, claim: int, should_stop: Callable[[], bool]) -> None:
+        self.relaxation, self.should_stop = relaxation, should_stop
+        self.limit = _blocks.below(relaxation, claim)
+
+    def run(self, start: list[int]) -> dict[str, Any] | None:
+        best = self._ascend_at_root(start)
+        if best is None:
+            return None
+        entries: list[dict[str, Any]] = []
+        root = _blocks.extract(self.relaxation, best, self.limit)
+        if root is None:
+            return {"kind": "lines", "scale": SCALE, "multipliers": best}
+        open_cases = [(root, True)]
+        while open_cases:
+            if self.should_stop() or len(entries) > _MAX_ENTRIES:
+                return None
+            case, fresh = open_cases.pop()
+            left = _blocks.reduce(case, self.limit)
+            if left is None:
+                continue
+            if fresh:
+                better = ascend(left, self.limit, _NODE_STEPS)
+                after = _blocks.reduce(Case(left.chains, better), self.limit)
+                if after is None or after.num_arcs < _WORTH * left.num_arcs:
+                    entries.append({"multipliers": better})
+                    open_cases.append((Case(left.chains, better), False))
+                    continue
+            choice = _fewest_blocks(left, self.relaxation.sets.n)
+            if choice is None:
+                return None  # both chains are certain: a placement below the claim
+            direction, cluster = choice
+            entries.append({"branch": [direction, cluster]})
+            open_cases += [(child, True) for child in reversed(_blocks.children(left, direction, cluster))]
+        return {"kind": "blocks", "scale": SCALE, "multipliers": best, "tree": entries}
+
+    def _ascend_at_root(self, start: list[int]) -> list[int] | None:
+        """Improve the multipliers on all chains that matter, and again on those that matter then."""
+        best = start
+        for _ in range(4):
+            if self.should_stop():
+                return None
+            root = _blocks.extract(self.relaxation, best, self.limit)
+            left = root and _blocks.reduce(root, self.limit)
+            if not left:
+                return best
+            better = ascend(left, self.limit, _ROOT_STEPS)
+            if better == best or left.num_arcs < 20_000:
+                return better
+            best = better
+        return best
+
+
+def ascend(case: Case, limit: int, steps: int) -> list[int]:
+    """Return better multipliers: subgradient steps of Polyak's length towards the limit."""
+    weight = _blocks.pair_matrix(case.multipliers).astype(float)
+    best, best_value, direction, length = case.multipliers, None, np.zeros_like(weight), 1.0
+    upper = np.triu(np.ones_like(weight), 1) > 0
+    for step in range(steps):
+        pairs = np.where(upper, np.rint(weight), 0).astype(np.int64)
+        value, together = -int(pairs.sum()), np.full(pairs.shape, -1.0)
+        for chains in case.chains:
+            through = chains.through(_blocks.penalties(chains.block, pairs))
+            least = int(through.min())
+            value += least
+            together += _same_line(chains, through == least, len(pairs))
+        if best_value is None or value > best_value:
+            best_value, best = value, _listed(pairs)
+        elif step % 5 == 4:
+            length *= 0.7
+        if value > limit:
+            break
+        gradient = np.where(upper & ((together > 0) | (weight > 0)), together, 0)
+        direction = 0.3 * gradient + 0.7 * direction if step else gradient
+        norm = float((direction * direction).sum())
+        if norm == 0:
+            break
+        weight = np.maximum(0, weight + length * (limit + 1 - value) / norm * direction)
+    return best
+
+
+def _same_line(chains: Chains, tight: Array, n: int) -> Array:
+    """(n, n): 1 where one cheapest chain puts two clusters on the same line."""
+    next_arc = {int(chains.tail[a]): a for a in np.flatnonzero(tight)}
+    same = np.zeros((n, n))
+    node = 0
+    while node in next_arc:
+        arc = next_arc[node]
+        members = (int(chains.block[arc]) >> np.arange(n)) & 1
+        same += np.outer(members, members)
+        node = int(chains.head[arc])
+    return same
+
+
+def _listed(pairs: Array) -> list[int]:
+    j, i = np.tril_indices(len(pairs), -1)
+    listed: list[int] = pairs[i, j].tolist()
+    return listed
+
+
+def _fewest_blocks(case: Case, n: int) -> tuple[int, int] | None:
+    """Direction and cluster whose block has the fewest possibilities, but not one; None where nothing is open.
+
+    A block that is certain still forbids others in the other direction, unless that was done before.
+    """
+    options = []
+    for direction, chains in enumerate(case.chains):
+        blocks, across = np.unique(chains.block), np.unique(case.chains[1 - direction].block)
+        for i in range(n):
+            holding = blocks[blocks >> i & 1 == 1]
+            common = across & holding[0]
+            if len(holding) > 1 or (common & (common - 1)).any():
+                options.append((len(holding), direction, i))
+    if not options:
+        return None
+    _, direction, cluster = min(options)
+    return direction, cluster

@@ -1,0 +1,145 @@
+"""Placement on a mesh: the bound of the lines, followed by a tree over the blocks that hold a cluster."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from spinemap_exact.arrays import Array
+from spinemap_exact.certificate.check import _chains
+from spinemap_exact.certificate.check._chains import Chains
+from spinemap_exact.certificate.check._field import Field, Preorder
+from spinemap_exact.certificate.check._instance import Placement
+from spinemap_exact.certificate.check._lines import MAX_SCALE, Relaxation, relax
+from spinemap_exact.certificate.check._sets import prefix_costs
+
+MAX_WORK = 4 * 10**9  # arcs looked at: minutes
+_ROUNDS = 3
+
+
+@dataclass(frozen=True)
+class Case:
+    """The chains that are left in both directions, and the multipliers in force."""
+
+    chains: tuple[Chains, Chains]
+    multipliers: list[int]
+
+    @property
+    def num_arcs(self) -> int:
+        return sum(len(c.tail) for c in self.chains)
+
+
+def prove(instance: Placement, evidence: Field, claim: int | None) -> int:
+    """Show that no placement costs less than the claim, and return the claim.
+
+    Let Z be the largest cost below the claim. A placement of cost Z or less gives a chain in each direction with
+    chain x + chain y - sum lambda <= Z for any lambda >= 0 (see `_lines.prove`), so each of its arcs lies on a chain
+    that costs at most Z + sum lambda - (the least chain of the other direction). All other arcs may be deleted, again
+    and again, and with other lambda too. Where no chain is left, the case is closed.
+
+    A case may be split by the block that holds a cluster in one direction: exactly one does, and in the other
+    direction no block then shares two clusters with it. A case is closed, or the next entry of the tree says how to go
+    on: ``{"multipliers": [...]}`` or ``{"branch": [direction, cluster]}``, whose cases follow in ascending order of
+    the block as a binary number.
+    """
+    fields = evidence.table("kind", "scale", "multipliers", "tree")
+    if claim is None:
+        evidence.rejected("on a mesh with enough tiles something is always feasible")
+    relaxation = relax(instance, evidence, fields["scale"].integer(1, MAX_SCALE))
+    multipliers = fields["multipliers"].integers(relaxation.num_pairs, low=0)
+    limit = below(relaxation, claim)
+    tree = Preorder(fields["tree"])
+    work = MAX_WORK
+    try:
+        root = extract(relaxation, multipliers, limit)
+    except _chains.TooManyArcs:
+        evidence.rejected("more chains are left at the root than the checker can hold")
+    open_cases = [root] if root else []
+    while open_cases:
+        case = open_cases.pop()
+        work -= (2 * _ROUNDS + 1) * case.num_arcs + 1000
+        if work < 0:
+            evidence.rejected("the tree takes longer than the checker allows")
+        left = reduce(case, limit)
+        if left is None:
+            continue
+        entry = tree.take()
+        if isinstance(entry.value, dict) and "branch" in entry.value:
+            branch = entry.table("branch")["branch"]
+            direction, cluster = branch.integers(2, 0, max(1, relaxation.sets.n - 1))
+            if direction > 1 or cluster >= relaxation.sets.n:
+                branch.rejected("no direction or no cluster of that number")
+            open_cases += list(reversed(children(left, direction, cluster)))
+        else:
+            others = entry.table("multipliers")["multipliers"].integers(relaxation.num_pairs, low=0)
+            open_cases.append(Case(left.chains, others))
+    tree.finish()
+    return claim
+
+
+def below(relaxation: Relaxation, claim: int) -> int:
+    """Largest cost of a placement below the claim, scaled."""
+    return (claim - 1) // relaxation.grain * relaxation.grain * relaxation.scale
+
+
+def extract(relaxation: Relaxation, multipliers: list[int], limit: int) -> Case | None:
+    """Return all chains that a placement within the limit can have; None if there are none."""
+    penalty = relaxation.penalties(multipliers)
+    least = [int(prefix_costs(d, relaxation.sets, penalty)[-1][-1]) for d in relaxation.directions]
+    slack = limit + sum(multipliers) - sum(least)
+    if slack < 0:
+        return None
+    x, y = (
+        _chains.extract(d, relaxation.sets, penalty, own + slack)
+        for d, own in zip(relaxation.directions, least, strict=True)
+    )
+    return Case((x, y), multipliers)
+
+
+def reduce(case: Case, limit: int) -> Case | None:
+    """Delete arcs that no placement within the limit can use; None if no chain is left."""
+    chains, total = list(case.chains), sum(case.multipliers)
+    pairs = pair_matrix(case.multipliers)
+    for _ in range(_ROUNDS):
+        if not all(len(c.tail) for c in chains):
+            return None
+        through = [c.through(penalties(c.block, pairs)) for c in chains]
+        slack = limit + total - sum(int(t.min()) for t in through)
+        if slack < 0:
+            return None
+        before = [len(c.tail) for c in chains]
+        chains = [c.only(t <= int(t.min()) + slack) for c, t in zip(chains, through, strict=True)]
+        if 10 * sum(len(c.tail) for c in chains) > 9 * sum(before):
+            break
+    return Case((chains[0], chains[1]), case.multipliers)
+
+
+def children(case: Case, direction: int, cluster: int) -> list[Case]:
+    """One case for each block that can hold the cluster."""
+    mine, other = case.chains[direction], case.chains[1 - direction]
+    holds = mine.block >> cluster & 1 == 1
+    cases = []
+    for block in np.unique(mine.block[holds]):
+        common = other.block & block
+        own = mine.only(~holds | (mine.block == block))
+        across = other.only(common & (common - 1) == 0)
+        cases.append(Case((across, own) if direction else (own, across), case.multipliers))
+    return cases
+
+
+def pair_matrix(multipliers: list[int]) -> Array:
+    """(n, n): multiplier of (i, j) above the diagonal."""
+    n = next(n for n in range(1, 2 + 2 * len(multipliers)) if n * (n - 1) // 2 >= len(multipliers))
+    matrix = np.zeros((n, n), dtype=np.int64)
+    j, i = np.tril_indices(n, -1)
+    matrix[i, j] = multipliers
+    return matrix
+
+
+def penalties(block: Array, pairs: Array) -> Array:
+    """What each block pays for the pairs it holds."""
+    distinct, which = np.unique(block, return_inverse=True)
+    inside = distinct[:, None] >> np.arange(len(pairs)) & 1
+    paid: Array = ((inside @ pairs) * inside).sum(axis=1)[which]
+    return paid

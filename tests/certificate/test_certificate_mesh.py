@@ -1,0 +1,73 @@
+"""Placement on meshes: proofs by lines and blocks against enumeration, and against mutation."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import pytest
+from certificate_cases import claim, mutants
+from oracle import optimum, random_placement_problem
+
+from spinemap_exact.certificate import _mesh_proof
+from spinemap_exact.certificate.check import check
+from spinemap_exact.errors import CertificateMalformed, CertificateRejected
+from spinemap_exact.problems.placement import Mesh, PlacementProblem
+
+
+def prove(problem, bound):
+    return _mesh_proof.prove(problem, bound, lambda: False)
+
+
+def ring(clusters: int, width: int, height: int, seed: int) -> PlacementProblem:
+    """Random flows on a full grid."""
+    rng = np.random.default_rng(seed)
+    flow = rng.integers(0, 9, size=(clusters, clusters))
+    tile = np.arange(width * height)
+    return PlacementProblem.from_matrices(np.triu(flow, 1), mesh=Mesh(tile % width, tile // width))
+
+
+def test_certified_optimum_equals_enumeration():
+    """200 tiny meshes, some with empty or missing tiles, dear hops in one direction, or an I/O tile."""
+    for seed in range(200):
+        problem = random_placement_problem(seed, matrix=False)
+        best = optimum(problem)
+
+        evidence = prove(problem, best)
+
+        assert check(problem, claim(problem, best, evidence)).lower == best, seed
+        with pytest.raises(CertificateRejected):
+            check(problem, claim(problem, best + 1, evidence))
+        assert prove(problem, best + 1) is None or evidence["kind"] == "lines", seed
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_mutants_are_rejected_or_still_true(seed):
+    """150 mutants of each of four trees."""
+    problem = ring(6, 4, 2, seed)  # two empty tiles: both directions push them to the same corner
+    best = optimum(problem)
+    evidence = prove(problem, best)
+    assert evidence["kind"] == "blocks"
+    for path, value, mutant in mutants(evidence, np.random.default_rng(seed), 150):
+        for bound in (best, best + 1):
+            try:
+                check(problem, claim(problem, bound, copy.deepcopy(mutant)))
+            except (CertificateRejected, CertificateMalformed):
+                continue
+            assert bound == best, f"{path} -> {value!r}"
+
+
+@pytest.mark.parametrize("change", [{"scale": 0}, {"scale": 2**60}, {"multipliers": [-1] * 28}, {"tree": []}])
+def test_out_of_range(change):
+    problem = ring(8, 4, 2, 0)
+    evidence = prove(problem, optimum(problem)) | change
+    with pytest.raises((CertificateRejected, CertificateMalformed)):
+        check(problem, claim(problem, optimum(problem), evidence))
+
+
+def test_a_mesh_too_large_is_refused_before_work_begins():
+    tile = np.arange(36)
+    problem = PlacementProblem.from_matrices(np.ones((36, 36)), mesh=Mesh(tile % 6, tile // 6))
+    evidence = {"kind": "lines", "scale": 1, "multipliers": [0] * 630}
+    with pytest.raises(CertificateRejected, match="sets fit into a table"):
+        check(problem, claim(problem, 1, evidence))
