@@ -1,0 +1,39 @@
+"""Tables and pictures of what a bench found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from spinemap_exact.bench.store import Run
+from spinemap_exact.bench.suite import Case
+from spinemap_exact.errors import InvalidInput
+from spinemap_exact.report.page import html
+from spinemap_exact.report.summary import Summary, summarise
+from spinemap_exact.report.tables import csv_text, markdown
+
+__all__ = ["Summary", "csv_text", "html", "markdown", "summarise", "write_report"]
+
+
+def write_report(
+    runs: Sequence[Run], folder: str | Path, cases: Iterable[Case] = (), title: str = "Bench of mapping methods"
+) -> list[Path]:
+    """Write ``report.html``, ``report.md`` and ``runs.csv``; return their paths.
+
+    Raises
+    ------
+    InvalidInput
+        If there are no runs, or the folder cannot be written.
+    """
+    if not runs:
+        raise InvalidInput("there are no runs to report")
+    summary = summarise(runs, cases)
+    texts = {"report.html": html(summary, title), "report.md": markdown(summary), "runs.csv": csv_text(summary)}
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in texts.items():
+            (folder / name).write_text(text, encoding="utf-8")
+    except OSError as defect:
+        raise InvalidInput(f"cannot write to {folder}: {defect.strerror or defect}") from defect
+    return [folder / name for name in texts]

@@ -1,0 +1,176 @@
+"""The report as one HTML file that needs nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from importlib import resources
+
+from spinemap_exact.bench.store import Run
+from spinemap_exact.report import svg
+from spinemap_exact.report.summary import Summary
+from spinemap_exact.report.tables import METHOD_COLUMNS, method_cells
+from spinemap_exact.units import energy_text
+
+_MOST_MAPPINGS = 40
+_MOST_TRACES = 24
+_WORST_DRAWN = 2.0  # times the best objective
+_CLOSE = 0.01  # a run counts as good if it is within this share of the best objective
+
+
+def html(summary: Summary, title: str) -> str:
+    """Return the page."""
+    style = (resources.files("spinemap_exact.report") / "page.css").read_text(encoding="utf-8")
+    body = [f"<h1>{escape(title)}</h1>", _intro(summary)]
+    for problem in summary.problems():
+        body += [f"<h2>{problem}</h2>", _methods(summary, problem), _profiles(summary, problem)]
+        body.append(_cases(summary, problem))
+    body += [_mappings(summary), _traces(summary)]
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>{escape(title)}</title><style>{style}</style></head><body><main>{''.join(body)}</main></body></html>\n"
+    )
+
+
+def _intro(summary: Summary) -> str:
+    machines = sorted({r["cpu"] for r in summary.runs if r.get("cpu")})
+    versions = sorted({r["versions"]["spinemap-exact"] for r in summary.runs if r.get("versions")})
+    proven = sum(k.is_proven for k in summary.known.values())
+    return (
+        f"<p>{len(summary.runs)} runs on {len(summary.known)} problems, {proven} of them with a proven optimum. "
+        "A gap is (objective − bound) / objective, against the best bound known for the problem from any run or from "
+        "the suite; “above best” compares with the best objective instead. Runs without an answer are counted apart "
+        "and enter no gap.</p>"
+        f'<p class="faint">spinemap-exact {escape(", ".join(versions))}; {escape("; ".join(machines))}</p>'
+    )
+
+
+def _methods(summary: Summary, problem: str) -> str:
+    rows = [method_cells(row) for row in summary.rows if row.problem == problem]
+    return _table(METHOD_COLUMNS, rows)
+
+
+def _cases(summary: Summary, problem: str) -> str:
+    header, lines = summary.table_of_cases(problem)
+    cells = [["-" if v is None else f"{v:.2f}" if k > 2 else str(v) for k, v in enumerate(line)] for line in lines]
+    trusts = sorted({k.trust for k in summary.known.values() if k.trust})
+    vouched = f"; bounds are {' or '.join(trusts)}" if trusts else ""
+    table = _table(header, cells)
+    return f"<details><summary>Median gap by case, in percent{vouched}</summary>{table}</details>"
+
+
+def _profiles(summary: Summary, problem: str) -> str:
+    methods = summary.methods(problem)
+    cactus, profile = [], []
+    of_problem = [r for r in summary.runs if r["problem"] == problem]
+    slowest = max((_found_at(r) for r in of_problem if r["objective"] is not None), default=1.0)
+    most = max(sum(r["method"] == method for r in of_problem) for method in methods)
+    for method in methods:
+        runs = [r for r in of_problem if r["method"] == method]
+        excess = [e for r in runs if (e := summary.excess(r)) is not None]
+        good = sorted(_found_at(r) for r in runs if (e := summary.excess(r)) is not None and e <= _CLOSE)
+        counted = [(t, float(k)) for k, t in enumerate(good, start=1)]
+        cactus.append((method, [(good[0], 0.0), *counted, (slowest, counted[-1][1])] if counted else []))
+        share = 100 / len(runs)
+        ratios = sorted(1 + e for e in excess if e <= _WORST_DRAWN - 1)
+        points = [(ratio, share * k) for k, ratio in enumerate(ratios, start=1)]
+        profile.append((method, [(1.0, 0.0), *points, (_WORST_DRAWN, points[-1][1])] if points else []))
+    figures = [
+        (
+            svg.chart(
+                cactus,
+                "seconds until found",
+                f"runs within {100 * _CLOSE:g} % of the best",
+                log_x=True,
+                y_range=(0, most),
+            ),
+            "Cactus: how many good answers come how soon. Higher and further left is better.",
+        ),
+        (
+            svg.chart(profile, "objective / best objective", "% of all runs", x_range=(1.0, _WORST_DRAWN), y_range=(0, 100)),
+            "Performance profile: the share of runs within a factor of the best.",
+        ),
+    ]
+    return f'<div class="figures">{"".join(_figure(picture, text) for picture, text in figures)}</div>'
+
+
+def _mappings(summary: Summary) -> str:
+    best: dict[tuple[str, str], Run] = {}
+    for run in summary.runs:
+        key = run["case"], run["method"]
+        if run.get("picture") and (key not in best or run["objective"] < best[key]["objective"]):
+            best[key] = run
+    shown = [best[key] for key in sorted(best)][:_MOST_MAPPINGS]
+    if not shown:
+        return ""
+    left_out = f"<p>{len(best) - len(shown)} more are not drawn.</p>" if len(best) > len(shown) else ""
+    return "<h2>Mappings</h2>" + _heat_key() + "".join(_mapping(summary, run) for run in shown) + left_out
+
+
+def _mapping(summary: Summary, run: Run) -> str:
+    found, picture = run["evaluation"], run["picture"]
+    energy = found["energy_fj"]
+    terms = [(term, float(fj), energy_text(fj)) for term, fj in energy.items() if term != "total"]
+    facts = (
+        f"{energy_text(energy['total'])} a window, {found['packets']} packets ({escape(found['traffic'])}), "
+        f"{found['spike_hops']} spike-hops, {found['crossbars']} crossbars, busiest link {found['link_load_max']}; "
+        f"seed {run['seed']}"
+    )
+    figures = [
+        _figure(svg.mesh(picture), "Mesh: clusters by number, shaded by columns used; links by load"),
+        _figure(svg.matrix(picture), "Traffic: from row to column; the last row are external inputs"),
+        f"<div>{_figure(svg.columns(picture), 'Occupancy of each crossbar')}"
+        f"{_figure(svg.bars(terms), 'Energy by term')}</div>",
+    ]
+    drawn = "".join(figures)
+    return (
+        f'<section class="mapping"><h3>{escape(run["case"])}: {escape(run["method"])}</h3><p>{facts}</p>'
+        f'<div class="figures">{drawn}</div></section>'
+    )
+
+
+def _traces(summary: Summary) -> str:
+    """Bound and incumbent over time, for runs that have both."""
+    shown = [r for r in summary.runs if any(p[2] is not None for p in r.get("trace") or ())][:_MOST_TRACES]
+    figures = []
+    for run in shown:
+        incumbent = [(t, float(o)) for t, o, _ in run["trace"] if o is not None]
+        bound = [(t, float(b)) for t, _, b in run["trace"] if b is not None]
+        end = run.get("runtime_s") or 0.0
+        lines = [
+            ("incumbent", [*incumbent, (end, incumbent[-1][1])] if incumbent else []),
+            ("bound", [*bound, (end, bound[-1][1])]),
+        ]
+        figures.append(_figure(svg.chart(lines, "seconds", "objective"), f"{run['case']}: {run['method']}"))
+    if not figures:
+        return ""
+    return f'<h2>Bound and incumbent over time</h2><div class="figures">{"".join(figures)}</div>'
+
+
+def _found_at(run: Run) -> float:
+    """When the answer of a run was found; heuristics that report nothing found it at their end."""
+    for time_s, objective, _ in run.get("trace") or ():
+        if objective == run["objective"]:
+            return max(1e-3, float(time_s))
+    return max(1e-3, float(run["runtime_s"]))
+
+
+def _heat_key() -> str:
+    shades = "".join(f'<i style="background:var(--h{s})"></i>' for s in range(svg.SHADES))
+    return f'<p class="heat">little {shades} much</p>'
+
+
+def _figure(picture: str, text: str) -> str:
+    if not picture:
+        return ""
+    return f"<figure>{picture}<figcaption>{escape(text)}</figcaption></figure>"
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
+    body = "".join(
+        "<tr>" + f"<th>{escape(row[0])}</th>" + "".join(f"<td>{escape(c)}</td>" for c in row[1:]) + "</tr>"
+        for row in rows
+    )
+    return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'

@@ -1,0 +1,158 @@
+"""What runs amount to: gaps to the best bound, per method and per case."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from spinemap_exact.bench.store import Run
+from spinemap_exact.bench.suite import Case
+from spinemap_exact.result import relative_gap
+
+PROBLEMS = ("mapping", "unroll", "packing", "partition", "placement")
+
+
+@dataclass(frozen=True)
+class Known:
+    """The best objective and bound of one problem, from the runs and from the suite."""
+
+    objective: int | None
+    bound: int | None
+    trust: str | None
+
+    @property
+    def is_proven(self) -> bool:
+        return self.objective is not None and self.objective == self.bound
+
+
+@dataclass(frozen=True)
+class Row:
+    """One method on all cases of one kind of problem, over all seeds.
+
+    ``gaps`` are to the best bound, ``excess`` is to the best objective; runs without an answer are counted apart.
+    """
+
+    problem: str
+    method: str
+    runs: int
+    gaps: tuple[float, ...]
+    excess: tuple[float, ...]
+    unanswered: int
+    rejected: int
+    crashed: int
+    proven: int
+    median_time_s: float | None
+
+    @property
+    def median_gap(self) -> float | None:
+        return median(self.gaps) if self.gaps else None
+
+    @property
+    def worst_gap(self) -> float | None:
+        return max(self.gaps, default=None)
+
+    @property
+    def median_excess(self) -> float | None:
+        return median(self.excess) if self.excess else None
+
+    @property
+    def worst_excess(self) -> float | None:
+        return max(self.excess, default=None)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Runs, what is known about their problems, and a row per problem kind and method."""
+
+    runs: tuple[Run, ...]
+    known: dict[str, Known]
+    rows: tuple[Row, ...]
+
+    def problems(self) -> list[str]:
+        """Kinds of problems that occur, in a fixed order."""
+        return [p for p in PROBLEMS if any(row.problem == p for row in self.rows)]
+
+    def methods(self, problem: str) -> list[str]:
+        """Methods for one kind of problem, the best first."""
+        return [row.method for row in self.rows if row.problem == problem]
+
+    def gap(self, run: Run) -> float | None:
+        """Gap of a run to the best bound of its problem."""
+        return relative_gap(run["objective"], self.known[run["digest"]].bound)
+
+    def excess(self, run: Run) -> float | None:
+        """By what share a run exceeds the best objective of its problem."""
+        best = self.known[run["digest"]].objective
+        if run["objective"] is None or best is None:
+            return None
+        return (int(run["objective"]) - best) / max(1, best)
+
+    def table_of_cases(self, problem: str) -> tuple[list[str], list[list[str | float | None]]]:
+        """Header and lines: case, best objective, bound, and the median gap of each method in percent."""
+        methods = self.methods(problem)
+        lines: list[list[str | float | None]] = []
+        for case, runs in sorted(_grouped((r for r in self.runs if r["problem"] == problem), "case").items()):
+            known = self.known[runs[0]["digest"]]
+            gaps = []
+            for method in methods:
+                found = [g for r in runs if r["method"] == method and (g := self.gap(r)) is not None]
+                gaps.append(100 * median(found) if found else None)
+            lines.append([case, known.objective, known.bound, *gaps])
+        return ["case", "best objective", "bound", *methods], lines
+
+
+def summarise(runs: Sequence[Run], cases: Iterable[Case] = ()) -> Summary:
+    """Sum up runs; ``cases`` bring the bounds that a suite records."""
+    recorded = {case.problem.digest: case.best for case in cases}
+    known = {digest: _known(own, recorded.get(digest, {})) for digest, own in _grouped(runs, "digest").items()}
+    summary = Summary(tuple(runs), known, ())
+    rows = [
+        _row(summary, problem, method, own)
+        for problem, of_problem in _grouped(runs, "problem").items()
+        for method, own in _grouped(of_problem, "method").items()
+    ]
+    rows.sort(key=lambda r: (PROBLEMS.index(r.problem), *_rank(r), r.method))
+    return Summary(tuple(runs), known, tuple(rows))
+
+
+def _known(runs: Sequence[Run], recorded: dict[str, int | str | None]) -> Known:
+    objectives = [int(r["objective"]) for r in runs if r["objective"] is not None]
+    bounds = [(int(r["dual_bound"]), str(r["trust"])) for r in runs if r["dual_bound"] is not None]
+    if recorded.get("objective") is not None:
+        objectives.append(int(recorded["objective"] or 0))
+    if recorded.get("bound") is not None:
+        bounds.append((int(recorded["bound"] or 0), str(recorded.get("trust", "attested"))))
+    bound, trust = max(bounds, default=(None, None))  # of equal bounds, "verified" is the larger word
+    return Known(min(objectives, default=None), bound, trust)
+
+
+def _row(summary: Summary, problem: str, method: str, runs: Sequence[Run]) -> Row:
+    times = [r["runtime_s"] for r in runs if r.get("runtime_s") is not None and r["objective"] is not None]
+    return Row(
+        problem=problem,
+        method=method,
+        runs=len(runs),
+        gaps=tuple(g for r in runs if (g := summary.gap(r)) is not None),
+        excess=tuple(e for r in runs if (e := summary.excess(r)) is not None),
+        unanswered=sum(r["status"] in ("UNKNOWN", "INFEASIBLE") for r in runs),
+        rejected=sum(r["status"] == "REJECTED" for r in runs),
+        crashed=sum(r["status"] in ("CRASHED", "FAILED") for r in runs),
+        proven=sum(r["status"] == "OPTIMAL" for r in runs),
+        median_time_s=median(times) if times else None,
+    )
+
+
+def _rank(row: Row) -> tuple[float, float]:
+    """Median distances to bound and best objective, where a run without an answer is as far away as can be."""
+    far = float("inf")
+    gap, excess = (median([*found, *[far] * (row.runs - len(found))]) for found in (row.gaps, row.excess))
+    return gap, excess
+
+
+def _grouped(runs: Iterable[Run], key: str) -> dict[str, list[Run]]:
+    groups: dict[str, list[Run]] = defaultdict(list)
+    for run in runs:
+        groups[run[key]].append(run)
+    return dict(groups)

@@ -1,0 +1,80 @@
+"""Tables as Markdown and CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+
+from spinemap_exact.report.summary import Row, Summary
+
+METHOD_COLUMNS = (
+    "method",
+    "runs",
+    "gap to bound, median",
+    "gap to bound, worst",
+    "above best, median",
+    "above best, worst",
+    "proven",
+    "no answer",
+    "rejected",
+    "crashed",
+    "median time",
+)
+
+
+def method_cells(row: Row) -> list[str]:
+    """One line of the table of methods."""
+    return [
+        row.method,
+        str(row.runs),
+        percent(row.median_gap),
+        percent(row.worst_gap),
+        percent(row.median_excess),
+        percent(row.worst_excess),
+        *(str(n) if n else "" for n in (row.proven, row.unanswered, row.rejected, row.crashed)),
+        "-" if row.median_time_s is None else f"{row.median_time_s:.2f} s",
+    ]
+
+
+def markdown(summary: Summary) -> str:
+    """All tables: methods, then cases, for every kind of problem."""
+    parts = []
+    for problem in summary.problems():
+        rows = [method_cells(row) for row in summary.rows if row.problem == problem]
+        parts.append(f"## {problem}: methods\n\n" + _table(METHOD_COLUMNS, rows))
+        header, lines = summary.table_of_cases(problem)
+        cells = [[_cell(value, k > 2) for k, value in enumerate(line)] for line in lines]
+        parts.append(f"## {problem}: median gap to the bound by case, in percent\n\n" + _table(header, cells))
+    return "\n\n".join(parts) + "\n"
+
+
+def csv_text(summary: Summary) -> str:
+    """One line a run: what a spreadsheet wants."""
+    fields = ("case", "family", "problem", "method", "seed", "status", "objective", "dual_bound", "trust")
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow([*fields, "best_objective", "best_bound", "gap", "above_best", "runtime_s", "cpu_s", "error"])
+    for run in summary.runs:
+        known = summary.known[run["digest"]]
+        measured = [known.objective, known.bound, summary.gap(run), summary.excess(run)]
+        times = [run.get("runtime_s"), run.get("cpu_s"), run.get("error")]
+        writer.writerow(["" if v is None else v for v in (*(run.get(f) for f in fields), *measured, *times)])
+    return file.getvalue()
+
+
+def percent(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.2f} %"
+
+
+def _cell(value: str | float | None, is_gap: bool) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.2f}" if is_gap else str(value)
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    rule = ["---", *(["---:"] * (len(header) - 1))]
+    return "\n".join(
+        "| " + " | ".join(cell.replace("|", r"\|") for cell in row) + " |" for row in (header, rule, *rows)
+    )
