@@ -43,7 +43,7 @@ def test_help_imports_nothing_heavy():
     assert out.strip() == "[]"
 
 
-@pytest.mark.parametrize("verb", ["info", "map", "solve", "evaluate", "check", "convert"])
+@pytest.mark.parametrize("verb", ["info", "map", "solve", "evaluate", "check", "convert", "bench", "report"])
 def test_every_verb_explains_itself(verb):
     done = run(verb, "--help")
     assert done.returncode == 0

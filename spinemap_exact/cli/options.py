@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from spinemap_exact import __version__
+from spinemap_exact.cli import bench
 from spinemap_exact.cli import verbs as run
 
 _EXIT_STATUS = """\
@@ -26,6 +27,8 @@ examples:
   spinemap-exact info network.nir --hardware loihi
   spinemap-exact solve nug12.dat --problem qap
   spinemap-exact solve mwd.csv --problem noc --mesh 4x4
+  spinemap-exact bench --method spinemap --method best-effort --out runs.jsonl
+  spinemap-exact report runs.jsonl
 
 """
 
@@ -46,6 +49,7 @@ def parser() -> argparse.ArgumentParser:
     _add_evaluate(verbs)
     _add_check(verbs)
     _add_convert(verbs)
+    bench.add_verbs(verbs, _verb)
     return top
 
 

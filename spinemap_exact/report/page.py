@@ -88,7 +88,9 @@ def _profiles(summary: Summary, problem: str) -> str:
             "Cactus: how many good answers come how soon. Higher and further left is better.",
         ),
         (
-            svg.chart(profile, "objective / best objective", "% of all runs", x_range=(1.0, _WORST_DRAWN), y_range=(0, 100)),
+            svg.chart(
+                profile, "objective / best objective", "% of all runs", x_range=(1.0, _WORST_DRAWN), y_range=(0, 100)
+            ),
             "Performance profile: the share of runs within a factor of the best.",
         ),
     ]

@@ -1,7 +1,8 @@
 """Small pictures as SVG text: line charts, a mesh, a matrix, bars.
 
-Colours come from the style sheet of the page: ``--c0`` ... ``--c7`` for lines (after Okabe and Ito, for colour-blind readers)
-and ``--h0`` ... ``--h7`` for heat, from little to much. What shares a shade is one path.
+Colours come from the style sheet of the page: ``--c0`` ... ``--c7`` for lines (after Okabe and Ito, whose palette
+colour-blind people can tell apart) and ``--h0`` ... ``--h7`` for heat, from little to much. What shares a shade is one
+path.
 """
 
 from __future__ import annotations

@@ -1,0 +1,62 @@
+"""The verbs `bench` and `report` through a real process."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+
+def run(*args):
+    command = [sys.executable, "-m", "spinemap_exact", *map(str, args)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+
+
+@pytest.fixture
+def suite(tmp_path):
+    traffic = {"width": 2, "height": 2, "clusters": 3, "traffic": [[0, 1, 5], [1, 2, 6]]}
+    (tmp_path / "bend.json").write_text(json.dumps(traffic))
+    path = tmp_path / "suite.toml"
+    path.write_text('[[case]]\nname = "bend"\nproblem = "placement"\nfile = "bend.json"\nbest = {bound = 11}\n')
+    return path
+
+
+def test_bench_then_report(suite, tmp_path):
+    out = tmp_path / "runs.jsonl"
+    command = ["bench", suite, "--method", "truenorth", "--seeds", 2, "--time-limit", 1, "--out", out, "--jobs", 1]
+    done = run(*command)
+    assert done.returncode == 0, done.stderr
+    assert "2 runs written, 0 were there already" in done.stdout
+    assert "2/2  bend  truenorth  seed 1  FEASIBLE  11" in done.stderr
+    assert json.loads(run(*command, "--json").stdout)["skipped"] == 2
+    done = run("report", out, "--suite", suite, "--out", tmp_path / "report")
+    assert done.returncode == 0, done.stderr
+    assert "| truenorth | 2 | 0.00 % |" in done.stdout
+    assert (tmp_path / "report" / "report.html").exists()
+
+
+def test_methods_and_cases_are_listed(suite):
+    done = run("bench", suite, "--list")
+    assert "spinemap" in done.stdout and "hilbert-force" in done.stdout
+    assert "bend" in done.stdout and "11" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--method", "magic", "--out", "x"], "the method 'magic' applies to no case"),
+        (["--out", "x"], "name at least one --method"),
+        (["--method", "truenorth"], "say where the runs go"),
+        (["--case", "nowhere", "--list"], "the suite has no case 'nowhere'"),
+        (["--mapping", "mine", "--out", "x"], "a mapping is given as name=FILE"),
+    ],
+)
+def test_mistakes_are_told_in_one_sentence(suite, options, message):
+    done = run("bench", suite, *options)
+    assert done.returncode == 2 and message in done.stderr and "Traceback" not in done.stderr
+
+
+def test_a_dry_run_counts(suite):
+    assert run("bench", suite, "--method", "truenorth", "--dry-run").stdout.strip() == "5 runs"
