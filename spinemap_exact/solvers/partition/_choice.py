@@ -8,11 +8,11 @@ from spinemap_exact.problems.partition import PartitionProblem
 def choose(problem: PartitionProblem) -> str:
     """Name the solver to run.
 
-    With two or three large clusters and few synapses the assignment model is solved faster than a price is found for
-    clusters, of which there are too many; also where crossbars differ, since branch and price bounds these by their
-    largest. In all other cases its bound is the stronger by far.
+    Where crossbars differ, branch and price bounds them by their largest, so that small problems are better left to the
+    assignment model alone. Beyond some size that model is too large to be worth its memory, and branch and price runs
+    alone. In between both race.
     """
-    few = min(problem.max_clusters, problem.num_units) <= 3
-    sparse = problem.network.num_synapses <= 5 * problem.num_units
-    small_and_mixed = len(problem.crossbars) > 1 and problem.num_units * problem.max_clusters <= 2000
-    return "assignment-cpsat" if (few and sparse) or small_and_mixed else "branch-price"
+    size = problem.network.num_synapses * min(problem.max_clusters, problem.num_units)
+    if len(problem.crossbars) > 1 and size <= 10_000:
+        return "assignment-cpsat"
+    return "race" if size <= 500_000 else "branch-price"

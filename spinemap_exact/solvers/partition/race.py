@@ -1,0 +1,74 @@
+"""Branch and price beside the assignment model: whichever proves first ends both, and the better of each counts.
+
+Neither is the faster one throughout: few large clusters and chains of layers suit the assignment model, crossbars that
+are short against the network suit set partitioning, and no rule by size tells them apart reliably. The assignment model
+runs in the engine's own thread and leaves the interpreter to the other.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+
+from spinemap_exact import solvers
+from spinemap_exact.mapping import Partition
+from spinemap_exact.problems.partition import PartitionProblem
+from spinemap_exact.result import Progress, SolveResult, Status, Watch, conclude
+
+RUNNERS = ("branch-price", "assignment-cpsat")
+
+
+def solve(problem: PartitionProblem, watch: Watch, warm_start: Partition | None = None) -> SolveResult[Partition]:
+    """Run both with half of the workers each; the bound is the larger one, vouched for by who proved it."""
+    stop = threading.Event()
+    results: dict[str, SolveResult[Partition]] = {}
+    defects: list[BaseException] = []
+
+    def run(name: str) -> None:
+        left = watch.remaining_s
+        share = max(1, watch.limits.workers // 2)
+        limits = replace(watch.limits, time_s=None if left is None else max(left, 1e-3), workers=share)
+
+        def relay(progress: Progress) -> None:
+            watch.report(progress.objective, progress.dual_bound)
+
+        try:
+            results[name] = solvers.load("partition", name)(problem, Watch(limits, relay, stop), warm_start=warm_start)
+            if results[name].status in (Status.OPTIMAL, Status.INFEASIBLE):
+                stop.set()
+        except BaseException as defect:
+            defects.append(defect)
+            stop.set()
+
+    threads = [threading.Thread(target=run, args=(name,), name=name) for name in RUNNERS]
+    for thread in threads:
+        thread.start()
+    while any(thread.is_alive() for thread in threads):
+        for thread in threads:
+            thread.join(0.05)
+        if watch.should_stop():
+            stop.set()
+    if defects:
+        raise defects[0]
+    return _best(problem, watch, list(results.values()))
+
+
+def _best(problem: PartitionProblem, watch: Watch, results: list[SolveResult[Partition]]) -> SolveResult[Partition]:
+    for result in results:
+        if result.status is Status.INFEASIBLE:
+            return result
+    found = [r for r in results if r.objective is not None]
+    cheapest = min(found, key=lambda r: r.objective or 0, default=None)
+    bounded = [r for r in results if r.dual_bound is not None]
+    tightest = max(bounded, key=lambda r: r.dual_bound or 0, default=None)
+    return conclude(
+        problem,
+        None if cheapest is None else cheapest.incumbent,
+        None if tightest is None else tightest.dual_bound,
+        engine=" beside ".join(r.engine for r in results),
+        watch=watch,
+        vouched_by=None if tightest is None else tightest.vouched_by,
+        formulation=None if tightest is None else tightest.formulation,
+        evidence=None if tightest is None else tightest.evidence,
+        details={r.engine: r.details for r in results},
+    )

@@ -1,0 +1,34 @@
+"""Two solvers side by side give one honest result."""
+
+from __future__ import annotations
+
+import pytest
+
+from spinemap_exact.hardware import Crossbar
+from spinemap_exact.network import Network
+from spinemap_exact.problems.partition import PartitionProblem
+from spinemap_exact.result import Limits, Status, Watch
+from spinemap_exact.solvers.partition import race
+
+# two triangles of 50 spikes a net, joined by one net of 3
+TRIANGLES = Network.from_synapses([0, 1, 2, 3, 4, 5, 2], [1, 2, 0, 4, 5, 3, 3], [50, 50, 3, 50, 50, 50])
+
+
+@pytest.mark.parametrize("time_s", [60.0, None])
+def test_the_race_ends_with_a_proof(time_s):
+    problem = PartitionProblem(TRIANGLES, (Crossbar(6, 3),), 2)
+    watch = Watch(Limits(time_s=time_s, workers=2))
+
+    result = race.solve(problem, watch)
+
+    # unit 2 sends its 3 spikes to the other triangle; any other split cuts two nets of 50
+    assert (result.status, result.objective, result.dual_bound) == (Status.OPTIMAL, 3, 3)
+    assert result.vouched_by is not None
+    # ending the race is no stop request of the user
+    assert not watch.stop_requested
+
+
+def test_infeasibility_survives_the_race():
+    result = race.solve(PartitionProblem(TRIANGLES, (Crossbar(6, 2),), 2), Watch(Limits(time_s=60)))
+    assert result.status is Status.INFEASIBLE
+    assert result.reason
