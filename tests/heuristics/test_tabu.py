@@ -2,48 +2,22 @@
 
 from __future__ import annotations
 
-from itertools import permutations
-
 import numpy as np
 import pytest
 
-from spinemap_exact.errors import InvalidInstance
 from spinemap_exact.hardware import TileGrid
 from spinemap_exact.heuristics.placement import sequential, tabu
 from spinemap_exact.problems.placement import Mesh, PlacementProblem
 from spinemap_exact.result import Limits, Watch
-
-
-def random_problem(seed: int) -> PlacementProblem:
-    """Directed traffic on up to 8 tiles, often with empty tiles, unequal hops and an I/O tile; or any matrices."""
-    random = np.random.default_rng(seed)
-    width, height = [(2, 2), (3, 2), (2, 3), (7, 1), (4, 2)][seed % 5]
-    tiles = width * height
-    clusters = int(random.integers(2, min(tiles, 6) + 1))
-    flow = random.integers(0, 10, (clusters, clusters)) * (random.random((clusters, clusters)) < 0.6)
-    if seed % 4 == 3:
-        return PlacementProblem.from_matrices(flow, distance=random.integers(0, 9, (tiles, tiles)))
-    source, target = np.nonzero(flow)
-    mesh = Mesh.of_grid(TileGrid(width, height), *random.integers(0, 4, 2).tolist())
-    with_inputs = {} if seed % 2 else {"io_tile": tiles - 1, "input_flow": random.integers(0, 9, clusters)}
-    return PlacementProblem(clusters, source, target, flow[source, target], mesh=mesh, **with_inputs)
-
-
-def enumerate_optimum(problem: PlacementProblem) -> int:
-    """Cheapest of all placements, from the dense matrices."""
-    tiles = np.array(list(permutations(range(problem.num_tiles), problem.num_clusters)))
-    cost = problem.linear[np.arange(problem.num_clusters), tiles].sum(axis=1)
-    for source, target, flow in zip(problem.flow_from, problem.flow_to, problem.flow, strict=True):
-        cost += flow * problem.distances[tiles[:, source], tiles[:, target]]
-    return int(cost.min())
+from tests.oracle import optimum, random_placement_problem
 
 
 @pytest.mark.parametrize("seed", range(20))
 def test_tabu_finds_the_optimum_of_small_problems(seed):
-    problem = random_problem(seed)
+    problem = random_placement_problem(seed, max_tiles=8 if seed % 5 == 0 else 6)
     found = tabu.run(problem, Watch(Limits(time_s=None)))
     assert not problem.violations(found)
-    assert problem.cost(found) == enumerate_optimum(problem)
+    assert problem.cost(found) == optimum(problem)
 
 
 def test_tabu_repeats_itself_for_one_seed():
@@ -61,11 +35,6 @@ def test_tabu_stops_when_asked_and_keeps_a_placement():
     watch = Watch(Limits(time_s=None))
     watch.request_stop()
     assert not problem.violations(tabu.run(problem, watch))
-
-
-def test_too_few_tiles_are_no_problem_to_solve():
-    with pytest.raises(InvalidInstance, match="3 clusters, 2 tiles"):
-        PlacementProblem(3, [0], [2], [1], mesh=Mesh.of_grid(TileGrid(2, 1)))
 
 
 def test_sequential_goes_outwards_from_the_corner():

@@ -11,12 +11,14 @@ from spinemap_exact.kernels import tabu
 from spinemap_exact.mapping import Placement
 from spinemap_exact.problems.placement import Mesh, PlacementProblem
 from spinemap_exact.result import Limits, Status, Watch
-from spinemap_exact.solvers.placement import grid_dp
+from spinemap_exact.solvers.placement import grid_dp, rlt1
 from spinemap_exact.solvers.placement._bounds import cheap_bound
+from spinemap_exact.solvers.placement._choice import choose
+from spinemap_exact.solvers.placement._symmetry import automorphisms
 from spinemap_exact.solvers.placement.grid_dp._roots import profiles, realisable
 from tests.oracle import optimum, random_placement_problem
 
-SOLVERS = {"grid-dp": grid_dp}
+SOLVERS = {"grid-dp": grid_dp, "rlt1": rlt1}
 
 
 @pytest.fixture
@@ -46,6 +48,16 @@ def test_grid_dp_agrees_with_enumeration(hundred):
     for seed in range(100 * hundred, 100 * hundred + 100):
         problem = mesh_problem(seed, tiles=8 if seed % 20 == 0 else 6)
         result = grid_dp.solve(problem, Watch(Limits(time_s=None, workers=1)))
+        assert (result.status, result.objective) == (Status.OPTIMAL, optimum(problem)), seed
+
+
+@pytest.mark.usefixtures("without_tabu")
+@pytest.mark.parametrize("hundred", range(5))
+def test_rlt1_agrees_with_enumeration(hundred):
+    """500 problems, also with missing tiles and with matrices that are neither symmetric nor zero on the diagonal."""
+    for seed in range(100 * hundred, 100 * hundred + 100):
+        problem = random_placement_problem(seed, max_tiles=8 if seed % 20 == 0 else 6)
+        result = rlt1.solve(problem, Watch(Limits(time_s=None, workers=1)))
         assert (result.status, result.objective) == (Status.OPTIMAL, optimum(problem)), seed
 
 
@@ -112,6 +124,24 @@ def test_two_threads_prove_what_one_proves():
     assert results[0].objective == results[1].objective
 
 
+def test_automorphisms_of_meshes():
+    """A square has eight, a rectangle four; an I/O tile in a corner leaves the square its diagonal."""
+
+    def count(width: int, height: int, **inputs) -> int:
+        mesh = Mesh.of_grid(TileGrid(width, height))
+        return len(automorphisms(PlacementProblem(2, [0], [1], [1], mesh=mesh, **inputs)))
+
+    assert (count(3, 3), count(4, 2), count(3, 3, io_tile=0, input_flow=[1, 2])) == (8, 4, 2)
+
+
+def test_choice_by_what_each_is_good_at():
+    path = np.arange(15)
+    square = Mesh.of_grid(TileGrid(4, 4))
+    assert choose(PlacementProblem(16, path, path + 1, np.ones(15), mesh=square)) == "rlt1"
+    assert choose(larger_problem(0)) == "grid-dp"
+    assert choose(PlacementProblem.from_matrices(np.ones((9, 9)), distance=np.ones((9, 9)))) == "rlt1"
+
+
 @pytest.mark.parametrize("seed", range(60))
 def test_cheap_bound_holds(seed):
     problem = random_placement_problem(seed, max_tiles=6)
@@ -140,4 +170,13 @@ def test_nugent_instances_are_proven(external_data, name):
     problem = read_qaplib(external_data / "qaplib" / f"{name}.dat").problem
     known, _ = read_qaplib_solution(external_data / "qaplib" / f"{name}.sln", problem)
     result = grid_dp.solve(problem, Watch(Limits(time_s=None, workers=1)))
+    assert (result.status, result.objective) == (Status.OPTIMAL, known)
+
+
+@pytest.mark.external
+@pytest.mark.parametrize("name", ["had12", "scr12", "chr12a", "tai12a", "rou12", "esc16a"])
+def test_general_matrices_are_proven(external_data, name):
+    problem = read_qaplib(external_data / "qaplib" / f"{name}.dat").problem
+    known, _ = read_qaplib_solution(external_data / "qaplib" / f"{name}.sln", problem)
+    result = rlt1.solve(problem, Watch(Limits(time_s=None, workers=1)))
     assert (result.status, result.objective) == (Status.OPTIMAL, known)

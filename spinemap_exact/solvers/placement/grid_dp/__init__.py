@@ -47,11 +47,14 @@ from spinemap_exact.mapping import Placement
 from spinemap_exact.problems.placement import PlacementProblem
 from spinemap_exact.result import SolveResult, Watch, conclude
 from spinemap_exact.solvers.placement._bounds import cheap_bound
+from spinemap_exact.solvers.placement._symmetry import grain
 from spinemap_exact.solvers.placement.grid_dp._chains import TooManyChains
-from spinemap_exact.solvers.placement.grid_dp._roots import Roots, grain, obstacle
+from spinemap_exact.solvers.placement.grid_dp._roots import Roots, obstacle
 from spinemap_exact.solvers.placement.grid_dp._tree import SCALE, Tree
 
 logger = logging.getLogger(__name__)
+
+__all__ = ["MEMORY_GB", "obstacle", "solve"]
 
 ENGINE = "grid-dp"
 MEMORY_GB = 4

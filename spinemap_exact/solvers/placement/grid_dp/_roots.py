@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from math import gcd
 
 import numpy as np
 
@@ -174,14 +173,6 @@ class Roots:
             return chains
         left = chains.restricted(chains.marginals(np.zeros(len(chains.blocks), np.int64)) <= threshold)
         return left if left.num_arcs else None
-
-
-def grain(problem: PlacementProblem) -> int:
-    """Greatest common divisor of what all placements cost, as far as flows and hops tell."""
-    assert problem.mesh is not None
-    both_ways = np.triu(problem.flow_matrix + problem.flow_matrix.T, 1)
-    flows = both_ways[both_ways > 0].tolist() + ([] if problem.input_flow is None else problem.input_flow.tolist())
-    return gcd(*flows) * gcd(problem.mesh.hop_x, problem.mesh.hop_y) or 1
 
 
 def _axes(problem: PlacementProblem, mesh: Mesh) -> tuple[_Axis, _Axis]:
