@@ -4,18 +4,17 @@ Sets        neurons i; axons k; synapses (k, i); crossbars b = 0 ... B-1
 Data        R rows, K columns of a crossbar; U most units
 Variables   row[k,b] = 1      axon k has a row in crossbar b
             column[i,b] = 1   neuron i has a unit, that is a column, in crossbar b
-            read[k,i,b] = 1   synapse (k, i) is read there
+            read[k,i,b] = 1   synapse (k, i) may be read there
             carries[i,b]      partial sums of neuron i that its unit in crossbar b reads, a row each
-Subject to  (U1) sum_b read[k,i,b] = 1                                     for (k, i)   no synapse is lost
-            (U2) read[k,i,b] <= row[k,b]                                   for (k, i), b
+Subject to  (U1) sum_b read[k,i,b] >= 1                                    for (k, i)   no synapse is lost
+            (U2) read[k,i,b] <= row[k,b], read[k,i,b] <= column[i,b]       for (k, i), b
             (U3) sum_i column[i,b] <= K                                    for b        columns
             (U4) sum_k row[k,b] + sum_i carries[i,b] <= R                  for b        rows
             (U5) sum_b column[i,b] >= 1                                    for i        every neuron has a soma unit
             (U6) sum_b carries[i,b] = sum_b column[i,b] - 1                for i        its units form a tree
-            (U7) sum_k read[k,i,b] + carries[i,b] <= R column[i,b]         for i, b     a unit's own rows
+            (U7) carries[i,b] = 0 unless column[i,b]                       for i, b
             (U8) sum_i,b column[i,b] <= U
-            (U9) key[b] >= key[b+1] with the columns, then the rows of a crossbar as digits of a binary number,
-                 as many as fit                                            for b        crossbars have no names
+            (U9) sum_i column[i,b] >= sum_i column[i,b+1]                  for b        crossbars have no names
 
 Two units of one neuron in one crossbar can be merged, hence one column. The shape of the tree need not be modelled:
 units that read any numbers of carries adding up to one less than there are units can be arranged as a tree, and
@@ -30,8 +29,6 @@ from spinemap_exact.formulations._cpsat import CpSatModel
 from spinemap_exact.formulations._model import Value
 from spinemap_exact.formulations.unroll._tree import PackedTrees
 from spinemap_exact.problems.unroll import PackedUnrolling, UnrollObjective, UnrollProblem, homogeneous_units
-
-_KEY_DIGITS = 30
 
 
 def levels(problem: UnrollProblem) -> range:
@@ -83,22 +80,23 @@ class CoverCpSat(CpSatModel[PackedUnrolling]):
             for b in self.crossbars
         }
         self.lose_no_synapse()  # U1
-        self.read_where_the_axon_has_a_row()  # U2
+        self.read_where_row_meets_column()  # U2
         self.respect_columns()  # U3
         self.respect_rows()  # U4
         self.give_each_neuron_a_soma_unit()  # U5
         self.join_units_to_a_tree()  # U6
-        self.read_within_columns()  # U7
+        self.carry_within_columns()  # U7
         self.respect_units()  # U8
         self.order_crossbars()  # U9
 
     def lose_no_synapse(self) -> None:
         for k, i in self.synapses:
-            self.proto.add_exactly_one(self.read_at[k, i, b] for b in self.crossbars)
+            self.proto.add_bool_or(self.read_at[k, i, b] for b in self.crossbars)
 
-    def read_where_the_axon_has_a_row(self) -> None:
-        for (k, _, b), read in self.read_at.items():
+    def read_where_row_meets_column(self) -> None:
+        for (k, i, b), read in self.read_at.items():
             self.proto.add_implication(read, self.row[k, b])
+            self.proto.add_implication(read, self.column[i, b])
 
     def respect_columns(self) -> None:
         for b in self.crossbars:
@@ -118,22 +116,18 @@ class CoverCpSat(CpSatModel[PackedUnrolling]):
             units = sum(self.column[i, b] for b in self.crossbars)
             self.proto.add(sum(self.carries[i, b] for b in self.crossbars) == units - 1)
 
-    def read_within_columns(self) -> None:
+    def carry_within_columns(self) -> None:
         for (i, b), carries in self.carries.items():
-            own = sum(self.read_at[k, i, b] for k in self.problem.network.fan_in_of(i).tolist())
-            self.proto.add(own + carries <= self.problem.rows * self.column[i, b])
+            self.proto.add(carries == 0).only_enforce_if(~self.column[i, b])
 
     def respect_units(self) -> None:
         if self.problem.max_units is not None:
             self.proto.add(sum(self.column.values()) <= self.problem.max_units)
 
     def order_crossbars(self) -> None:
-        key = [0] * len(self.crossbars)
-        for b in self.crossbars:
-            digits = [v for (_, other), v in (*self.column.items(), *self.row.items()) if other == b][:_KEY_DIGITS]
-            key[b] = sum(digit * 2**place for place, digit in enumerate(reversed(digits)))
+        used = [sum(self.column[i, b] for i in self.neurons) for b in self.crossbars]
         for b in self.crossbars[1:]:
-            self.proto.add(key[b - 1] >= key[b])
+            self.proto.add(used[b - 1] >= used[b])
 
     def read(self, value: Value) -> PackedUnrolling:
         trees = PackedTrees(self.problem)
