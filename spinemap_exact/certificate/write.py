@@ -9,7 +9,7 @@ import logging
 from collections.abc import Iterator
 from typing import Any
 
-from spinemap_exact.certificate import _mesh_proof, check
+from spinemap_exact.certificate import _cluster_proof, _mesh_proof, check
 from spinemap_exact.certificate.format import Certificate
 from spinemap_exact.errors import CertificateMalformed, CertificateRejected
 from spinemap_exact.result import Limits, SolveResult, Status, Watch
@@ -80,21 +80,24 @@ def _strongest(problem: Any, result: SolveResult[Any], watch: Watch) -> tuple[in
 
 
 def _proposals(problem: Any, result: SolveResult[Any], watch: Watch) -> Iterator[Evidence]:
-    left_behind = result.evidence
-    if isinstance(left_behind, dict):
-        left_behind = [left_behind]
-    if isinstance(left_behind, list):
-        yield from (evidence for evidence in left_behind if isinstance(evidence, dict))
+    """Evidence that may prove the bound of a result: what the solver left, what is cheap, what must be looked for."""
     for argument in check.counting_arguments(problem.kind):
         yield {"kind": "counting", "argument": argument}
+    left_behind = result.evidence if isinstance(result.evidence, list) else [result.evidence]
+    ready = [evidence for evidence in left_behind if isinstance(evidence, dict)]
+    yield from ready
     if _size(problem) <= _TINY[problem.kind]:
         yield {"kind": "exhaustive"}
-    target = result.dual_bound
-    if problem.kind == "placement" and problem.mesh is not None and target is not None:
-        start = left_behind[0].get("multipliers") if isinstance(left_behind, list) and left_behind else None
-        found = _mesh_proof.prove(problem, target, watch.should_stop, start)
-        if found is not None:
-            yield found
+    infeasible = result.status is Status.INFEASIBLE
+    found = None
+    if problem.kind == "partition" and hasattr(result.evidence, "leaves"):
+        claim = None if infeasible else result.dual_bound
+        found = _cluster_proof.prove(problem, claim, result.evidence, watch.should_stop)
+    elif problem.kind == "placement" and problem.mesh is not None and result.dual_bound is not None:
+        start = next((evidence["multipliers"] for evidence in ready if evidence.get("kind") == "lines"), None)
+        found = _mesh_proof.prove(problem, result.dual_bound, watch.should_stop, start)
+    if found is not None:
+        yield found
 
 
 def _size(problem: Any) -> int:

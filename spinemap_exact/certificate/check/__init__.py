@@ -10,7 +10,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from spinemap_exact.certificate.check import _blocks, _counting, _duals, _exhaustive, _instance, _lines, _witness
+from spinemap_exact.certificate.check import (
+    _blocks,
+    _clusters,
+    _counting,
+    _duals,
+    _exhaustive,
+    _instance,
+    _lines,
+    _witness,
+)
 from spinemap_exact.certificate.check._field import Field
 from spinemap_exact.certificate.check._instance import Packing, Partition, Placement, Unroll
 from spinemap_exact.certificate.format import Certificate
@@ -25,6 +34,7 @@ _KINDS: dict[str, tuple[tuple[type, ...], Callable[[Any, Field, int | None], int
     "duals": ((Packing,), _duals.prove),
     "lines": ((Placement,), _lines.prove),
     "blocks": ((Placement,), _blocks.prove),
+    "clusters": ((Partition,), _clusters.prove),
 }
 
 

@@ -1,0 +1,365 @@
+"""Look for pricing trees that the checker accepts: duals of a partition problem are given, shares are found here.
+
+The best shares for given prices of rows and columns are a maximum flow: what a group gains flows to the items that it
+reads, as far as those cost, and from an item to its owner.
+"""
+# mypy: allow-untyped-decorators, allow-untyped-defs, allow-untyped-calls
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from spinemap_exact.arrays import Array
+from spinemap_exact.certificate.check import _instance
+from spinemap_exact.certificate.check._clusters import Case, Goal, Pricing
+from spinemap_exact.certificate.check._field import Field
+from spinemap_exact.certificate.check._witness import cluster_packets
+
+_ROOT_STEPS, _NODE_STEPS = 24, 4
+_MODEL = 12  # evaluations that the model of the two prices remembers
+_MOST_NODES = 20_000
+
+
+@njit(cache=True)
+def _max_flow(first, arc_at, head, capacity, source, sink, level, cursor, queue, path):
+    """Dinic's algorithm; arc ``a`` and its reverse ``a ^ 1`` hold residual capacities. Return the value."""
+    total = 0
+    while True:
+        level[:] = -1
+        level[source] = 0
+        queue[0] = source
+        done, size = 0, 1
+        while done < size:
+            v = queue[done]
+            done += 1
+            for i in range(first[v], first[v + 1]):
+                a = arc_at[i]
+                if capacity[a] > 0 and level[head[a]] < 0:
+                    level[head[a]] = level[v] + 1
+                    queue[size] = head[a]
+                    size += 1
+        if level[sink] < 0:
+            return total
+        cursor[:] = first[:-1]
+        length, v = 0, source
+        while True:
+            if v == sink:
+                flow = capacity[path[0]]
+                for i in range(length):
+                    flow = min(flow, capacity[path[i]])
+                for i in range(length):
+                    capacity[path[i]] -= flow
+                    capacity[path[i] ^ 1] += flow
+                total += flow
+                length, v = 0, source
+                continue
+            moved = False
+            while cursor[v] < first[v + 1]:
+                a = arc_at[cursor[v]]
+                if capacity[a] > 0 and level[head[a]] == level[v] + 1:
+                    path[length] = a
+                    length += 1
+                    v = head[a]
+                    moved = True
+                    break
+                cursor[v] += 1
+            if not moved:
+                if length == 0:
+                    break
+                length -= 1
+                v = head[path[length] ^ 1]
+                cursor[v] += 1
+    return total
+
+
+@njit(cache=True)
+def _best_prices(size, value, rows, columns, max_rows, max_columns, top):
+    """Minimise the largest of the model's planes over two prices: nested ternary search on a convex function."""
+    best_r, best_c, best = 0.0, 0.0, 1e300
+    low, high = 0.0, top
+    for _ in range(30):
+        outcome = np.zeros(2)
+        for side in range(2):
+            r = low + (high - low) * (1 + side) / 3.0
+            a, b = 0.0, top
+            for _ in range(30):
+                p, q = a + (b - a) / 3.0, b - (b - a) / 3.0
+                at_p, at_q = -1e300, -1e300
+                for i in range(size):
+                    plane = value[i] + r * (max_rows - rows[i])
+                    at_p = max(at_p, plane + p * (max_columns - columns[i]))
+                    at_q = max(at_q, plane + q * (max_columns - columns[i]))
+                if at_p <= at_q:
+                    b = q
+                else:
+                    a = p
+                outcome[side] = min(at_p, at_q)
+            if outcome[side] < best:
+                best, best_r, best_c = outcome[side], r, a
+        if outcome[0] <= outcome[1]:
+            high = low + (high - low) * 2.0 / 3.0
+        else:
+            low = low + (high - low) / 3.0
+    return best_r, best_c
+
+
+@dataclass
+class Evaluation:
+    """The bound of one node for one pair of prices."""
+
+    bound: int
+    shares: Array
+    members: int
+    rows: int
+    columns: int
+
+
+class Flow:
+    """The flow network of one case; capacities change with node and prices, arcs do not."""
+
+    def __init__(self, pricing: Pricing) -> None:
+        case, items = pricing.case, pricing.items
+        self.pricing = pricing
+        self.num_groups, self.num_items = len(pricing.duals), len(items)
+        self.source, self.sink = self.num_groups + self.num_items, self.num_groups + self.num_items + 1
+        self.duals = np.array(pricing.duals, dtype=np.int64)
+        self.weight = np.array([len(units) for units in case.groups], dtype=np.int64)
+        self.price = np.array([item.price for item in items], dtype=np.int64)
+        self.takes_row = np.array([item.row for item in items], dtype=np.int64)
+        self.owner = np.array([-1 if item.owner is None else item.owner for item in items], dtype=np.int64)
+        self.company = [e for e, item in enumerate(items) if item.company]
+        self.share_item = np.array([e for e, _ in pricing.shares], dtype=np.int64)
+        self.share_group = np.array([g for _, g in pricing.shares], dtype=np.int64)
+        groups, items_at = np.arange(self.num_groups), self.num_groups + np.arange(self.num_items)
+        owned = np.where(self.owner >= 0, self.owner, self.sink)
+        tail = [np.full(self.num_groups, self.source), groups, self.share_group, items_at, items_at]
+        head = [groups, np.full(self.num_groups, self.sink), self.num_groups + self.share_item,
+                np.full(self.num_items, self.sink), owned]  # fmt: skip
+        self.start = np.cumsum([0, *map(len, tail)])
+        self._arcs(np.concatenate(tail), np.concatenate(head))
+        self.large = int(np.abs(self.duals).sum() + self.price.sum()) + 1
+
+    def _arcs(self, tail: Array, head: Array) -> None:
+        self.head = np.empty(2 * len(tail), dtype=np.int64)
+        self.head[0::2], self.head[1::2] = head, tail
+        leaving = np.empty_like(self.head)
+        leaving[0::2], leaving[1::2] = tail, head
+        self.arc_at = np.argsort(leaving, kind="stable")
+        nodes = self.sink + 1
+        self.first = np.concatenate(([0], np.cumsum(np.bincount(leaving, minlength=nodes))))
+        self.work = tuple(np.empty(size, dtype=np.int64) for size in (nodes, nodes, nodes, nodes + 1))
+
+    def evaluate(self, inside: int, outside: int, row: int, column: int) -> Evaluation:
+        """Find the best shares for given prices."""
+        pricing, case = self.pricing, self.pricing.case
+        is_in = np.array([inside >> g & 1 for g in range(self.num_groups)], dtype=bool)
+        is_out = np.array([outside >> g & 1 for g in range(self.num_groups)], dtype=bool)
+        gain = self.duals - column * self.weight
+        large = self.large + (row + column) * (self.num_items + self.num_groups)
+        forward = np.zeros(self.start[-1], dtype=np.int64)
+        part = [forward[a:b] for a, b in zip(self.start, self.start[1:], strict=False)]
+        part[0][:] = np.where(is_out, 0, np.where(is_in, large, np.maximum(gain, 0)))
+        part[1][:] = np.where(is_out | is_in, 0, np.maximum(-gain, 0))
+        part[2][:] = np.where(is_out[self.share_group], 0, large)
+        for e in self.company:
+            for i in np.flatnonzero(self.share_item == e):
+                others = (g for g in pricing.items[e].readers if g != self.share_group[i])
+                if not any(inside >> g & 1 for g in others):
+                    part[2][i] = 0
+        gone = (self.owner < 0) | is_out[self.owner]
+        part[3][:] = self.takes_row * row + np.where(gone, self.price, 0)
+        part[4][:] = np.where(gone, 0, self.price)
+        capacity = np.zeros(2 * len(forward), dtype=np.int64)
+        capacity[0::2] = forward
+        flow = _max_flow(self.first, self.arc_at, self.head, capacity, self.source, self.sink, *self.work)
+        shares = capacity[1 + 2 * self.start[2] : 1 + 2 * self.start[3] : 2]
+        reached = self.work[0] >= 0
+        chosen = is_in | (reached[: self.num_groups] & ~is_out)
+        rows = int((reached[self.num_groups : self.source] & (self.takes_row == 1)).sum())
+        limits = case.instance.max_rows, case.instance.max_columns
+        constant = row * limits[0] + column * limits[1] + int(gain[is_in].sum())
+        bound = constant + int(np.maximum(gain[~is_in & ~is_out], 0).sum()) - int(flow)
+        members = sum(1 << int(g) for g in np.flatnonzero(chosen))
+        return Evaluation(bound, shares, members, rows, int(self.weight[chosen].sum()))
+
+
+class Shares:
+    """Builds the pricing tree of one case."""
+
+    def __init__(self, pricing: Pricing, most: int, should_stop: Callable[[], bool]) -> None:
+        self.pricing, self.most, self.should_stop = pricing, most, should_stop
+        self.flow = Flow(pricing)
+        self.top = float(max(1, int(np.abs(self.flow.duals).max(initial=1))))
+        instance = pricing.case.instance
+        self.limits = (instance.max_rows, instance.max_columns)
+
+    def tree(self) -> list[Any] | None:
+        """Return the pricing tree in preorder; None if a cluster is worth too much or there is no time."""
+        entries: list[Any] = []
+        open_nodes = [(0, 0, (0, 0))]
+        while open_nodes:
+            if len(entries) > _MOST_NODES or self.should_stop():
+                return None
+            inside, outside, prices = open_nodes.pop()
+            if not self.pricing.case.fits(inside):
+                continue
+            outside |= self.pricing.excluded(inside)
+            if inside & outside:
+                continue
+            best, prices, seen = self._bound(inside, outside, prices, _NODE_STEPS if entries else _ROOT_STEPS)
+            leaf = self._leaf(best, prices)
+            worth, gain = self.pricing.bound(inside, outside, Field(leaf, "leaf"))
+            if worth <= self.most:
+                entries.append(leaf)
+                continue
+            more_in, more_out = self.pricing.forced(inside, outside, worth - self.most, gain)
+            if more_in.bit_count() + more_out.bit_count() >= 3:
+                entries.append(leaf)
+                open_nodes.append((inside | more_in, outside | more_out, prices))
+                continue
+            group = self._branch(inside, outside, seen)
+            if group is None:
+                return None
+            entries.append(group)
+            open_nodes += [(inside, outside | 1 << group, prices), (inside | 1 << group, outside, prices)]
+        return entries
+
+    def _bound(
+        self, inside: int, outside: int, prices: tuple[int, int], steps: int
+    ) -> tuple[Evaluation, tuple[int, int], list[int]]:
+        """Kelley's cutting planes on the two prices."""
+        seen: list[Evaluation] = []
+        value, rows, columns = np.zeros(_MODEL), np.zeros(_MODEL), np.zeros(_MODEL)
+        best, best_prices = None, prices
+        for step in range(steps):
+            found = self.flow.evaluate(inside, outside, *prices)
+            if best is None or found.bound < best.bound:
+                best, best_prices = found, prices
+            if found.bound <= self.most:
+                break
+            i = step % _MODEL
+            slack = prices[0] * (self.limits[0] - found.rows) + prices[1] * (self.limits[1] - found.columns)
+            value[i], rows[i], columns[i] = found.bound - slack, found.rows, found.columns
+            seen.append(found)
+            size = min(step + 1, _MODEL)
+            r, c = _best_prices(size, value, rows, columns, *self.limits, self.top)
+            following = int(r), int(c)
+            if following == prices:
+                break
+            prices = following
+        assert best is not None
+        return best, best_prices, [e.members for e in seen]
+
+    def _leaf(self, evaluation: Evaluation, prices: tuple[int, int]) -> list[int]:
+        used = np.flatnonzero(evaluation.shares)
+        pairs = np.stack((used, evaluation.shares[used]), axis=1).ravel()
+        return [*prices, *pairs.tolist()]
+
+    def _branch(self, inside: int, outside: int, seen: list[int]) -> int | None:
+        """A group on which the evaluations differ, with large duals and many new rows."""
+        case = self.pricing.case
+        axons = 0
+        for g in range(self.flow.num_groups):
+            if inside >> g & 1:
+                axons |= case.axons[g]
+        free = [g for g in range(self.flow.num_groups) if not (inside | outside) >> g & 1]
+        differ = [g for g in free if 0 < sum(m >> g & 1 for m in seen) < len(seen)]
+        return max(
+            differ or free,
+            key=lambda g: max(0, self.pricing.duals[g]) * (1 + (case.axons[g] & ~axons).bit_count()),
+            default=None,
+        )
+
+
+def prove(problem: Any, claim: int | None, left_behind: Any, should_stop: Callable[[], bool]) -> dict[str, Any] | None:
+    """Return evidence for a bound, or for infeasibility (``claim`` None), from the leaves of a branch-and-price tree.
+
+    Parameters
+    ----------
+    left_behind : object
+        With ``triples`` and ``leaves``; each leaf has ``branching.together``, ``branching.apart`` and ``proof``, which
+        has ``duals``, ``penalties`` and ``scale``, or is None where the decisions leave one partition at most.
+    """
+    instance = _instance.read(problem)[0]
+    assert isinstance(instance, _instance.Partition)
+    triples = [[int(u) for u in triple] for triple in left_behind.triples]
+    proofs = [leaf.proof for leaf in left_behind.leaves if leaf.proof is not None]
+    scale = proofs[0].scale if proofs else 1
+    if any(proof.scale != scale for proof in proofs):
+        return None
+    goal = Goal.of(instance, claim, scale)
+    entries: list[dict[str, Any]] = []
+    open_cases = [(Case(instance), [_Leaf.of(leaf) for leaf in left_behind.leaves])]
+    while open_cases:
+        case, leaves = open_cases.pop()
+        if case.is_empty:
+            continue
+        if len(leaves) == 1 and not leaves[0].decisions:
+            duals, penalties = leaves[0].values(case, goal)
+            penalties += [0] * (len(triples) - len(penalties))  # cuts that came later
+            entry = close(case, goal, triples, duals, penalties, should_stop)
+            if entry is None:
+                return None
+            entries.append(entry)
+            continue
+        pair = _common_pair(leaves)
+        if pair is None:
+            return None
+        entries.append({"pair": list(pair)})
+        sides = [[leaf.without(pair) for leaf in leaves if leaf.decisions[pair] is side] for side in (True, False)]
+        open_cases.append((Case(instance, case.together, (*case.apart, pair)), sides[1]))
+        open_cases.append((Case(instance, (*case.together, pair), case.apart), sides[0]))
+    return {"kind": "clusters", "scale": scale, "triples": triples, "tree": entries}
+
+
+@dataclass(frozen=True)
+class _Leaf:
+    """A leaf of the solver's tree: its decisions that are still to be made (True: together), and its proof."""
+
+    decisions: dict[tuple[int, int], bool]
+    proof: Any
+
+    @classmethod
+    def of(cls, leaf: Any) -> _Leaf:
+        together = {(int(u), int(v)): True for u, v in leaf.branching.together}
+        return cls(together | {(int(u), int(v)): False for u, v in leaf.branching.apart}, leaf.proof)
+
+    def values(self, case: Case, goal: Goal) -> tuple[list[int], list[int]]:
+        """Duals and penalties; where every pair is decided, the cost of each group is its dual."""
+        if self.proof is not None:
+            return [int(v) for v in self.proof.duals], [int(v) for v in self.proof.penalties]
+        duals = [0] * case.instance.num_units
+        for units in case.groups:
+            duals[units[0]] = goal.scale * cluster_packets(case.instance, set(units)) if goal.scale else 1
+        return duals, []
+
+    def without(self, pair: tuple[int, int]) -> _Leaf:
+        return _Leaf({p: side for p, side in self.decisions.items() if p != pair}, self.proof)
+
+
+def _common_pair(leaves: list[_Leaf]) -> tuple[int, int] | None:
+    """A pair that all leaves decide, some together and some apart."""
+    for pair in leaves[0].decisions if leaves else ():
+        if len({leaf.decisions.get(pair) for leaf in leaves} & {True, False}) == 2 and all(
+            pair in leaf.decisions for leaf in leaves
+        ):
+            return pair
+    return None
+
+
+def close(
+    case: Case, goal: Goal, triples: list[list[int]], duals: list[int], penalties: list[int], stop: Callable[[], bool]
+) -> dict[str, Any] | None:
+    """Return the entry that closes a case by duals; None if they do not, or not in time."""
+    most = goal.most(sum(duals) - sum(penalties))
+    if most < 0:
+        return None
+    values = [sum(duals[u] for u in units) for units in case.groups]
+    pricing = Pricing(case, case.items(goal.scale, triples, penalties), values)
+    tree = Shares(pricing, most, stop).tree()
+    return None if tree is None else {"duals": duals, "penalties": penalties, "pricing": tree}

@@ -1,0 +1,94 @@
+"""Partition: trees of duals against enumeration, and against mutation."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from certificate_cases import claim, mutants
+from oracle import optimum, random_partition_problem
+
+from spinemap_exact import solvers
+from spinemap_exact.certificate import _cluster_proof
+from spinemap_exact.certificate.check import check
+from spinemap_exact.errors import CertificateMalformed, CertificateRejected
+from spinemap_exact.hardware import Crossbar
+from spinemap_exact.network import Network
+from spinemap_exact.problems.partition import PartitionProblem
+from spinemap_exact.result import Limits, Watch
+
+
+def prove(problem):
+    """Solve by branch and price; return the bound and the evidence written from what it leaves."""
+    result = solvers.load("partition", "branch-price")(problem, Watch(Limits(time_s=300, workers=1)))
+    if result.evidence is None:
+        return result, None
+    return result, _cluster_proof.prove(problem, result.dual_bound, result.evidence, lambda: False)
+
+
+def reservoir(seed: int, units: int = 10, **options) -> PartitionProblem:
+    """A random recurrent network with inputs, three units a cluster, and rows that bind."""
+    rng = np.random.default_rng(seed)
+    connected = rng.random((units + 3, units)) < 0.25
+    pre, post = np.nonzero(connected)
+    inputs = np.arange(units + 3) >= units
+    network = Network.from_synapses(pre, post, rng.integers(1, 40, units + 3), is_input=inputs)
+    rows = int(network.fan_in.max()) + 2
+    return PartitionProblem(network, (Crossbar(rows, 3),), -(-units // 3) + 1, **options)
+
+
+@pytest.mark.parametrize("count", [30, pytest.param(200, marks=pytest.mark.slow)])
+def test_certified_optimum_equals_enumeration(count):
+    """Tiny problems of every traffic and objective; crossbars of one type, for which the bound is the optimum."""
+    written = 0
+    for seed in range(count):
+        problem = random_partition_problem(seed, crossbar_types=1, max_area=False)
+        best = optimum(problem)
+        _, evidence = prove(problem)
+        if evidence is None:  # counting settled it
+            continue
+        written += 1
+        if best is None:
+            check(problem, claim(problem, None, evidence, infeasible=True))
+            continue
+        assert check(problem, claim(problem, best, evidence)).lower == best, seed
+        with pytest.raises(CertificateRejected):
+            check(problem, claim(problem, best + 1, evidence))
+        with pytest.raises(CertificateRejected):
+            check(problem, claim(problem, None, evidence, infeasible=True))
+    assert written > count // 2
+
+
+@pytest.mark.parametrize(
+    ("seed", "options"),
+    [
+        (0, {}),
+        (1, {}),
+        (2, {"traffic": "per-synapse"}),
+        (3, {"traffic": "per-synapse"}),
+        (4, {"objective": "crossbars"}),
+    ],
+)
+def test_mutants_are_rejected_or_still_true(seed, options):
+    """150 mutants of each of five trees; the bound above the proven one never passes."""
+    problem = reservoir(seed, **options)
+    result, evidence = prove(problem)
+    bound = result.dual_bound
+    assert result.objective == bound, "the solver proves optimality, so a bound above it is a lie"
+    assert check(problem, claim(problem, bound, evidence)).lower == bound
+    for path, value, mutant in mutants(evidence, np.random.default_rng(seed), 150):
+        for claimed in (bound, bound + 1):
+            try:
+                check(problem, claim(problem, claimed, mutant))
+            except (CertificateRejected, CertificateMalformed):
+                continue
+            assert claimed == bound, f"{path} -> {value!r}"
+
+
+def test_a_dropped_case_is_missed():
+    problem = reservoir(1)
+    result, evidence = prove(problem)
+    entries = evidence["tree"]
+    for k in range(len(entries)):
+        fewer = {**evidence, "tree": entries[:k] + entries[k + 1 :]}
+        with pytest.raises((CertificateRejected, CertificateMalformed)):
+            check(problem, claim(problem, result.dual_bound, fewer))
