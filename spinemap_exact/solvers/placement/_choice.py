@@ -8,7 +8,7 @@ from spinemap_exact.problems.placement import PlacementProblem
 from spinemap_exact.solvers.placement import rlt1
 from spinemap_exact.solvers.placement.grid_dp import obstacle
 
-_TREE_LIKE = 1.5  # flows per cluster
+_TREE_LIKE = 1.9  # flows per cluster
 
 
 def choose(problem: PlacementProblem) -> str:

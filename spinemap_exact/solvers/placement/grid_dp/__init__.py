@@ -48,7 +48,7 @@ from spinemap_exact.problems.placement import PlacementProblem
 from spinemap_exact.result import SolveResult, Watch, conclude
 from spinemap_exact.solvers.placement._bounds import cheap_bound
 from spinemap_exact.solvers.placement._symmetry import grain
-from spinemap_exact.solvers.placement.grid_dp._chains import TooManyChains
+from spinemap_exact.solvers.placement.grid_dp._chains import OutOfTime, TooManyChains
 from spinemap_exact.solvers.placement.grid_dp._roots import Roots, obstacle
 from spinemap_exact.solvers.placement.grid_dp._tree import SCALE, Tree
 
@@ -109,6 +109,8 @@ class _Search:
         except TooManyChains as why:
             logger.warning("grid-dp stops for lack of memory: %s", why)
             return f"memory limit: {why}"
+        except OutOfTime:
+            pass
         return ""
 
     def _search(self) -> None:
@@ -116,8 +118,8 @@ class _Search:
         roots = Roots(self.problem, tree, self.cap)
         try:
             roots.open()
-            if not self.watch.should_stop():
-                tree.run(self.watch.limits.workers)
+            self.watch.report(dual_bound=roots.bound)
+            tree.run(self.watch.limits.workers)
         finally:
             self.nodes = tree.nodes
             self.evidence = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -13,9 +14,15 @@ from spinemap_exact.solvers.placement.grid_dp import _paths, _sets
 Lists = list[tuple[Array, Array]]
 Values = list[Array | None]
 
+_PAIRS_PER_CHUNK = 5 * 10**7  # pairs of sets compared between two looks at the clock
+
 
 class TooManyChains(Exception):
     """The sets or arcs would not fit into the memory allowed."""
+
+
+class OutOfTime(Exception):
+    """The watch said stop in the middle of an extraction."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,10 +141,17 @@ class Extractor:
     ----------
     cap : int
         Most sets of one layer, and most arcs.
+    should_stop : callable
+        Asked between chunks of work.
+
+    Raises
+    ------
+    TooManyChains, OutOfTime
+        Here and in all methods.
     """
 
-    def __init__(self, direction: Direction, cap: int) -> None:
-        self.direction, self.cap = direction, cap
+    def __init__(self, direction: Direction, cap: int, should_stop: Callable[[], bool]) -> None:
+        self.direction, self.cap, self.should_stop = direction, cap, should_stop
         self.middle = direction.num_lines // 2
         backward = direction.reversed()
         self._sides = [
@@ -170,11 +184,6 @@ class Extractor:
         ----------
         led : bool
             Leave out those that do not have the leader in front.
-
-        Raises
-        ------
-        TooManyChains
-            If a layer or the arcs exceed the cap.
         """
         front, back = self._sides
         prefix = front.lists(threshold - back.minima[back.depth])
@@ -186,6 +195,10 @@ class Extractor:
         if led:
             self._respect_leader(layers, ahead, behind)
         return _Linker(self, layers, ahead, behind, threshold).link()
+
+    def look_at_the_clock(self) -> None:
+        if self.should_stop():
+            raise OutOfTime
 
     def _respect_leader(self, layers: list[Array], ahead: Values, behind: Values) -> None:
         if self.direction.leader is None:
@@ -233,7 +246,7 @@ class _Side:
             masks, cuts, count, _ = self._sets(p, allowed - self.minima[p - 1])
             if count > owner.cap:
                 raise TooManyChains(f"more than {owner.cap} sets of {self.filled[p]} clusters")
-            values = _sets.prefix_values(masks, cuts, *found[-1], allowed)
+            values = self._values(masks, cuts, *found[-1], allowed)
             kept = np.flatnonzero(values <= allowed)
             kept = kept[np.argsort(values[kept], kind="stable")]
             found.append((masks[kept], values[kept]))
@@ -249,10 +262,33 @@ class _Side:
         return self._least_cuts[p]
 
     def _sets(self, p: int, limit: int) -> tuple[Array, Array, int, int]:
-        direction = self.direction
-        return _sets.sets_below(  # type: ignore[no-any-return]
-            direction.weight, direction.linear[p - 1], direction.constant[p - 1], self.filled[p], limit, self.owner.cap
-        )
+        direction, owner = self.direction, self.owner
+        low = direction.num_clusters // 2
+        parts, count, least = [], 0, int(_sets.FAR)
+        for first, last in _chunks(1 << (direction.num_clusters - low), 2**26 >> low):
+            owner.look_at_the_clock()
+            *part, more, smallest = _sets.sets_below(
+                direction.weight,
+                direction.linear[p - 1],
+                direction.constant[p - 1],
+                self.filled[p],
+                limit,
+                owner.cap - count,
+                first,
+                last,
+            )
+            parts.append(part)
+            count, least = count + more, min(least, smallest)
+            if count > owner.cap:
+                break
+        return np.concatenate([masks for masks, _ in parts]), np.concatenate([cuts for _, cuts in parts]), count, least
+
+    def _values(self, masks: Array, cuts: Array, before: Array, values: Array, limit: int) -> Array:
+        found = [np.empty(0, np.int64)]
+        for first, last in _chunks(len(masks), _PAIRS_PER_CHUNK // len(before)):
+            self.owner.look_at_the_clock()
+            found.append(_sets.prefix_values(masks[first:last], cuts[first:last], before, values, limit))
+        return np.concatenate(found)
 
 
 class _Linker:
@@ -293,10 +329,18 @@ class _Linker:
 
     def _pairs(self, before: Array, before_values: Array, after: Array, after_values: Array) -> tuple[Array, Array]:
         owner = self.owner
-        tail, head, count = _sets.arcs_between(before, before_values, after, after_values, self.threshold, owner.cap)
-        if count > owner.cap:
-            raise TooManyChains(f"more than {owner.cap} blocks between two boundaries")
-        return tail, head
+        tails, heads, count = [np.empty(0, np.int32)], [np.empty(0, np.int32)], 0
+        for first, last in _chunks(len(after), _PAIRS_PER_CHUNK // max(1, len(before))):
+            owner.look_at_the_clock()
+            tail, head, more = _sets.arcs_between(
+                before, before_values, after[first:last], after_values[first:last], self.threshold, owner.cap - count
+            )
+            count += more
+            if count > owner.cap:
+                raise TooManyChains(f"more than {owner.cap} blocks between two boundaries")
+            tails.append(tail)
+            heads.append(head + np.int32(first))
+        return np.concatenate(tails), np.concatenate(heads)
 
     def _cuts(self, p: int, masks: Array) -> Array:
         direction = self.owner.direction
@@ -331,6 +375,12 @@ class _Linker:
             arc_ptr,
             int(layer_ptr[-1]),
         )
+
+
+def _chunks(total: int, size: int) -> Iterator[tuple[int, int]]:
+    """Ranges that cover ``total`` items, ``size`` at a time."""
+    for first in range(0, total, max(1, size)):
+        yield first, min(total, first + max(1, size))
 
 
 def _least_by(key: Array, value: Array, size: int) -> Array:

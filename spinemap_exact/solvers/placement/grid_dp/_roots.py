@@ -95,10 +95,14 @@ class Roots:
         self._kept: dict[tuple[int, Profile], tuple[int, Chains | None]] = {}
 
     def open(self) -> None:
-        """Solve both directions alone for every profile and hand the pairs that may beat the incumbent to the tree."""
+        """Solve both directions alone for every profile and hand the pairs that may beat the incumbent to the tree.
+
+        Raises
+        ------
+        TooManyChains, OutOfTime
+        """
         for d in (0, 1):
-            if not self._solve_alone(d):
-                return
+            self._solve_alone(d)
         least = self._least
         self.bound = self.tree.round_up(min(least[0].values()) + min(least[1].values()))
         self.complete = True
@@ -128,23 +132,23 @@ class Roots:
         leader = int(self.weight.sum(axis=1).argmin()) if axis.reflects and profile == profile[::-1] else None
         return Direction(profile, SCALE * axis.hop * self.weight, linear, constant, leader)
 
-    def _solve_alone(self, d: int) -> bool:
-        """Cheapest chain of every profile; False if there was no time for all of them."""
+    def _extractor(self, d: int, profile: Profile) -> Extractor:
+        return Extractor(self.direction(d, profile), self.cap, self.tree.watch.should_stop)
+
+    def _solve_alone(self, d: int) -> None:
+        """Cheapest chain of every profile."""
         axis = self.axes[d]
         for profile in profiles(self.problem.num_clusters, axis.lines, axis.length, MOST_PROFILES + 1):
             if axis.reflects and profile > profile[::-1]:
                 continue
-            if self.tree.watch.should_stop():
-                return False
-            self._least[d][profile] = Extractor(self.direction(d, profile), self.cap).least() if axis.hop else 0
-        return True
+            self._least[d][profile] = self._extractor(d, profile).least() if axis.hop else 0
 
     def _spread(self, d: int) -> None:
         """Hops in the other direction are free: any cheapest chain of direction ``d`` makes an optimal placement."""
         profile, least = min(self._least[d].items(), key=lambda item: item[1])
         if least > self.tree.limit:
             return
-        chains = Extractor(self.direction(d, profile), self.cap).below(least)
+        chains = self._extractor(d, profile).below(least)
         assert chains is not None
         blocks = chains.cheapest(np.zeros(len(chains.blocks), np.int64))
         members = [[i for i in range(self.problem.num_clusters) if (block >> i) & 1] for block in blocks]
@@ -166,7 +170,7 @@ class Roots:
             threshold = min(threshold, self.tree.limit // 2)
         known = self._kept.get((d, profile))
         if known is None or known[0] < threshold:
-            known = threshold, Extractor(self.direction(d, profile), self.cap).below(threshold)
+            known = threshold, self._extractor(d, profile).below(threshold)
             self._kept[d, profile] = known
         chains = known[1]
         if chains is None or known[0] == threshold:

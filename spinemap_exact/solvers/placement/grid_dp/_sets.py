@@ -9,11 +9,12 @@ FAR = np.int64(2**61)  # above every cost; internal to these loops
 
 
 @njit(cache=True, nogil=True)
-def sets_below(weight, linear, constant, size, limit, cap):  # type: ignore[no-untyped-def]
+def sets_below(weight, linear, constant, size, limit, cap, first_high, last_high):  # type: ignore[no-untyped-def]
     """Enumerate the sets of ``size`` clusters whose cut is at most ``limit``.
 
     The cut of ``S`` is ``constant + linear(S)`` plus the weight between ``S`` and the rest. The clusters are split into
-    two halves: the cut of a union is the sum of two tables and of one that is filled once for each upper half.
+    two halves: the cut of a union is the sum of two tables and of one that is filled once for each upper half. Only the
+    upper halves ``first_high ... last_high - 1`` are gone through.
 
     Returns
     -------
@@ -47,7 +48,7 @@ def sets_below(weight, linear, constant, size, limit, cap):  # type: ignore[no-u
     masks, cuts = np.empty(1024, np.int64), np.empty(1024, np.int64)
     shared = np.zeros(num_low, np.int64)
     count, least = 0, FAR
-    for high in range(1 << high_count):
+    for high in range(first_high, last_high):
         in_high = 0
         base = np.int64(constant)
         for j in range(high_count):

@@ -149,6 +149,8 @@ class Tree:
         pair = node.make()
         multipliers, bound = node.multipliers, node.bound
         steps, length = (_NODE_STEPS, _NODE_LENGTH) if node.depth else (_ROOT_STEPS, _ROOT_LENGTH)
+        if node.depth and pair is not None:  # most of the chains go at once, before any step on them
+            pair, _ = self._delete(*pair, multipliers)
         while True:
             if pair is None:
                 return []
