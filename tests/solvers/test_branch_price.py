@@ -13,6 +13,7 @@ from spinemap_exact.network import Network
 from spinemap_exact.problems.partition import PartitionObjective, PartitionProblem, Traffic
 from spinemap_exact.result import Limits, Status, Watch
 from spinemap_exact.solvers.partition import branch_price
+from spinemap_exact.solvers.partition.branch_price._counting import packets_by_eigenvalues, packets_by_fan_out
 from spinemap_exact.solvers.partition.branch_price._graph import Branching, Instance, Pricing
 
 SCALE = 1000
@@ -157,3 +158,26 @@ def test_silence_costs_nothing() -> None:
     result = branch_price.solve(PartitionProblem(network, (Crossbar(2, 1),), 3), watch())
 
     assert (result.status, result.objective) == (Status.OPTIMAL, 0)
+
+
+@pytest.mark.parametrize("traffic", Traffic)
+def test_counting_and_eigenvalues_stay_below_the_optimum(traffic: Traffic) -> None:
+    for seed in range(40):
+        problem = oracle.random_partition_problem(
+            seed, traffic=traffic, objective=PartitionObjective.PACKETS, crossbar_types=1
+        )
+        optimum = oracle.optimum(problem)
+        if optimum is not None:
+            columns = problem.crossbar.columns
+            assert packets_by_fan_out(problem, columns) <= optimum
+            assert packets_by_eigenvalues(problem, columns, problem.max_clusters) <= optimum
+
+
+def test_a_wide_source_pays_for_readers_beyond_its_cluster() -> None:
+    """One source of 7 spikes, five readers, two columns: four readers lie elsewhere, two to a cluster."""
+    network = Network.from_synapses([0] * 5, [1, 2, 3, 4, 5], [7, 0, 0, 0, 0, 0])
+    shared, single = (PartitionProblem(network, (Crossbar(2, 2),), 3, traffic=t) for t in Traffic)
+
+    # of six units in clusters of two, one reader shares the source's cluster
+    assert packets_by_fan_out(shared, 2) == 7 * 2
+    assert packets_by_fan_out(single, 2) == 7 * 4

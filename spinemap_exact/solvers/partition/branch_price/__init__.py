@@ -20,7 +20,11 @@ from spinemap_exact.kernels.partition_search import annealed
 from spinemap_exact.mapping import Partition
 from spinemap_exact.problems.partition import PartitionObjective, PartitionProblem
 from spinemap_exact.result import SolveResult, Watch, conclude
-from spinemap_exact.solvers.partition.branch_price._counting import fewest_by_counting
+from spinemap_exact.solvers.partition.branch_price._counting import (
+    fewest_by_counting,
+    packets_by_eigenvalues,
+    packets_by_fan_out,
+)
 from spinemap_exact.solvers.partition.branch_price._graph import Instance
 from spinemap_exact.solvers.partition.branch_price._tree import Tree
 
@@ -43,7 +47,7 @@ def solve(problem: PartitionProblem, watch: Watch, warm_start: Partition | None 
     limit = watch.limits.time_s
     uniform = len(problem.crossbars) == 1
     target = 0 if problem.objective is PartitionObjective.PACKETS else fewest
-    budget = min(5.0, 1e-3 * problem.num_units**2, 5.0 if limit is None else 0.08 * limit)
+    budget = min(8.0, 2e-3 * problem.num_units**2, 8.0 if limit is None else 0.08 * limit)
     start = annealed(problem, watch.part(budget), start, target=target)
     packets = problem.objective is PartitionObjective.PACKETS
     asked = problem
@@ -55,7 +59,10 @@ def solve(problem: PartitionProblem, watch: Watch, warm_start: Partition | None 
         if not packing.too_large and packing.run() > allowed:
             return _infeasible(problem, watch, f"more than {allowed} clusters are necessary", packing)
         start = packing.incumbent
-    floor = 0 if packets else fewest
+    floor = fewest
+    if packets:
+        floor = max(packets_by_fan_out(problem, columns), packets_by_eigenvalues(problem, columns, allowed))
+    watch.report(None if start is None else problem.cost(start), floor if uniform else None, note="counting")
     tree = Tree(Instance(asked, rows, columns, packets), allowed, watch, start if uniform else None, floor)
     bound = floor if tree.too_large else tree.run()
     incumbent = tree.incumbent if uniform else start

@@ -1,24 +1,74 @@
-"""Bounds that need no search: how many clusters columns and rows enforce."""
+"""Bounds that need no search: clusters by counting, packets by fan-out and by eigenvalues."""
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
-from spinemap_exact.problems.partition import PartitionProblem
+from spinemap_exact.arrays import Array
+from spinemap_exact.problems.partition import PartitionProblem, Traffic
+
+_MOST_UNITS = 1500  # eigenvalues of a dense matrix: a second or two
 
 
 def fewest_by_counting(problem: PartitionProblem, rows: int, columns: int) -> int:
-    """Clusters that any partition needs: columns for the units, rows for the axons.
-
-    Every unit takes a column, every source that is read takes a row somewhere, and a cluster that shares all axons
-    as well as possible still holds no more units than it has columns.
-    """
+    """Clusters that any partition needs: a column for every unit, a row somewhere for every source that is read."""
     n = problem.num_units
     if n == 0:
         return 0
     read = int((problem.network.fan_out > 0).sum())
-    by_columns = -(-n // columns)
-    by_rows = -(-read // rows)
-    # sorted by fan-in, the widest unit of every ``columns`` units needs rows of its own axons at least once
-    widest = np.sort(problem.network.fan_in[:n])[::-1]
-    return max(1, by_columns, by_rows, int(widest[0] > 0))
+    return max(1, -(-n // columns), -(-read // rows))
+
+
+def packets_by_fan_out(problem: PartitionProblem, columns: int) -> int:
+    """Packets that each source must send because its readers do not fit into its own cluster."""
+    network = problem.network
+    loop = np.zeros(network.num_neurons, dtype=np.int64)
+    loop[network.pre[network.pre == network.post]] = 1
+    fan_out, own = network.fan_out, ~network.is_input
+    if problem.traffic is Traffic.PER_SYNAPSE:
+        # the cluster of a source holds itself and at most columns - 1 other readers
+        remote = np.where(own, np.maximum(0, fan_out - loop - (columns - 1)), fan_out)
+    else:
+        together = np.where(own, fan_out + 1 - loop, fan_out)
+        remote = -(-together // columns) - own
+    return int((network.spikes * np.maximum(0, remote)).sum())
+
+
+def packets_by_eigenvalues(problem: PartitionProblem, columns: int, max_clusters: int) -> int:
+    """Packets that any partition into clusters of so many columns sends, by the eigenvalues of a graph.
+
+    A cut synapse weighs its spikes, divided, where packets are shared, by the readers that one packet can serve. The
+    weight of all cut edges is at least half the sum of (size of the i-th largest cluster) x (i-th smallest eigenvalue
+    of the Laplacian): W. Donath, A. Hoffman, Lower Bounds for the Partitioning of Graphs, 1973,
+    doi:10.1147/rd.175.0420. External inputs are counted apart. A margin covers the rounding of floats.
+    """
+    network, n = problem.network, problem.num_units
+    inputs = packets_of_inputs(problem, columns)
+    if not 1 < n <= _MOST_UNITS:
+        return inputs
+    shared = problem.traffic is Traffic.PER_TILE
+    weight = network.spikes.astype(float)
+    if shared:
+        weight = weight / np.maximum(1, np.minimum(network.fan_out, columns))
+    laplacian: Array = np.zeros((n, n))
+    inner = network.pre < n
+    np.add.at(laplacian, (network.pre[inner], network.post[inner]), -weight[network.pre[inner]])
+    laplacian += laplacian.T
+    np.fill_diagonal(laplacian, 0.0)
+    np.fill_diagonal(laplacian, -laplacian.sum(axis=1))
+    smallest = np.linalg.eigvalsh(laplacian)[:max_clusters]
+    full, rest = divmod(n, columns)
+    sizes = np.array([columns] * full + [rest] * (rest > 0))[: len(smallest)]
+    bound = 0.5 * float(sizes @ np.maximum(0.0, smallest[: len(sizes)]))
+    margin = 1e-9 * n * n * float(np.abs(laplacian).max()) + 1e-6
+    return inputs + max(0, math.ceil(bound - margin))
+
+
+def packets_of_inputs(problem: PartitionProblem, columns: int) -> int:
+    """Packets from external inputs alone."""
+    network = problem.network
+    readers = network.fan_out
+    sent = readers if problem.traffic is Traffic.PER_SYNAPSE else -(-readers // columns)
+    return int((network.spikes * sent)[network.is_input].sum())

@@ -94,14 +94,13 @@ class Master:
             self.lp.changeColCost(u, self.big)
         return True
 
-    def integer(self, cutoff: int, time_s: float) -> list[frozenset[int]] | None:
-        """Choose among the known clusters by branch and bound; None if nothing better than ``cutoff`` turned up."""
+    def integer(self, time_s: float) -> list[frozenset[int]] | None:
+        """Choose among the known clusters by branch and bound; None if the time was too short."""
         n = self.instance.num_units
         upper = 1.0 if self.instance.packets else highspy.kHighsInf
         mip = highspy.Highs()
         for option, value in (("output_flag", False), ("threads", 1), ("time_limit", max(0.05, time_s))):
             mip.setOptionValue(option, value)
-        mip.setOptionValue("objective_bound", float(cutoff))
         for _ in range(n):
             mip.addRow(1.0, upper, 0, np.array([], dtype=np.int32), np.array([]))
         mip.addRow(-highspy.kHighsInf, float(self.max_clusters), 0, np.array([], dtype=np.int32), np.array([]))
@@ -112,6 +111,7 @@ class Master:
         mip.changeColsIntegrality(
             count, np.arange(count, dtype=np.int32), np.array([highspy.HighsVarType.kInteger] * count)
         )
+        mip.setOptionValue("mip_abs_gap", 0.99)
         mip.run()
         if mip.getInfo().primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:
             return None

@@ -325,6 +325,8 @@ def explore(nodes, shape, graph, apart, cuts, score, tau, top, limits, pool, mod
                 if clash < 0:
                     exact = value
                     for cut in range(len(members_ptr) - 1):
+                        if tau[cut] == 0:
+                            continue
                         z = num_units + num_axons + cut
                         met = 0
                         for q in range(members_ptr[cut], members_ptr[cut + 1]):

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from spinemap_exact.arrays import Array
+from spinemap_exact.kernels.partition_search import annealed
 from spinemap_exact.mapping import Partition
 from spinemap_exact.result import Watch
 from spinemap_exact.solvers.partition.branch_price import _cuts
@@ -20,6 +21,7 @@ from spinemap_exact.solvers.partition.branch_price._master import Master, Relaxe
 
 logger = logging.getLogger(__name__)
 
+_WORTHWHILE = 0.05  # part of the gap that a round of cuts must close to be followed by another
 _SAFE = 1 << 46  # scaled sums of spikes stay below
 
 
@@ -140,7 +142,7 @@ class Tree:
             return []
         at_root = not (node.branching.together or node.branching.apart)
         self.master.restrict(node.branching)
-        rounds = 0
+        rounds, before = 0, node.bound
         while True:
             relaxed = self._generate(node, pricing, alone)
             if at_root:
@@ -149,12 +151,15 @@ class Tree:
                 self.watch.report(self.objective, min(node.bound, self.cutoff), note=f"cut round {rounds}")
             if self._closed(node.bound) or relaxed is None:
                 break
-            if rounds in (0, 3) and at_root:
+            if at_root and rounds in (0, 3):
+                self._anneal()
                 self._solve_over_clusters(10.0)
                 if self._closed(node.bound):
                     break
             self._take_if_integral(relaxed)
-            if rounds >= (15 if at_root else 2):
+            gained, before = node.bound - before, node.bound
+            weak = rounds > 0 and gained < _WORTHWHILE * (self.cutoff - node.bound)
+            if weak or rounds >= (15 if at_root else 2):
                 break
             fresh = _cuts.separate(
                 self.master.clusters,
@@ -268,7 +273,7 @@ class Tree:
         support = [int(i) for i in np.argsort(-relaxed.weights)[:40] if relaxed.weights[i] > 1e-6]
         seeds = [master.clusters[i] for i in support if not master.barred[i]]
         seeds += [frozenset(members) for members in pricing.groups]
-        for factor in (1, 6):
+        for factor in (1, 3):
             found = []
             for first in range(0, len(seeds), 64):
                 if self.watch.should_stop():
@@ -355,10 +360,24 @@ class Tree:
             self.cutoff = min(self.cutoff, cost)
             self.watch.report(cost, note="incumbent from clusters")
 
+    def _anneal(self) -> None:
+        """Improve the incumbent from outside the clusters known; its own clusters join them."""
+        left = self.watch.remaining_s
+        budget = min(5.0 if left is None else 0.05 * left, 2e-3 * self.instance.num_units**2)
+        if not self.instance.packets or self.watch.should_stop():
+            return
+        found = annealed(self.instance.problem, self.watch.part(budget), self.incumbent, target=self.step)
+        if found is None or (self.incumbent is not None and self.instance.price(found) >= self.cutoff):
+            return
+        labels = found.cluster_of_unit
+        clusters = [frozenset(np.flatnonzero(labels == c).tolist()) for c in range(found.num_clusters)]
+        self.master.add(clusters)
+        self._offer(clusters)
+
     def _solve_over_clusters(self, time_s: float) -> None:
         """The best partition into clusters known so far, by an engine's branch and bound."""
         self.master.restrict(Branching())
         limit = self.watch.part(time_s).remaining_s
-        chosen = self.master.integer(self.cutoff, time_s if limit is None else limit)
+        chosen = self.master.integer(time_s if limit is None else limit)
         if chosen is not None:
             self._offer(chosen)

@@ -1,0 +1,134 @@
+#!/usr/bin/env python
+"""Run partition solvers on a folder of networks and print a table; run again to go on where it stopped.
+
+    scripts/bench_partition.py FOLDER runs.jsonl --time-limit 60 --solvers branch-price assignment-cpsat
+
+FOLDER holds networks as JSON (num_neurons, num_inputs, rows, columns, spikes, fan_in) and ``known.json`` with the
+clusters allowed and the best value known for each objective. Every run is one line of the output file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spinemap_exact import solvers
+from spinemap_exact.hardware import Crossbar
+from spinemap_exact.network import Network
+from spinemap_exact.problems.partition import PartitionObjective, PartitionProblem, Traffic
+from spinemap_exact.result import Limits, Watch
+
+OBJECTIVES = ("per_tile", "per_synapse", "crossbars")
+SHIFT_S = 1.0  # of the geometric mean
+
+
+def read_problem(path: Path, known: dict[str, Any], objective: str) -> PartitionProblem:
+    """Build the problem of one file."""
+    data = json.loads(path.read_text())
+    n, m = data["num_neurons"], data["num_inputs"]
+    pre = [k for sources in data["fan_in"] for k in sources]
+    post = [u for u, sources in enumerate(data["fan_in"]) for _ in sources]
+    network = Network.from_synapses(pre, post, data["spikes"], is_input=np.arange(n + m) >= n)
+    crossbars = (Crossbar(data["rows"], data["columns"]),)
+    if objective == "crossbars":
+        return PartitionProblem(
+            network, crossbars, known["per_tile"]["clusters"], objective=PartitionObjective.CROSSBARS
+        )
+    return PartitionProblem(
+        network, crossbars, known[objective]["clusters"], traffic=Traffic(objective.replace("_", "-"))
+    )
+
+
+def run(problem: PartitionProblem, solver: str, limits: Limits) -> dict[str, Any]:
+    """Solve once, from cold; say what was found in plain numbers."""
+    began = time.process_time()
+    result = solvers.load("partition", solver)(problem, Watch(limits))
+    return {**result.as_json(), "cpu_s": round(time.process_time() - began, 2)}
+
+
+def table(runs: list[dict[str, Any]], known: dict[str, Any]) -> str:
+    """Markdown: one line a network and objective, one group of columns a solver."""
+    names = list(dict.fromkeys(r["solver"] for r in runs))
+    by_key = {(r["network"], r["asked"], r["solver"]): r for r in runs}
+    lines = [
+        "| network | objective | known | "
+        + " | ".join(f"{name}: value | bound | gap | nodes | columns | s" for name in names)
+        + " |",
+        "|" + "---|" * (3 + 6 * len(names)),
+    ]
+    for network, asked in dict.fromkeys((r["network"], r["asked"]) for r in runs):
+        cells = [network, asked.replace("_", "-"), str(known[network][asked]["best"])]
+        for name in names:
+            r = by_key.get((network, asked, name))
+            cells += ["", "", "", "", "", ""] if r is None else _cells(r)
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join([*lines, "", *_summary(runs, known, names)])
+
+
+def _cells(r: dict[str, Any]) -> list[str]:
+    gap = "-" if r["gap"] is None else f"{100 * r['gap']:.1f} %"
+    value, bound = ("-" if r[k] is None else str(r[k]) for k in ("objective", "dual_bound"))
+    details = r["details"]
+    columns = details.get("clusters", "")
+    return [value, bound, gap, str(details.get("nodes", "")), str(columns), f"{r['runtime_s']:.1f}"]
+
+
+def _summary(runs: list[dict[str, Any]], known: dict[str, Any], names: list[str]) -> list[str]:
+    lines = []
+    for asked in OBJECTIVES:
+        for name in names:
+            chosen = [r for r in runs if r["asked"] == asked and r["solver"] == name]
+            if not chosen:
+                continue
+            proven = sum(r["status"] == "OPTIMAL" for r in chosen)
+            close = sum(r["gap"] is not None and r["gap"] <= 0.05 for r in chosen)
+            mean = math.exp(sum(math.log(r["runtime_s"] + SHIFT_S) for r in chosen) / len(chosen)) - SHIFT_S
+            records = [
+                f"{r['network']} {r['objective']}"
+                for r in chosen
+                if r["objective"] is not None and r["objective"] < known[r["network"]][asked]["best"]
+            ]
+            lines.append(
+                f"* {asked.replace('_', '-')}, {name}: {proven} of {len(chosen)} proven, {close} within 5 %, "
+                f"shifted geometric mean {mean:.1f} s"
+                + (f"; below the best known: {', '.join(records)}" if records else "")
+            )
+    return lines
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--time-limit", type=float, default=60.0)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--solvers", nargs="+", default=["branch-price"])
+    parser.add_argument("--objectives", nargs="+", default=list(OBJECTIVES), choices=OBJECTIVES)
+    parser.add_argument("--networks", nargs="+", help="default: all in known.json")
+    options = parser.parse_args()
+    known = json.loads((options.folder / "known.json").read_text())
+    runs = [json.loads(line) for line in options.out.read_text().splitlines()] if options.out.exists() else []
+    done = {(r["network"], r["asked"], r["solver"]) for r in runs}
+    limits = Limits(options.time_limit, options.workers, options.seed)
+    for asked in options.objectives:
+        for network in options.networks or known:
+            for solver in options.solvers:
+                if (network, asked, solver) in done:
+                    continue
+                problem = read_problem(options.folder / f"{network}.json", known[network], asked)
+                line = {"network": network, "asked": asked, "solver": solver, **run(problem, solver, limits)}
+                runs.append(line)
+                with options.out.open("a") as file:
+                    file.write(json.dumps(line) + "\n")
+    print(table(runs, known))
+
+
+if __name__ == "__main__":
+    main()
