@@ -91,6 +91,9 @@ class Tree:
         self.too_large = dearest * self.scale > _SAFE
         self.master = Master(instance, max_clusters, float(self.cutoff + 1))
         self.state = np.array([watch.limits.seed + 88172645463325252], dtype=np.uint64)
+        self.random = np.random.default_rng(watch.limits.seed)
+        self.probe_s = 0.0
+        self.proof_s: float | None = None
         self.nodes_done = 0
         self.pricing_calls = 0
         self.leaves: list[Leaf] = []
@@ -153,7 +156,6 @@ class Tree:
                 break
             if at_root and rounds in (0, 3):
                 self._anneal()
-                self._solve_over_clusters(10.0)
                 if self._closed(node.bound):
                     break
             self._take_if_integral(relaxed)
@@ -178,8 +180,8 @@ class Tree:
             return []
         if relaxed is None:  # out of time
             return [node]
-        if at_root or self.nodes_done % 10 == 0:
-            self._solve_over_clusters(10.0 if at_root else 3.0)
+        if at_root or self.nodes_done % 20 == 0:
+            self._solve_over_clusters(4.0 if at_root else 2.0)
             if self._closed(node.bound):
                 self.leaves.append(Leaf(node.branching, node.proof))
                 return []
@@ -226,12 +228,18 @@ class Tree:
             penalties = np.ceil(relaxed.penalties * scale).astype(np.int64)
             charge = int(relaxed.charge * scale) + per_cluster
             worth = charge + max(1, int(scale * tolerance * max(1.0, relaxed.value) / self.max_clusters))
-            if self._improve(pricing, relaxed, duals, penalties, worth, effort):
+            # where a proof is nearly as cheap as a guess, guessing harder is a waste
+            cheap = self.proof_s is not None and self.proof_s < 2.0 * self.probe_s
+            if self._improve(pricing, relaxed, duals, penalties, worth, effort) or (
+                not cheap and self._improve(pricing, relaxed, duals, penalties, worth, 4 * effort)
+            ):
                 continue
+            began = watch.elapsed_s
             target = min(self.cutoff - 1 + 1e-3, relaxed.value * (1 - tolerance))
             priced = pricing.exact(
                 duals, penalties, scale, self._proof_to(duals, penalties, target), worth, self._pricing_watch(node)
             )
+            self.proof_s = watch.elapsed_s - began
             self.pricing_calls += 1
             self._prove(node, duals, penalties, priced.most)
             added = master.add(c for c in priced.clusters if node.branching.allows(c))
@@ -270,20 +278,15 @@ class Tree:
     ) -> int:
         """Add clusters found by annealing; return how many."""
         master = self.master
-        support = [int(i) for i in np.argsort(-relaxed.weights)[:40] if relaxed.weights[i] > 1e-6]
+        support = [int(i) for i in np.argsort(-relaxed.weights)[:24] if relaxed.weights[i] > 1e-6]
         seeds = [master.clusters[i] for i in support if not master.barred[i]]
-        seeds += [frozenset(members) for members in pricing.groups]
-        for factor in (1, 3):
-            found = []
-            for first in range(0, len(seeds), 64):
-                if self.watch.should_stop():
-                    return 0
-                found += pricing.probe(
-                    duals, penalties, self.scale, worth, seeds[first : first + 64], effort * factor, self.state
-                )
-            if added := master.add(found[:150]):
-                return added
-        return 0
+        first = int(self.random.integers(len(pricing.groups)))
+        wanted = min(len(pricing.groups), 32)
+        seeds += [frozenset(pricing.groups[(first + i) % len(pricing.groups)]) for i in range(wanted)]
+        began = self.watch.elapsed_s
+        found = pricing.probe(duals, penalties, self.scale, worth, seeds, effort, self.state)
+        self.probe_s = self.watch.elapsed_s - began
+        return master.add(found[:150])
 
     def _proof_to(self, duals: Array, penalties: Array, target: float) -> int:
         total = int(duals.sum()) - int(penalties.sum())
