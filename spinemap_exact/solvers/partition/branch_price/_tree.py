@@ -235,7 +235,9 @@ class Tree:
             ):
                 continue
             began = watch.elapsed_s
-            target = min(self.cutoff - 1 + 1e-3, relaxed.value * (1 - tolerance))
+            # what closes the node, if the relaxation allows it; else all that the relaxation gives
+            closing = self.cutoff - self.step + 2e-3
+            target = closing if relaxed.value > closing else relaxed.value * (1 - tolerance)
             priced = pricing.exact(
                 duals, penalties, scale, self._proof_to(duals, penalties, target), worth, self._pricing_watch(node)
             )
