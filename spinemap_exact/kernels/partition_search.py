@@ -217,6 +217,7 @@ def annealed(
     target: int | None = None,
     first_trials: int = 200_000,
     rounds: int | None = None,
+    attempt: int = 0,
 ) -> Partition | None:
     """Anneal again and again, each time for longer, until the time is up; return the best partition met.
 
@@ -226,12 +227,14 @@ def annealed(
         Stop at this price.
     rounds : int, optional
         Stop after so many anneals. Default: 12 where there is no time limit.
+    attempt : int
+        Another attempt draws other random numbers.
     """
     if not Search.fits(problem) or problem.num_units == 0:
         return start
     if problem.objective is PartitionObjective.CROSSBARS:
-        return fewest_clusters(problem, watch, start, target)
-    random = np.random.default_rng(watch.limits.seed)
+        return fewest_clusters(problem, watch, start, target, attempt)
+    random = np.random.default_rng([watch.limits.seed, attempt])
     search = Search(problem)
     best = start
     if rounds is None and watch.remaining_s is None:
@@ -259,10 +262,14 @@ def annealed(
 
 
 def fewest_clusters(
-    problem: PartitionProblem, watch: Watch, start: Partition | None = None, target: int | None = None
+    problem: PartitionProblem,
+    watch: Watch,
+    start: Partition | None = None,
+    target: int | None = None,
+    attempt: int = 0,
 ) -> Partition | None:
     """Take away one cluster after the other and anneal the overflow to zero."""
-    random = np.random.default_rng(watch.limits.seed)
+    random = np.random.default_rng([watch.limits.seed, attempt])
     best = start
     rounds = 0
     while not watch.should_stop() and (target is None or best is None or best.num_clusters > target):

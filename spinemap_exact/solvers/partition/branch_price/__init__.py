@@ -16,7 +16,7 @@ import numpy as np
 
 from spinemap_exact.errors import EngineDefect
 from spinemap_exact.hardware import Crossbar
-from spinemap_exact.kernels.partition_search import annealed
+from spinemap_exact.kernels.partition_search import annealed, fewest_clusters
 from spinemap_exact.mapping import Partition
 from spinemap_exact.problems.partition import PartitionObjective, PartitionProblem
 from spinemap_exact.result import SolveResult, Watch, conclude
@@ -48,7 +48,10 @@ def solve(problem: PartitionProblem, watch: Watch, warm_start: Partition | None 
     uniform = len(problem.crossbars) == 1
     target = 0 if problem.objective is PartitionObjective.PACKETS else fewest
     budget = min(8.0, 2e-3 * problem.num_units**2, 8.0 if limit is None else 0.08 * limit)
-    start = annealed(problem, watch.part(budget), start, target=target)
+    if uniform and problem.objective is PartitionObjective.AREA:
+        start = fewest_clusters(problem, watch.part(budget), start, target=target)
+    else:
+        start = annealed(problem, watch.part(budget), start, target=target)
     packets = problem.objective is PartitionObjective.PACKETS
     asked = problem
     if not uniform:  # as if every crossbar had the rows and columns of the largest: bounds hold, solutions may not
