@@ -29,6 +29,7 @@ from spinemap_exact.solvers.partition.branch_price._graph import Instance
 from spinemap_exact.solvers.partition.branch_price._tree import Tree
 
 ENGINE = "branch-price"
+_MEMORY = 3 * 10**9  # bytes
 
 
 def solve(problem: PartitionProblem, watch: Watch, warm_start: Partition | None = None) -> SolveResult[Partition]:
@@ -56,7 +57,7 @@ def solve(problem: PartitionProblem, watch: Watch, warm_start: Partition | None 
     asked = problem
     if not uniform:  # as if every crossbar had the rows and columns of the largest: bounds hold, solutions may not
         asked = PartitionProblem(problem.network, (Crossbar(rows, columns),), allowed, problem.traffic)
-    if packets and start is None and uniform:
+    if packets and start is None and uniform and not _beyond_pricing(problem):
         # what annealing does not find may not exist: the fewest clusters settle that
         packing = Tree(Instance(asked, rows, columns, packets=False), allowed, watch, None, fewest)
         if not packing.too_large and packing.run() > allowed:
@@ -66,6 +67,9 @@ def solve(problem: PartitionProblem, watch: Watch, warm_start: Partition | None 
     if packets:
         floor = max(packets_by_fan_out(problem, columns), packets_by_eigenvalues(problem, columns, allowed))
     watch.report(None if start is None else problem.cost(start), floor if uniform else None, note="counting")
+    if _beyond_pricing(problem):
+        start = annealed(problem, watch, start, target=floor)
+        return conclude(problem, start, _price(problem, floor), engine=ENGINE, watch=watch, reason="too large to price")
     tree = Tree(Instance(asked, rows, columns, packets), allowed, watch, start if uniform else None, floor)
     bound = floor if tree.too_large else tree.run()
     incumbent = tree.incumbent if uniform else start
@@ -78,11 +82,32 @@ def solve(problem: PartitionProblem, watch: Watch, warm_start: Partition | None 
     }
     if not packets and bound > allowed:
         return _infeasible(problem, watch, f"at least {bound} clusters are necessary, {allowed} are allowed", tree)
-    if problem.objective is PartitionObjective.AREA:
-        bound *= min(c.area for c in problem.crossbars)
+    bound = _price(problem, bound)
     if incumbent is not None and bound > problem.cost(incumbent):
         raise EngineDefect(f"bound {bound} above the incumbent {problem.cost(incumbent)}")
-    return conclude(problem, incumbent, bound, engine=ENGINE, watch=watch, evidence=tree.evidence, details=details)
+    return conclude(
+        problem,
+        incumbent,
+        bound,
+        engine=ENGINE,
+        watch=watch,
+        evidence=tree.evidence if tree.nodes_done else None,
+        details=details,
+    )
+
+
+def _beyond_pricing(problem: PartitionProblem) -> bool:
+    """True if one path of the pricer's tree would not fit into memory."""
+    network = problem.network
+    arcs = 2 * (2 * network.num_synapses + network.num_neurons)
+    return (problem.num_units + 8) * 8 * (arcs + 4 * network.num_neurons) > _MEMORY
+
+
+def _price(problem: PartitionProblem, bound: int) -> int:
+    """A bound on the objective, from one on packets or on the number of clusters."""
+    if problem.objective is PartitionObjective.AREA:
+        return bound * min(c.area for c in problem.crossbars)
+    return bound
 
 
 def _clusters_allowed(problem: PartitionProblem) -> int:

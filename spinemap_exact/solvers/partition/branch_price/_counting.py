@@ -45,16 +45,23 @@ def packets_by_eigenvalues(problem: PartitionProblem, columns: int, max_clusters
     doi:10.1147/rd.175.0420. External inputs are counted apart. A margin covers the rounding of floats.
     """
     network, n = problem.network, problem.num_units
-    inputs = packets_of_inputs(problem, columns)
-    if not 1 < n <= _MOST_UNITS:
-        return inputs
-    shared = problem.traffic is Traffic.PER_TILE
     weight = network.spikes.astype(float)
-    if shared:
+    if problem.traffic is Traffic.PER_TILE:
         weight = weight / np.maximum(1, np.minimum(network.fan_out, columns))
+    # every synapse counts in one block only, so the bounds of blocks add up
+    size = n if n <= _MOST_UNITS else min(_MOST_UNITS, max(800, 3 * columns))
+    total = packets_of_inputs(problem, columns)
+    for start in range(0, n, size):
+        stop = min(n, start + size)
+        inside = (network.pre >= start) & (network.pre < stop) & (network.post >= start) & (network.post < stop)
+        pre, post = network.pre[inside], network.post[inside]
+        total += _cut_by_eigenvalues(pre - start, post - start, weight[pre], stop - start, columns, max_clusters)
+    return total
+
+
+def _cut_by_eigenvalues(pre: Array, post: Array, weight: Array, n: int, columns: int, max_clusters: int) -> int:
     laplacian: Array = np.zeros((n, n))
-    inner = network.pre < n
-    np.add.at(laplacian, (network.pre[inner], network.post[inner]), -weight[network.pre[inner]])
+    np.add.at(laplacian, (pre, post), -weight)
     laplacian += laplacian.T
     np.fill_diagonal(laplacian, 0.0)
     np.fill_diagonal(laplacian, -laplacian.sum(axis=1))
@@ -63,7 +70,7 @@ def packets_by_eigenvalues(problem: PartitionProblem, columns: int, max_clusters
     sizes = np.array([columns] * full + [rest] * (rest > 0))[: len(smallest)]
     bound = 0.5 * float(sizes @ np.maximum(0.0, smallest[: len(sizes)]))
     margin = 1e-9 * n * n * float(np.abs(laplacian).max()) + 1e-6
-    return inputs + max(0, math.ceil(bound - margin))
+    return max(0, math.ceil(bound - margin))
 
 
 def packets_of_inputs(problem: PartitionProblem, columns: int) -> int:
