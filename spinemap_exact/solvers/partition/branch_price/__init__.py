@@ -65,7 +65,9 @@ def solve(problem: PartitionProblem, watch: Watch, warm_start: Partition | None 
         start = packing.incumbent
     floor = fewest
     if packets:
-        floor = max(packets_by_fan_out(problem, columns), packets_by_eigenvalues(problem, columns, allowed))
+        glance = watch.part(5.0 if limit is None else 0.2 * limit)
+        floor = packets_by_fan_out(problem, columns)
+        floor = max(floor, packets_by_eigenvalues(problem, columns, allowed, glance))
     watch.report(None if start is None else problem.cost(start), floor if uniform else None, note="counting")
     if _beyond_pricing(problem):
         start = annealed(problem, watch, start, target=floor)

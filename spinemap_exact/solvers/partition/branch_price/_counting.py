@@ -8,6 +8,7 @@ import numpy as np
 
 from spinemap_exact.arrays import Array
 from spinemap_exact.problems.partition import PartitionProblem, Traffic
+from spinemap_exact.result import Watch
 
 _MOST_UNITS = 1500  # eigenvalues of a dense matrix: a second or two
 
@@ -36,22 +37,27 @@ def packets_by_fan_out(problem: PartitionProblem, columns: int) -> int:
     return int((network.spikes * np.maximum(0, remote)).sum())
 
 
-def packets_by_eigenvalues(problem: PartitionProblem, columns: int, max_clusters: int) -> int:
+def packets_by_eigenvalues(
+    problem: PartitionProblem, columns: int, max_clusters: int, watch: Watch | None = None
+) -> int:
     """Packets that any partition into clusters of so many columns sends, by the eigenvalues of a graph.
 
     A cut synapse weighs its spikes, divided, where packets are shared, by the readers that one packet can serve. The
     weight of all cut edges is at least half the sum of (size of the i-th largest cluster) x (i-th smallest eigenvalue
     of the Laplacian): W. Donath, A. Hoffman, Lower Bounds for the Partitioning of Graphs, 1973,
     doi:10.1147/rd.175.0420. External inputs are counted apart. A margin covers the rounding of floats.
+    Large networks are bounded block by block while ``watch`` allows.
     """
     network, n = problem.network, problem.num_units
     weight = network.spikes.astype(float)
     if problem.traffic is Traffic.PER_TILE:
         weight = weight / np.maximum(1, np.minimum(network.fan_out, columns))
     # every synapse counts in one block only, so the bounds of blocks add up
-    size = n if n <= _MOST_UNITS else min(_MOST_UNITS, max(800, 3 * columns))
+    size = n if n <= _MOST_UNITS else min(_MOST_UNITS, max(500, 2 * columns + 1))
     total = packets_of_inputs(problem, columns)
     for start in range(0, n, size):
+        if watch is not None and watch.should_stop():
+            break
         stop = min(n, start + size)
         inside = (network.pre >= start) & (network.pre < stop) & (network.post >= start) & (network.post < stop)
         pre, post = network.pre[inside], network.post[inside]
