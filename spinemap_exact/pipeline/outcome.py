@@ -1,0 +1,153 @@
+"""What a run of the stages came to, for people and machines."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from spinemap_exact.certificate.format import Certificate
+from spinemap_exact.errors import InvalidInput
+from spinemap_exact.evaluator import Evaluation, evaluate
+from spinemap_exact.hardware import Hardware
+from spinemap_exact.mapping import Mapping
+from spinemap_exact.network import Network
+from spinemap_exact.problems.partition import Traffic
+from spinemap_exact.problems.placement import PlacementProblem
+from spinemap_exact.result import Limits, SolveResult, Status
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One solved stage: what was asked, by which solver, and what came of it.
+
+    ``certificate`` claims what the checker verified; None where there was nothing to verify or it was not tried.
+    """
+
+    name: str
+    problem: Any
+    solver: str
+    result: SolveResult[Any]
+    certificate: Certificate | None = None
+
+    @property
+    def measure(self) -> str:
+        """What the objective counts."""
+        problem = self.problem
+        if isinstance(problem, PlacementProblem):
+            mesh = problem.mesh
+            even = mesh is None or mesh.hop_x == mesh.hop_y == 1
+            return "spike-hops" if even else f"spike-hops (x: {mesh.hop_x}, y: {mesh.hop_y})"  # type: ignore[union-attr]
+        return str(getattr(problem, "objective", "bins")).replace("-", " ")
+
+    def as_json(self) -> dict[str, Any]:
+        return {"solver": self.solver, "measure": self.measure, **self.result.as_json()}
+
+
+@dataclass(frozen=True)
+class MappingRun:
+    """A mapping with the evidence for each stage that led to it.
+
+    ``mapping`` is None unless every stage found a solution. ``shortage`` names the resource that is proven too scarce
+    for any mapping; a stage that is infeasible given the stages above it proves nothing about other unrollings.
+    """
+
+    network: Network
+    hardware: Hardware
+    traffic: Traffic
+    limits: Limits
+    stages: tuple[Stage, ...]
+    mapping: Mapping | None
+    shortage: str | None = None
+    runtime_s: float = 0.0
+
+    @property
+    def status(self) -> Status:
+        """OPTIMAL only if every stage is; that is optimal stage by stage, not overall."""
+        if self.shortage is not None:
+            return Status.INFEASIBLE
+        found = {stage.result.status for stage in self.stages}
+        if not all(status.has_solution for status in found):
+            return Status.UNKNOWN
+        return Status.OPTIMAL if found == {Status.OPTIMAL} else Status.FEASIBLE
+
+    def stage(self, name: str) -> Stage:
+        """Return one stage.
+
+        Raises
+        ------
+        InvalidInput
+            If it was not run.
+        """
+        for stage in self.stages:
+            if stage.name == name:
+                return stage
+        raise InvalidInput(f"stage {name!r} was not run; there are: {', '.join(s.name for s in self.stages)}")
+
+    def certificate(self, name: str) -> Certificate | None:
+        """Return what the checker verified of one stage; None if nothing."""
+        return self.stage(name).certificate
+
+    def evaluation(self) -> Evaluation | None:
+        """Price the mapping; None while there is none."""
+        return None if self.mapping is None else evaluate(self.network, self.hardware, self.mapping, self.traffic)
+
+    def summary(self) -> str:
+        """Return a table for people: per stage objective, bound, gap, and who vouches."""
+        rows = [("stage", "measure", "objective", "dual bound", "gap", "stopped by", "vouched for by", "time")]
+        for stage in self.stages:
+            r = stage.result
+            rows.append(
+                (
+                    stage.name,
+                    stage.measure,
+                    _number(r.objective),
+                    _number(r.dual_bound),
+                    "-" if r.gap is None else f"{100 * r.gap:.1f} %",
+                    "infeasible as asked" if r.status is Status.INFEASIBLE else r.reason,
+                    str(r.vouched_by or "nobody"),
+                    f"{r.runtime_s:.1f} s",
+                )
+            )
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        right = {2, 3, 4, 7}
+        lines = [
+            "  ".join(
+                c.rjust(w) if k in right else c.ljust(w) for k, (c, w) in enumerate(zip(row, widths, strict=True))
+            )
+            for row in rows
+        ]
+        lines += [
+            f"{s.name}: {s.result.reason}" + ("" if self.shortage else " (given the stages above; another may fit)")
+            for s in self.stages
+            if s.result.status is Status.INFEASIBLE
+        ]
+        if self.shortage:
+            lines.append(f"proven infeasible: {self.shortage}")
+        if self.mapping is not None and len(self.stages) > 1:
+            lines.append("Each bound is for its stage, given the stages above it: optimal stage by stage is not")
+            lines.append("optimal overall.")
+        return "\n".join(line.rstrip() for line in lines)
+
+    def as_json(self) -> dict[str, Any]:
+        last = self.stages[-1].result.as_json()
+        evaluation = self.evaluation()
+        return {
+            **{k: last[k] for k in ("objective", "dual_bound", "gap", "vouched_by")},
+            "status": str(self.status),
+            "scope": "stage by stage; objective and bound are those of the last stage",
+            "runtime_s": round(self.runtime_s, 3),
+            "solver": self.stages[-1].solver,
+            "seed": self.limits.seed,
+            "traffic": str(self.traffic),
+            "network_digest": self.network.digest,
+            "hardware": self.hardware.name,
+            "hardware_digest": self.hardware.digest,
+            "shortage": self.shortage,
+            "spikes_assumed": self.network.spikes_assumed,
+            "stages": {stage.name: stage.as_json() for stage in self.stages},
+            "evaluation": None if evaluation is None else evaluation.as_json(),
+        }
+
+
+def _number(value: int | None) -> str:
+    return "-" if value is None else f"{value:,}".replace(",", " ")

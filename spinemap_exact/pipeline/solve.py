@@ -1,0 +1,158 @@
+"""How one problem is solved: warm starts, a solver chosen by size, and the checker behind it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import replace
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+from spinemap_exact import heuristics, solvers
+from spinemap_exact.certificate import write
+from spinemap_exact.pipeline.outcome import Stage
+from spinemap_exact.problems.placement import PlacementProblem
+from spinemap_exact.result import SolveResult, Status, Voucher, Watch, conclude
+
+NO_SOLVER = "none"
+
+# What is tried for a warm start where nobody asks for one, cheapest first; the best is kept.
+_WARM_STARTS = {
+    "unroll": ("row-slices", "chain"),
+    "packing": ("best-fit",),
+    "partition": ("sequential", "anneal"),
+    "placement": ("sequential", "tabu"),
+}
+# Beyond these sizes (synapses, items or tiles) only one pass of slicing is made.
+_LARGE = {"unroll": 1_000_000, "partition": 200_000, "placement": 1_500}
+_FOR_LARGE = ("sequential",)
+_LARGE_TO_CHECK = 200_000  # synapses, items or tiles: the checker walks them in plain loops
+_CHECK_TIME_S = 5.0
+_WARM_SHARE = 0.15  # of the stage, at most; small problems get less
+
+
+def solve_problem(
+    problem: Any,
+    watch: Watch,
+    *,
+    solver: str | None = None,
+    warm_start: str | None = None,
+    starts: Iterable[Any] = (),
+) -> tuple[str, SolveResult[Any]]:
+    """Solve one problem: warm starts first, then the solver.
+
+    Parameters
+    ----------
+    solver, warm_start : str, optional
+        Names; chosen by the size of the problem where not given. ``"none"`` switches either off.
+    starts : iterable
+        Known solutions; those that break a limit are ignored.
+
+    Returns
+    -------
+    solver : str
+        Name of the solver used.
+    result : SolveResult
+    """
+    why = problem.why_infeasible() if hasattr(problem, "why_infeasible") else None
+    if why is not None:
+        voucher = Voucher("attested", "counting")
+        return "counting", conclude(
+            problem, None, None, engine="counting", watch=watch, infeasible=True, vouched_by=voucher, reason=why
+        )
+    start, author = _warm_start(problem, watch, warm_start, starts)
+    if start is not None and problem.cost(start) == 0:
+        return author, conclude(
+            problem, start, 0, engine=author, watch=watch, vouched_by=Voucher("attested", "no cost is negative")
+        )
+    name = solver or _default_solver(problem)
+    if name == NO_SOLVER:
+        return author, conclude(problem, start, None, engine=author, watch=watch, reason="no solver asked for")
+    watch.report(note=f"solver {name}")
+    result = solvers.load(problem.kind, name)(problem, watch, warm_start=start)
+    if (
+        start is not None
+        and result.status is not Status.INFEASIBLE
+        and (result.objective is None or problem.cost(start) < result.objective)
+    ):
+        bound = result.dual_bound
+        result = conclude(
+            problem, start, bound, engine=result.engine, watch=watch, vouched_by=result.vouched_by,
+            formulation=result.formulation, evidence=result.evidence, details=result.details,
+        )  # fmt: skip
+    return name, result
+
+
+def certify(name: str, problem: Any, solver: str, result: SolveResult[Any], watch: Watch) -> Stage:
+    """Have the checker verify what can be verified, and let the result say so.
+
+    A verified bound replaces a weaker attested one; a stronger attested one stays what it is.
+    """
+    if _size(problem) > _LARGE_TO_CHECK:
+        return Stage(name, problem, solver, result)
+    watch.report(note="checking")
+    certificate = write.certificate(problem, result, watch.part(_CHECK_TIME_S))
+    if certificate is None:
+        return Stage(name, problem, solver, result)
+    claimed = certificate.lower
+    if certificate.infeasible:
+        voucher = Voucher("verified", str((certificate.evidence or {}).get("kind")))
+        result = replace(result, vouched_by=voucher)
+    elif claimed is not None and (result.dual_bound is None or claimed >= result.dual_bound) and claimed > 0:
+        voucher = Voucher("verified", str((certificate.evidence or {}).get("kind")))
+        status = Status.OPTIMAL if claimed == result.objective else result.status
+        reason = "proof" if status is Status.OPTIMAL else result.reason
+        result = replace(result, status=status, dual_bound=claimed, vouched_by=voucher, reason=reason)
+    return Stage(name, problem, solver, result, certificate)
+
+
+def _warm_start(problem: Any, watch: Watch, asked: str | None, starts: Iterable[Any]) -> tuple[Any, str]:
+    """Return the best feasible start and who found it."""
+    best, author = None, NO_SOLVER
+    for start in starts:
+        if not problem.violations(start) and (best is None or problem.cost(start) < problem.cost(best)):
+            best, author = start, "given"
+    if asked == NO_SOLVER:
+        return best, author
+    names = (asked,) if asked else _default_warm_starts(problem)
+    share = None if asked else _warm_time_s(problem, watch.limits.time_s)
+    for name in names:
+        watch.report(note=f"warm start {name}")
+        found = heuristics.load(problem.kind, name)(problem, watch.part(share), best)
+        if found is None or problem.violations(found):
+            continue
+        if best is None or problem.cost(found) < problem.cost(best):
+            best, author = found, name
+            watch.report(objective=problem.cost(found))
+    return best, author
+
+
+def _default_warm_starts(problem: Any) -> tuple[str, ...]:
+    known = heuristics.names(problem.kind)
+    names = tuple(name for name in _WARM_STARTS[problem.kind] if name in known)
+    return _FOR_LARGE if _size(problem) > _LARGE.get(problem.kind, math.inf) else names
+
+
+def _warm_time_s(problem: Any, time_s: float | None) -> float:
+    """Seconds for one warm start: enough for many restarts, little beside the solve."""
+    enough = 0.1 * problem.num_tiles if isinstance(problem, PlacementProblem) else 0.02 * _num_items(problem)
+    return max(0.5, enough) if time_s is None else min(max(0.5, enough), _WARM_SHARE * time_s)
+
+
+def _num_items(problem: Any) -> int:
+    return int(problem.network.num_units) if hasattr(problem, "network") else int(problem.num_items)
+
+
+def _default_solver(problem: Any) -> str:
+    """Ask the kind's own rule, ``solvers/<kind>/_choice.py``."""
+    if find_spec(f"spinemap_exact.solvers.{problem.kind}._choice") is None:
+        return (*solvers.names(problem.kind), NO_SOLVER)[0]
+    chosen: str = import_module(f"spinemap_exact.solvers.{problem.kind}._choice").choose(problem)
+    return chosen
+
+
+def _size(problem: Any) -> int:
+    if isinstance(problem, PlacementProblem):
+        return problem.num_tiles
+    return int(problem.network.num_synapses) if hasattr(problem, "network") else 0
