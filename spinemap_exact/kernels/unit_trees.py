@@ -42,3 +42,58 @@ def packed_unrolling(
     parent = np.full(len(unit_key), -1, dtype=np.int64)
     parent[breadth_first[~is_soma]] = np.repeat(breadth_first, merged[breadth_first])
     return PackedUnrolling(Unrolling(unit_of_synapse, neuron, parent), Partition.from_labels(crossbar))
+
+
+def packed_levels(
+    network: Network,
+    place_of_synapse: dict[int, tuple[int, int]],
+    units: dict[tuple[int, int, int], tuple[int, int]],
+    unit_fan_in: int | None,
+    *,
+    levelled: bool,
+) -> PackedUnrolling:
+    """Build the trees of a solution that says how many units a neuron has in each crossbar at each level.
+
+    Parameters
+    ----------
+    place_of_synapse : dict
+        (crossbar, level) of each synapse.
+    units : dict
+        (neuron, crossbar, level) to the numbers of units and of carries merged in them.
+    levelled : bool
+        Level ``l`` merges the carries of all units at level ``l + 1``; otherwise all are 0, and any tree will do.
+    """
+    parts = [
+        (u, merged) for u, (count, merged) in sorted(units.items()) for merged in _shares(count, merged, unit_fan_in)
+    ]
+    by_kind: dict[tuple[int, int, int], list[int]] = {}
+    for part, (u, _) in enumerate(parts):
+        by_kind.setdefault(u, []).append(part)
+    room = [network.num_synapses if unit_fan_in is None else unit_fan_in - merged for _, merged in parts]
+    unit_of_synapse = np.empty(network.num_synapses, dtype=np.int64)
+    for s, (b, level) in place_of_synapse.items():
+        part = next(p for p in by_kind[int(network.post[s]), b, level] if room[p] > 0)
+        room[part] -= 1
+        unit_of_synapse[s] = part
+    parent = np.full(len(parts), -1, dtype=np.int64)
+    for i in sorted({u[0] for u in units}):
+        # by level, then by falling number of carries: every unit finds a parent before it
+        own = sorted(
+            (p for p in range(len(parts)) if parts[p][0][0] == i), key=lambda p: (parts[p][0][2], -parts[p][1])
+        )
+        slots = [p for p in own for _ in range(parts[p][1])]
+        assert len(slots) == len(own) - 1
+        parent[own[1:]] = slots
+    neuron = np.array([u[0] for u, _ in parts], dtype=np.int64)
+    crossbar = np.array([u[1] for u, _ in parts], dtype=np.int64)
+    return PackedUnrolling(Unrolling(unit_of_synapse, neuron, parent), Partition.from_labels(crossbar))
+
+
+def _shares(count: int, merged: int, unit_fan_in: int | None) -> list[int]:
+    """Share out carries among units at one place, as many as fit to the first ones."""
+    most = merged if unit_fan_in is None else unit_fan_in
+    shares = []
+    for _ in range(count):
+        shares.append(min(most, merged))
+        merged -= shares[-1]
+    return shares

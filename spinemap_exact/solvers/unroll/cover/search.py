@@ -1,0 +1,206 @@
+"""Close the gap between covers found by annealing and lower bounds, from cheap to expensive.
+
+1. Counting bounds.
+2. Annealing, one crossbar less at a time.
+3. The linear relaxation over all crossbar patterns, where there are few enough neurons to enumerate the columns of one.
+4. The cover model in decision form, one crossbar more at a time (CP-SAT).
+
+Depth limits and homogeneous units use 1 and 4, the later goals of a lexicographic order the model alone.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
+from typing import Any, cast
+
+import numpy as np
+
+from spinemap_exact.kernels.counting import counting_bounds, fewest_units
+from spinemap_exact.kernels.cover_annealing import SynapseCover
+from spinemap_exact.problems.unroll import PackedUnrolling, UnrollObjective, UnrollProblem
+from spinemap_exact.result import SolveResult, Status, Watch, conclude
+from spinemap_exact.solvers import cpsat
+from spinemap_exact.solvers.unroll.cover import model as tree_model
+from spinemap_exact.solvers.unroll.cover.patterns import PatternBound
+
+logger = logging.getLogger(__name__)
+
+NAME = "cover"
+LARGEST_MODEL = 60_000
+"""Synapses times crossbars up to which the model is built."""
+
+
+def solve(
+    problem: UnrollProblem, watch: Watch, warm_start: PackedUnrolling | None = None
+) -> SolveResult[PackedUnrolling]:
+    """Minimise crossbars, units or carry spikes; the evidence of the bound is kept."""
+    if reason := _impossible(problem):
+        return conclude(problem, None, None, engine=NAME, watch=watch, infeasible=True, reason=reason)
+    state = _State(problem, watch, warm_start)
+    if problem.objective is not UnrollObjective.CROSSBARS:
+        state.minimise()
+    elif not state.closed:
+        if problem.unit_fan_in is None and problem.max_depth is None and problem.max_units is None:
+            state.anneal()
+            state.bound_by_patterns()
+        state.decide()
+    return state.conclude()
+
+
+def _impossible(problem: UnrollProblem) -> str:
+    """Say which limit no unrolling can keep, whatever the search; empty if none."""
+    fewest = fewest_units(problem)
+    width = problem.unit_fan_in or problem.rows
+    if problem.max_depth is not None:
+        slots = width ** (problem.max_depth + 1)
+        for i in np.flatnonzero(problem.network.fan_in > slots)[:1]:
+            return (
+                f"neuron {i} has fan-in {problem.network.fan_in[i]}; "
+                f"{problem.max_depth} carries in a row reach {slots} inputs"
+            )
+    if problem.max_units is not None and fewest.sum() > problem.max_units:
+        return f"{fewest.sum()} units are needed, {problem.max_units} are allowed"
+    least = max(counting_bounds(problem).values())
+    if problem.max_crossbars is not None and least > problem.max_crossbars:
+        return f"{least} crossbars are needed, {problem.max_crossbars} are allowed"
+    return ""
+
+
+@dataclass
+class _State:
+    """Incumbent, bound and evidence of one solve."""
+
+    problem: UnrollProblem
+    watch: Watch
+    incumbent: PackedUnrolling | None
+    bound: int = 0
+    evidence: dict[str, Any] = field(default_factory=dict)
+    infeasible: bool = False
+    formulation: str | None = None
+
+    def __post_init__(self) -> None:
+        problem = self.problem
+        match problem.objective:
+            case UnrollObjective.CROSSBARS:
+                counts = counting_bounds(problem)
+                self.raise_bound(max(counts.values()), {"kind": "counting", **counts})
+            case UnrollObjective.UNITS:
+                units = int(fewest_units(problem).sum())
+                self.raise_bound(units, {"kind": "units", "units": units})
+            case UnrollObjective.CARRY_SPIKES:
+                least = least_carry_spikes(problem)
+                self.raise_bound(least, {"kind": "carry-spikes", "spikes": least})
+        if self.incumbent is not None:
+            self.watch.report(objective=problem.cost(self.incumbent))
+
+    @property
+    def closed(self) -> bool:
+        return self.incumbent is not None and self.problem.cost(self.incumbent) <= self.bound
+
+    def raise_bound(self, bound: int, evidence: dict[str, Any]) -> None:
+        if bound > self.bound or not self.evidence:
+            self.bound, self.evidence = bound, evidence
+            self.watch.report(dual_bound=bound)
+
+    def anneal(self) -> None:
+        """Look for covers with fewer crossbars, from one below the incumbent or one above the bound."""
+        if self.problem.network.num_synapses == 0:
+            return
+        cover = SynapseCover(self.problem)
+        rng = np.random.default_rng(self.watch.limits.seed)
+        effort = max(2_000_000, 1_000 * self.problem.network.num_synapses)
+        attempts = 0
+        while not self.closed and not self.watch.should_stop():
+            crossbars = self._next_crossbars()
+            if self.incumbent is None or (attempts % 2 == 0 and self.problem.network.num_synapses <= 20_000):
+                place = cover.random(crossbars, rng)
+            else:
+                place = cover.without(self.incumbent, int(rng.integers(crossbars + 1)), rng)
+            found = cover.anneal(place, crossbars, self._part(0.3), effort << (attempts // 2))
+            if found is not None and not self.problem.violations(found):
+                self.incumbent, attempts = found, 0
+                self.watch.report(objective=self.problem.cost(found), note="annealing")
+                continue
+            attempts += 1
+            if attempts == 4:
+                return
+
+    def _next_crossbars(self) -> int:
+        if self.incumbent is not None:
+            return self.problem.cost(self.incumbent) - 1
+        most = int(fewest_units(self.problem).sum())
+        return most if self.problem.max_crossbars is None else min(most, self.problem.max_crossbars)
+
+    def bound_by_patterns(self) -> None:
+        """Raise the bound by the linear relaxation over crossbar patterns."""
+        if self.closed or self.watch.should_stop() or not PatternBound.fits(self.problem):
+            return
+        goal = None if self.incumbent is None else self.problem.cost(self.incumbent)
+        patterns = PatternBound(self.problem)
+        bound = patterns.raise_to(goal, self._part(0.8))
+        if bound is not None:
+            self.raise_bound(bound, patterns.evidence)
+
+    def decide(self) -> None:
+        """Ask the model for a solution with as many crossbars as the bound, then one more, and so on."""
+        most = int(fewest_units(self.problem).sum())
+        if self.problem.max_crossbars is not None:
+            most = min(most, self.problem.max_crossbars)
+        if self.closed or self.watch.should_stop():
+            return
+        if self.problem.network.num_synapses * self.bound > LARGEST_MODEL:
+            return
+        before = self.bound
+        model = SimpleNamespace(__name__=tree_model.__name__, levels=lambda _: range(before, most + 1), build=_decision)
+        result = cpsat.solve(cast(Any, model), self.problem, self.watch, self.incumbent)
+        self._take(result)
+
+    def minimise(self) -> None:
+        if self.closed or self.watch.should_stop():
+            return
+        crossbars = self.problem.max_crossbars or int(fewest_units(self.problem).sum())
+        if self.problem.network.num_synapses * crossbars <= LARGEST_MODEL:
+            self._take(cpsat.solve(tree_model, self.problem, self.watch, self.incumbent))
+
+    def _take(self, result: SolveResult[PackedUnrolling]) -> None:
+        self.formulation = "tree"
+        self.incumbent = result.incumbent
+        self.infeasible = result.status is Status.INFEASIBLE
+        if result.dual_bound is not None and result.dual_bound > self.bound:
+            self.raise_bound(result.dual_bound, {"kind": "attested", "by": result.engine})
+
+    def _part(self, share: float) -> Watch:
+        left = self.watch.remaining_s
+        return self.watch.part(None if left is None else share * left)
+
+    def conclude(self) -> SolveResult[PackedUnrolling]:
+        return conclude(
+            self.problem,
+            self.incumbent,
+            None if self.infeasible else self.bound,
+            engine=NAME,
+            watch=self.watch,
+            infeasible=self.infeasible,
+            formulation=self.formulation,
+            evidence=None if self.infeasible else self.evidence,
+        )
+
+
+def _decision(problem: UnrollProblem, crossbars: int) -> tree_model.TreeCpSat:
+    """Return the model without its objective: is there any solution with so many crossbars?"""
+    model = tree_model.build(replace(problem, max_crossbars=crossbars))
+    model.proto.clear_objective()
+    model.terms, model.constant = [], crossbars
+    return model
+
+
+def least_carry_spikes(problem: UnrollProblem) -> int:
+    """Bound the spikes on carries: a soma unit with carries reads at most R - 1 axons, every other spike is carried."""
+    network, width = problem.network, problem.unit_fan_in or problem.rows
+    total = 0
+    for i in problem.neurons[network.fan_in[problem.neurons] > width]:
+        spikes = np.sort(network.spikes[network.fan_in_of(int(i))])
+        total += int(spikes[: len(spikes) - width + 1].sum())
+    return total
