@@ -111,3 +111,13 @@ def test_spikes_have_the_mean_asked_for():
 def test_impossible_sizes_are_refused(make, message):
     with pytest.raises(InvalidInput, match=message):
         make()
+
+
+def test_lenet_has_the_published_counts():
+    from spinemap_exact.instances.convolutional import lenet
+
+    network = lenet()
+
+    assert (network.num_neurons, network.num_synapses) == (6894, 377_480)
+    # 25 and 150 inputs of a convolution, 4 of a pooling neuron, 256 and 500 of the dense layers
+    assert sorted(set(network.fan_in[~network.is_input].tolist())) == [4, 25, 150, 256, 500]

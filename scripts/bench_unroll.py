@@ -1,0 +1,137 @@
+#!/usr/bin/env python3
+"""Compare ways of unrolling: pruning, published chains, wide chains, constructions, the exact solver.
+
+    scripts/bench_unroll.py [--time-limit S] [--growth] [FOLDER]
+
+FOLDER holds networks as JSON (name, rows, columns, fan_in); without it the networks that ship and generated ones are
+compared on 128x128 crossbars. --growth prints how time grows with the synapses instead.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from spinemap_exact import heuristics, solvers
+from spinemap_exact.heuristics.unroll._pruning import prune
+from spinemap_exact.instances import load
+from spinemap_exact.instances.convolutional import lenet
+from spinemap_exact.instances.generators import layered, random_sparse
+from spinemap_exact.kernels.counting import counting_bounds
+from spinemap_exact.network import Network
+from spinemap_exact.problems.unroll import PackedUnrolling, UnrollProblem
+from spinemap_exact.result import Limits, Watch
+
+METHODS = {"chain of two": "chain-of-two", "R-ary chain": "chain", "row slices": "row-slices", "annealing": "annealing"}
+HEAD = (
+    "| network | method | crossbars | columns used | cells used | idle cells | deepest carry | synapses lost | CPU s |"
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", nargs="?", type=Path)
+    parser.add_argument("--time-limit", type=float, default=60.0)
+    parser.add_argument("--growth", action="store_true")
+    options = parser.parse_args()
+    if options.growth:
+        growth(options.time_limit)
+        return
+    print(HEAD)
+    print("|" + "---|" * (HEAD.count("|") - 1))
+    for name, problem in problems(options.folder):
+        compare(name, problem, options.time_limit)
+
+
+def problems(folder: Path | None) -> Iterator[tuple[str, UnrollProblem]]:
+    if folder is not None:
+        for path in sorted(folder.glob("*_R*.json")):
+            yield path.stem, read(path)
+        return
+    for name in ("digits-64-32-10", "digits-64-100-10"):
+        yield name, UnrollProblem(load(name)[0], 32, 32)
+    yield "784-100-10", UnrollProblem(layered((784, 100, 10)), 128, 128)
+    yield "400-400-200", UnrollProblem(layered((400, 400, 200)), 128, 128)
+    yield "lenet", UnrollProblem(lenet(), 128, 128)
+
+
+def read(path: Path) -> UnrollProblem:
+    given = json.loads(path.read_text())
+    fan_in, neurons = given["fan_in"], len(given["fan_in"])
+    axons = 1 + max(max(axons) for axons in fan_in)
+    network = Network.from_synapses(
+        np.concatenate(fan_in) + neurons,
+        np.repeat(np.arange(neurons), [len(axons) for axons in fan_in]),
+        np.ones(neurons + axons, dtype=np.int64),
+        is_input=np.arange(neurons + axons) >= neurons,
+    )
+    return UnrollProblem(network, given["rows"], given["columns"])
+
+
+def compare(name: str, problem: UnrollProblem, time_s: float) -> None:
+    pruned, lost = prune(problem.network, problem.rows)
+    whole = UnrollProblem(pruned, problem.rows, problem.columns)
+    start = time.process_time()
+    row(name, "pruning", whole, heuristics.load("unroll", "chain")(whole, watch(time_s)), lost, start)
+    best = None
+    for method, heuristic in METHODS.items():
+        start = time.process_time()
+        packed = heuristics.load("unroll", heuristic)(problem, watch(time_s), best)
+        row(name, method, problem, packed, 0, start)
+        if packed is not None and (best is None or problem.cost(packed) < problem.cost(best)):
+            best = packed
+    start = time.process_time()
+    result = solvers.load("unroll", "cover")(problem, watch(time_s), best)
+    row(name, f"exact, at least {result.dual_bound}", problem, result.incumbent, 0, start)
+
+
+def watch(time_s: float) -> Watch:
+    return Watch(Limits(time_s=time_s))
+
+
+def row(
+    name: str, method: str, problem: UnrollProblem, packed: PackedUnrolling | None, lost: int, start: float
+) -> None:
+    spent = time.process_time() - start
+    if packed is None:
+        print(f"| {name} | {method} | - | | | | | {lost} | {spent:.1f} |", flush=True)
+        return
+    crossbars = packed.partition.num_clusters
+    cells = crossbars * problem.rows * problem.columns
+    used = problem.network.num_synapses + packed.unrolling.num_carries
+    columns = packed.unrolling.num_units / (crossbars * problem.columns)
+    print(
+        f"| {name} | {method} | {crossbars} | {columns:.1%} | {used / cells:.1%} | {cells - used} "
+        f"| {packed.unrolling.depth_of_unit.max()} | {lost} | {spent:.1f} |",
+        flush=True,
+    )
+
+
+def growth(time_s: float) -> None:
+    print("| network | synapses | chain s | row slices s | crossbars | counting bound |")
+    print("|---|---|---|---|---|---|")
+    for synapses in (10**3, 10**4, 10**5, 10**6):
+        width = round(synapses**0.5)
+        sparse = random_sparse(max(20, synapses // 200), synapses) if synapses >= 10**4 else random_sparse(64, synapses)
+        for name, network in (("dense", layered((width, width))), ("sparse", sparse)):
+            problem = UnrollProblem(network, 128, 128)
+            clock = [time.process_time()]
+            heuristics.load("unroll", "chain")(problem, watch(time_s))
+            clock.append(time.process_time())
+            packed = heuristics.load("unroll", "row-slices")(problem, watch(time_s))
+            clock.append(time.process_time())
+            crossbars = "-" if packed is None else problem.cost(packed)
+            print(
+                f"| {name} | {network.num_synapses} | {clock[1] - clock[0]:.2f} | {clock[2] - clock[1]:.2f} "
+                f"| {crossbars} | {max(counting_bounds(problem).values())} |",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    main()
