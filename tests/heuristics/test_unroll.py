@@ -130,3 +130,17 @@ def test_neurons_without_inputs_still_take_a_column():
         packed = run(name, problem)
         assert packed is not None
         assert problem.cost(packed) == 2  # three neurons, two columns
+
+
+def test_copies_of_the_last_slice_take_the_carries():
+    """20 axons to 9 neurons on 8x9: slices of 8, 8 and 4 axons; a copy of the last holds 4 axons and 2 x 2 carries.
+
+    Two full slices and five copies for 9 neurons make 7 crossbars; equal slices with combiners need more.
+    """
+    pre, post = np.divmod(np.arange(180), 9)
+    network = Network.from_synapses(pre + 9, post, np.ones(29, dtype=int), is_input=np.arange(29) >= 9)
+
+    packed = run("row-slices", UnrollProblem(network, rows=8, columns=9))
+
+    assert packed is not None
+    assert packed.partition.num_clusters <= 7

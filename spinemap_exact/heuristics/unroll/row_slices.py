@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from itertools import groupby, product
 
 import numpy as np
 
@@ -18,13 +19,15 @@ def run(problem: UnrollProblem, watch: Watch, start: PackedUnrolling | None = No
     """Try several numbers of rows kept free for carries in each slice; return the best packing.
 
     Neurons with more inputs than rows are taken in groups that fill the columns, those with equal inputs together;
-    the axons of a group are cut into slices. All other neurons stay whole and are packed first-fit around them.
+    the axons of a group are cut into slices. Where neurons have equal inputs, the last, incomplete slice may be
+    repeated instead: each copy reads its axons for so many neurons as it has rows for all their carries. All other
+    neurons stay whole and are packed first-fit around them.
     """
     if problem.unit_fan_in is not None:
         return None
     best: PackedUnrolling | None = None
-    for spare in _spares(problem.rows):
-        packed = _slice(problem, spare)
+    for spare, repeat in product(_spares(problem.rows), (False, True)):
+        packed = _slice(problem, spare, repeat=repeat)
         if packed is not None and (best is None or problem.cost(packed) < problem.cost(best)):
             best = packed
             watch.report(problem.cost(packed), note=f"row slices, {spare} rows kept free")
@@ -38,11 +41,16 @@ def _spares(rows: int) -> list[int]:
     return sorted({rows * k // 32 for k in range(13) if rows - rows * k // 32 >= 2} or {0})
 
 
-def _slice(problem: UnrollProblem, spare: int) -> PackedUnrolling | None:
+def _slice(problem: UnrollProblem, spare: int, *, repeat: bool) -> PackedUnrolling | None:
     network = problem.network
     order = _similar_first(problem)
     wide = order[network.fan_in[order] > problem.rows]
     cover = Cover(problem)
+    if repeat:
+        wide = np.array(
+            [i for twins in _twins(problem, wide) for i in _repeat_last(cover, twins, problem.rows - spare)],
+            dtype=np.int64,
+        )
     for begin in range(0, len(wide), problem.columns):
         _cut(cover, wide[begin : begin + problem.columns], problem.rows - spare)
     cover.merge_carries()
@@ -82,3 +90,25 @@ def _cut(cover: Cover, group: Array, rows: int) -> None:
         part = slice_of_axon[row[member == m]]
         for s in np.unique(part):
             cover.place(crossbar[s], int(i), own[part == s])
+
+
+def _twins(problem: UnrollProblem, order: Array) -> list[list[int]]:
+    """Split an order in which neurons with equal inputs stand together."""
+    return [[int(i) for i in same] for _, same in groupby(order, lambda i: problem.network.fan_in_of(i).tobytes())]
+
+
+def _repeat_last(cover: Cover, twins: list[int], rows: int) -> list[int]:
+    """Place neurons with equal inputs in full slices and copies of the last one; return those that do not fit so."""
+    problem, network = cover.problem, cover.problem.network
+    slices, rest = divmod(int(network.fan_in[twins[0]]), rows)
+    share = min(problem.columns, (problem.rows - rest) // slices)
+    if rest == 0 or share == 0:
+        return twins
+    for width, parts in ((problem.columns, range(slices)), (share, range(slices, slices + 1))):
+        for begin in range(0, len(twins), width):
+            for part in parts:
+                b = cover.open()
+                for i in twins[begin : begin + width]:
+                    synapses = network.fanin_synapse[network.fanin_ptr[i] : network.fanin_ptr[i + 1]]
+                    cover.place(b, i, synapses[part * rows : (part + 1) * rows])
+    return []
