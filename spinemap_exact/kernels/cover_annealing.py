@@ -22,7 +22,8 @@ from spinemap_exact.problems.unroll import PackedUnrolling, UnrollProblem
 from spinemap_exact.result import Watch
 
 HOT, COLD, OVERLOAD = 1.0, 0.3, 3.0  # in rows: a further row is common at first and rare at the end
-CHUNK = 500_000
+CHUNK = 500_000  # moves between two looks at the clock
+LARGE = 20_000  # synapses from which a move takes microseconds
 NO_AXON = -1
 
 
@@ -73,7 +74,8 @@ class SynapseCover:
         """Cool down from a cover until nothing is overloaded, the moves are spent, or time is up."""
         place = np.array(place, dtype=np.int64)
         carries = np.zeros((len(self.problem.neurons), crossbars), dtype=np.int32)
-        chunks = max(1, moves // CHUNK)
+        chunk_moves = CHUNK if len(self.axon) <= LARGE else CHUNK // 10
+        chunks = max(1, moves // chunk_moves)
         cooling = (COLD / HOT) ** (1 / chunks)
         for chunk in range(chunks):
             if watch.should_stop():
@@ -87,7 +89,7 @@ class SynapseCover:
                 carries,
                 self.problem.rows,
                 self.problem.columns,
-                CHUNK,
+                chunk_moves,
                 HOT * cooling**chunk,
                 HOT * cooling ** (chunk + 1),
                 OVERLOAD,
