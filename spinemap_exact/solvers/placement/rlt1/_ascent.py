@@ -1,4 +1,10 @@
-"""Compiled dual ascent on the level-1 reformulation."""
+"""Kernels of the dual ascent: integer assignment, pair slacks, one round of redistribution.
+
+A pair of clusters ``i < p`` on tiles ``j``, ``q`` has the slack ``S[i, p, j, q]``: its cost less the multipliers of the
+four assignment constraints that contain it. ``U[i, j, p]`` is the multiplier of "if i lies on j, p lies somewhere",
+``V[i, j, q]`` that of "if i lies on j, somebody lies on q". What multipliers take from the slacks they give to the
+*leader* ``L[i, j]``.
+"""
 
 from __future__ import annotations
 
@@ -7,118 +13,138 @@ from numba import njit
 
 from spinemap_exact.kernels.assignment import assign
 
-NEVER = np.int64(2**44)  # price of what is forbidden; everything above half of it counts as forbidden
+FORBIDDEN = np.int64(1 << 54)
+"""Cost of what may not be chosen; an assignment that costs half of it does not exist. Real costs stay below 2^48."""
 
 
 @njit(cache=True, nogil=True)
-def ascend(linear, pairs, bound, limit, steps, patience):  # type: ignore[no-untyped-def]
-    """Move cost from pairs to single assignments and from there to the bound; all arrays change in place.
+def slacks(flow, distance, U, V):  # type: ignore[no-untyped-def]
+    """Return ``S`` of ``k`` clusters and tiles from their scaled flows, distances and multipliers."""
+    k = flow.shape[0]
+    S = np.zeros((k, k, k, k), dtype=np.int64)
+    for i in range(k):
+        for p in range(i + 1, k):
+            there, back = flow[i, p], flow[p, i]
+            for j in range(k):
+                for q in range(k):
+                    S[i, p, j, q] = (
+                        there * distance[j, q]
+                        + back * distance[q, j]
+                        - U[i, j, p]
+                        - V[i, j, q]
+                        - U[p, q, i]
+                        - V[p, q, j]
+                    )
+    return S
 
-    At any time, bound + sum of ``linear[i, p]`` + sum of ``pairs[i, p, j, q]`` over all assignments i -> p and ordered
-    pairs of them is the cost of a placement, as long as that is at most ``limit``; assignments and pairs that cannot be
-    part of such a placement are forbidden.
 
-    Returns
-    -------
-    bound : int
-        Above ``limit`` if there is no such placement.
-    tile : (n,) int64
-        Tile of each row in the cheapest assignment by ``linear``.
+@njit(cache=True, nogil=True)
+def lead(L, alive):  # type: ignore[no-untyped-def]
+    """Solve the leader matrix and leave its reduced costs in ``L``; return its value and the tiles chosen."""
+    k = L.shape[0]
+    u, v, row_of, column_of = np.empty((4, k), dtype=np.int64)
+    value = assign(np.where(alive, L, FORBIDDEN), u, v, row_of)
+    if value < FORBIDDEN // 2:
+        for i in range(k):
+            for j in range(k):
+                L[i, j] -= u[i] + v[j]
+    for j in range(k):
+        column_of[row_of[j]] = j
+    return value, column_of
+
+
+@njit(cache=True, nogil=True)
+def _gather(S, alive, i, j, A, halve):  # type: ignore[no-untyped-def]
+    """Copy the slacks of all pairs with ``i`` on ``j`` to ``A``, row and column of ``i`` and ``j`` left out.
+
+    With ``halve``, only half of the slack where the other cluster has its turn after ``i``.
     """
-    n = len(linear)
-    inner = np.empty((n - 1, n - 1), np.int64)
-    u, v, match = np.empty(n - 1, np.int64), np.empty(n - 1, np.int64), np.empty(n - 1, np.int64)
-    outer_u, outer_v, outer_match = np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n, np.int64)
-    slow = 0
-    for step in range(steps + 1):
-        if step > 0:
-            for i in range(n):
-                for p in range(n):
-                    if linear[i, p] >= NEVER // 2:
-                        continue
-                    share, extra = linear[i, p] // (n - 1), linear[i, p] % (n - 1)
-                    for j in range(n):
-                        if j == i:
-                            continue
-                        jj = j - 1 if j > i else j
-                        more = share + (1 if (jj + step) % (n - 1) < extra else 0)
-                        for q in range(n):
-                            if q == p:
-                                continue
-                            qq = q - 1 if q > p else q
-                            mine, theirs = pairs[i, p, j, q], pairs[j, q, i, p]
-                            if mine >= NEVER // 2 or theirs >= NEVER // 2 or linear[j, q] >= NEVER // 2:
-                                inner[jj, qq] = NEVER
-                                continue
-                            both = mine + theirs
-                            half = both - both // 2
-                            pairs[j, q, i, p] = both - half
-                            inner[jj, qq] = half + more
-                    value = assign(inner, u, v, match)
-                    if value >= NEVER // 2 or bound + value > limit:
-                        linear[i, p] = NEVER
-                        continue
-                    linear[i, p] = value
-                    for j in range(n):
-                        if j == i:
-                            continue
-                        jj = j - 1 if j > i else j
-                        for q in range(n):
-                            if q == p:
-                                continue
-                            qq = q - 1 if q > p else q
-                            if inner[jj, qq] >= NEVER // 2:
-                                pairs[i, p, j, q] = NEVER
-                            else:
-                                left = inner[jj, qq] - u[jj] - v[qq]
-                                pairs[i, p, j, q] = NEVER if bound + value + left > limit else left
-        value = assign(linear, outer_u, outer_v, outer_match)
-        if value >= NEVER // 2:
-            bound = limit + 1
-            break
-        for i in range(n):
-            for p in range(n):
-                if linear[i, p] < NEVER // 2:
-                    linear[i, p] -= outer_u[i] + outer_v[p]
-                    if bound + value + linear[i, p] > limit:
-                        linear[i, p] = NEVER
-        bound += value
-        if bound > limit:
-            break
-        if step > 0:
-            slow = slow + 1 if value * 25 < limit - bound else 0
-            if slow > patience:
-                break
-    tile = np.empty(n, np.int64)
-    for p in range(n):
-        tile[outer_match[p]] = p
-    return bound, tile
+    k = S.shape[0]
+    for p in range(k):
+        if p == i:
+            continue
+        a = p - (p > i)
+        for q in range(k):
+            if q == j:
+                continue
+            b = q - (q > j)
+            if not alive[p, q]:
+                A[a, b] = FORBIDDEN
+            elif i < p:
+                A[a, b] = S[i, p, j, q] // 2 if halve else S[i, p, j, q]
+            else:
+                A[a, b] = S[p, i, q, j]
 
 
 @njit(cache=True, nogil=True)
-def fixed(linear, pairs, i, p):  # type: ignore[no-untyped-def]
-    """Sub-problem with row ``i`` on tile ``p``: what it pays with the others becomes part of their own cost."""
-    n = len(linear)
-    small = np.empty((n - 1, n - 1), np.int64)
-    few = np.zeros((n - 1, n - 1, n - 1, n - 1), np.int64)
-    for j in range(n):
-        if j == i:
-            continue
-        jj = j - 1 if j > i else j
-        for q in range(n):
-            if q == p:
+def redistribute(S, L, U, V, alive):  # type: ignore[no-untyped-def]
+    """Spread the leaders over their pairs, then let every assignment take back what it can from its pairs."""
+    k = L.shape[0]
+    if k == 1:
+        return
+    A = np.empty((k - 1, k - 1), dtype=np.int64)
+    u, v, row_of = np.empty((3, k - 1), dtype=np.int64)
+    for i in range(k):
+        for j in range(k):
+            share = L[i, j] // (k - 1)
+            if not alive[i, j] or share == 0:
                 continue
-            qq = q - 1 if q > p else q
-            cost = linear[j, q] + pairs[i, p, j, q] + pairs[j, q, i, p]
-            small[jj, qq] = NEVER if cost >= NEVER // 2 else cost
-            if cost >= NEVER // 2:
-                continue
-            for k in range(n):
-                if k in (i, j):
+            L[i, j] -= share * (k - 1)
+            for p in range(k):
+                if p == i:
                     continue
-                kk = k - 1 if k > i else k
-                for r in range(n):
-                    if r in (p, q):
-                        continue
-                    few[jj, qq, kk, r - 1 if r > p else r] = pairs[j, q, k, r]
-    return small, few
+                U[i, j, p] -= share
+                for q in range(k):
+                    if i < p:
+                        S[i, p, j, q] += share
+                    else:
+                        S[p, i, q, j] += share
+    for i in range(k):
+        for j in range(k):
+            if not alive[i, j]:
+                continue
+            _gather(S, alive, i, j, A, True)
+            value = assign(A, u, v, row_of)
+            if value >= FORBIDDEN // 2:
+                alive[i, j] = False
+                continue
+            L[i, j] += value
+            for p in range(k):
+                if p != i:
+                    U[i, j, p] += u[p - (p > i)]
+            for q in range(k):
+                if q != j:
+                    V[i, j, q] += v[q - (q > j)]
+            for p in range(k):
+                if p == i:
+                    continue
+                for q in range(k):
+                    if q != j:
+                        taken = u[p - (p > i)] + v[q - (q > j)]
+                        if i < p:
+                            S[i, p, j, q] -= taken
+                        else:
+                            S[p, i, q, j] -= taken
+
+
+@njit(cache=True, nogil=True)
+def probe(S, L, alive):  # type: ignore[no-untyped-def]
+    """(k, k) int64: what fixing cluster ``i`` on tile ``j`` adds to the bound."""
+    k = L.shape[0]
+    gain = np.full((k, k), FORBIDDEN, dtype=np.int64)
+    A = np.empty((k - 1, k - 1), dtype=np.int64)
+    u, v, row_of = np.empty((3, k - 1), dtype=np.int64)
+    for i in range(k):
+        for j in range(k):
+            if not alive[i, j]:
+                continue
+            _gather(S, alive, i, j, A, False)
+            for p in range(k):
+                for q in range(k):
+                    if p != i and q != j and alive[p, q]:
+                        A[p - (p > i), q - (q > j)] += L[p, q]
+            value = np.int64(0)
+            if k > 1:
+                value = assign(A, u, v, row_of)
+            gain[i, j] = min(FORBIDDEN, L[i, j] + value)
+    return gain
