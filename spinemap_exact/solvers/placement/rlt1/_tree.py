@@ -160,7 +160,7 @@ class Tree:
             if bound > limit or k == 1 or self.silent[node.clusters].all():
                 return []
             if rounds:
-                slow = slow + 1 if int(value) * _SLOW < limit - bound else 0
+                slow = slow + 1 if int(value) * _SLOW <= limit - bound else 0
             if slow > _PATIENCE:
                 break
             if self.watch.should_stop():
