@@ -84,7 +84,7 @@ def _proposals(problem: Any, result: SolveResult[Any], watch: Watch) -> Iterator
     for argument in check.counting_arguments(problem.kind):
         yield {"kind": "counting", "argument": argument}
     left_behind = result.evidence if isinstance(result.evidence, list) else [result.evidence]
-    ready = [evidence for evidence in left_behind if isinstance(evidence, dict)]
+    ready = [_as_specified(evidence) for evidence in left_behind if isinstance(evidence, dict)]
     yield from ready
     if _size(problem) <= _TINY[problem.kind]:
         yield {"kind": "exhaustive"}
@@ -98,6 +98,16 @@ def _proposals(problem: Any, result: SolveResult[Any], watch: Watch) -> Iterator
         found = _mesh_proof.prove(problem, result.dual_bound, watch.should_stop, start)
     if found is not None:
         yield found
+
+
+def _as_specified(evidence: Evidence) -> Evidence:
+    """Solvers name the values of patterns by the letters of their model."""
+    if evidence.get("kind") != "patterns" or "pi" not in evidence:
+        return evidence
+    return {
+        "kind": "patterns",
+        **{word: evidence[k] for word, k in (("synapses", "pi"), ("carries", "mu"), ("units", "nu"))},
+    }
 
 
 def _size(problem: Any) -> int:

@@ -18,6 +18,7 @@ from spinemap_exact.certificate.check import (
     _exhaustive,
     _instance,
     _lines,
+    _patterns,
     _witness,
 )
 from spinemap_exact.certificate.check._field import Field
@@ -32,6 +33,7 @@ _KINDS: dict[str, tuple[tuple[type, ...], Callable[[Any, Field, int | None], int
     "counting": ((Packing, Unroll, Partition, Placement), _counting.prove),
     "exhaustive": ((Packing, Unroll, Partition, Placement), _exhaustive.prove),
     "duals": ((Packing,), _duals.prove),
+    "patterns": ((Unroll,), _patterns.prove),
     "lines": ((Placement,), _lines.prove),
     "blocks": ((Placement,), _blocks.prove),
     "clusters": ((Partition,), _clusters.prove),

@@ -43,15 +43,18 @@ def _large_items(instance: Packing) -> int:
 # --- unroll ----------------------------------------------------------------------------------------------------------
 
 
-def _units_due(instance: Unroll) -> list[int]:
-    """Fewest units of each neuron.
+def units_due(instance: Unroll, most: int) -> list[int]:
+    """Fewest units of each neuron if a unit reads F = ``most`` axons and carries at most.
 
-    Its t units read f axons and t - 1 carries, each unit at most F inputs: f + t - 1 <= t F. Homogeneous units have
-    exactly this many by definition.
+    Its t units read f axons and t - 1 carries: f + t - 1 <= t F.
     """
-    most = instance.unit_fan_in or instance.rows
     fan_in = [len(p) for p, is_input in zip(instance.nets.pres, instance.nets.is_input, strict=True) if not is_input]
     return [max(1, _ceil(f - 1, most - 1)) if most > 1 else 1 for f in fan_in]
+
+
+def _units_due(instance: Unroll) -> list[int]:
+    """Fewest units of each neuron; homogeneous units are exactly as many by definition."""
+    return units_due(instance, instance.unit_fan_in or instance.rows)
 
 
 def _crossbars(instance: Unroll, bound: int) -> int | None:
@@ -67,9 +70,9 @@ def _columns(instance: Unroll) -> int | None:
 
 
 def _rows(instance: Unroll) -> int | None:
-    """Every axon that is read takes a row somewhere, and so does every carry, which only one unit reads."""
+    """An axon of d readers takes a row in at least ceil(d / columns) crossbars; every carry takes a row of its own."""
     due = _units_due(instance)
-    axons = sum(1 for posts in instance.nets.posts if posts)
+    axons = sum(_ceil(len(posts), instance.columns) for posts in instance.nets.posts)
     return _crossbars(instance, _ceil(axons + sum(due) - len(due), instance.rows))
 
 
@@ -132,8 +135,9 @@ def _partition_columns(instance: Partition) -> int | None:
 
 
 def _partition_rows(instance: Partition) -> int | None:
-    """Every source that is read takes a row in some cluster."""
-    return _resource(instance, sum(1 for p in instance.nets.posts if p), [c.rows for c in instance.crossbars])
+    """A source of d readers takes a row in at least ceil(d / columns) clusters."""
+    need = sum(_ceil(len(posts), instance.max_columns) for posts in instance.nets.posts)
+    return _resource(instance, need, [c.rows for c in instance.crossbars])
 
 
 def _fan_in(instance: Partition) -> int | None:
