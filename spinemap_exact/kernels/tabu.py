@@ -10,11 +10,14 @@ from spinemap_exact.mapping import Placement
 from spinemap_exact.problems.placement import PlacementProblem
 from spinemap_exact.result import Watch
 
+MOST_TILES = 1_500  # five dense matrices of 18 MB
 _OPERATIONS_PER_CHUNK = 4e7  # some 50 ms, so that the clock is read often enough
 
 
 def search(problem: PlacementProblem, watch: Watch, start: Placement | None = None, idle_starts: int = 12) -> Placement:
     """Search from ``start`` and then from random placements until ``idle_starts`` in a row found nothing better.
+
+    On more than 1,500 tiles the matrices would fill the memory: ``start`` comes back, or clusters in radial order.
 
     Empty tiles hold clusters without flow. The walk is that of Taillard: always the best swap that is not tabu, where a
     swap is tabu if both clusters return to tiles they left recently.
@@ -27,6 +30,8 @@ def search(problem: PlacementProblem, watch: Watch, start: Placement | None = No
     É. Taillard, Robust taboo search for the quadratic assignment problem, Parallel Computing 17 (1991),
     doi:10.1016/S0167-8191(05)80147-4.
     """
+    if problem.num_tiles > MOST_TILES:
+        return start or Placement(radial_order(problem)[: problem.num_clusters])
     walk = _Walk(problem)
     random = np.random.default_rng(watch.limits.seed)
     best, best_cost = walk.completed(start), None
@@ -41,6 +46,13 @@ def search(problem: PlacementProblem, watch: Watch, start: Placement | None = No
         if watch.should_stop():
             break
     return Placement(best[: problem.num_clusters])
+
+
+def radial_order(problem: PlacementProblem) -> Array:
+    """(num_tiles,) int64: tiles by hops from the corner (0, 0), or by distance from tile 0."""
+    if problem.mesh is not None:
+        return np.lexsort((problem.mesh.x, problem.mesh.x + problem.mesh.y))
+    return np.argsort(problem.distances[0], kind="stable")
 
 
 class _Walk:

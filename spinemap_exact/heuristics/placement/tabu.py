@@ -9,7 +9,5 @@ from spinemap_exact.result import Watch
 
 
 def run(problem: PlacementProblem, watch: Watch, start: Placement | None = None) -> Placement | None:
-    """Walk from swap to swap, first from ``start``, then from random placements; None if the tiles do not suffice."""
-    if problem.num_clusters > problem.num_tiles:
-        return None
+    """Walk from swap to swap, first from ``start``, then from random placements."""
     return tabu.search(problem, watch, start)
