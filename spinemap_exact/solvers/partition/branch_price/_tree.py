@@ -22,6 +22,7 @@ from spinemap_exact.solvers.partition.branch_price._master import Master, Relaxe
 logger = logging.getLogger(__name__)
 
 _WORTHWHILE = 0.05  # part of the gap that a round of cuts must close to be followed by another
+_SMOOTH = 0.7  # weight of earlier duals in those that guide the guesses
 _SAFE = 1 << 46  # scaled sums of spikes stay below
 
 
@@ -93,6 +94,7 @@ class Tree:
         self.state = np.array([watch.limits.seed + 88172645463325252], dtype=np.uint64)
         self.random = np.random.default_rng(watch.limits.seed)
         self.probe_s = 0.0
+        self.relax_s = 0.0
         self.proof_s: float | None = None
         self.nodes_done = 0
         self.attempts = 0
@@ -221,8 +223,11 @@ class Tree:
         per_cluster = 0 if self.instance.packets else scale  # value leaves the cost of a counted cluster out
         tolerance = 2e-6
         effort = 1500
+        guide: Array | None = None
         while not watch.should_stop():
+            began = watch.elapsed_s
             relaxed = master.solve(central=True)
+            self.relax_s = watch.elapsed_s - began
             duals = np.floor(relaxed.duals * scale).astype(np.int64)
             if not self.instance.packets:
                 duals = np.maximum(duals, 0)
@@ -231,8 +236,18 @@ class Tree:
             worth = charge + max(1, int(scale * tolerance * max(1.0, relaxed.value) / self.max_clusters))
             # where a proof is nearly as cheap as a guess, guessing harder is a waste
             cheap = self.proof_s is not None and self.proof_s < 2.0 * self.probe_s
-            if self._improve(pricing, relaxed, duals, penalties, worth, effort) or (
-                not cheap and self._improve(pricing, relaxed, duals, penalties, worth, 4 * effort)
+            guide = duals if guide is None else (_SMOOTH * guide + (1.0 - _SMOOTH) * duals).astype(np.int64)
+            if (late_s := self._late(node)) is not None:  # better a bound from rough duals than none
+                rough = pricing.exact(
+                    guide, penalties, scale, self._proof_to(guide, penalties, relaxed.value), worth, watch.part(late_s)
+                )
+                self.pricing_calls += 1
+                self._prove(node, guide, penalties, rough.most)
+                master.add(c for c in rough.clusters if pricing.value(c, duals, penalties, scale) > worth)
+                if alone:
+                    watch.report(self.objective, min(node.bound, self.cutoff))
+            if self._improve(pricing, relaxed, duals, guide, penalties, worth, effort) or (
+                not cheap and self._improve(pricing, relaxed, duals, duals, penalties, worth, 4 * effort)
             ):
                 continue
             began = watch.elapsed_s
@@ -269,6 +284,13 @@ class Tree:
             return relaxed
         return None
 
+    def _late(self, node: _Node) -> float | None:
+        """Seconds for a first proof when half of the time has gone without one."""
+        left, limit = self.watch.remaining_s, self.watch.limits.time_s
+        if node.proof is not None or left is None or limit is None or left > 0.5 * limit:
+            return None
+        return 0.5 * left
+
     def _pricing_watch(self, node: _Node) -> Watch:
         """A first proof may take long, later ones must leave time for others."""
         left = self.watch.remaining_s
@@ -277,19 +299,20 @@ class Tree:
         return self.watch.part(left if node.proof is None else max(2.0, 0.35 * left))
 
     def _improve(
-        self, pricing: Pricing, relaxed: Relaxed, duals: Array, penalties: Array, worth: int, effort: int
+        self, pricing: Pricing, relaxed: Relaxed, duals: Array, guide: Array, penalties: Array, worth: int, effort: int
     ) -> int:
-        """Add clusters found by annealing; return how many."""
+        """Add clusters that annealing finds by ``guide`` and that ``duals`` find worth it; return how many."""
         master = self.master
         support = [int(i) for i in np.argsort(-relaxed.weights)[:24] if relaxed.weights[i] > 1e-6]
         seeds = [master.clusters[i] for i in support if not master.barred[i]]
         first = int(self.random.integers(len(pricing.groups)))
-        wanted = min(len(pricing.groups), 32)
+        # guessing may take as long as the relaxation does
+        wanted = min(len(pricing.groups), 32 * max(1, min(8, round(self.relax_s / max(self.probe_s, 1e-3)))))
         seeds += [frozenset(pricing.groups[(first + i) % len(pricing.groups)]) for i in range(wanted)]
         began = self.watch.elapsed_s
-        found = pricing.probe(duals, penalties, self.scale, worth, seeds, effort, self.state)
-        self.probe_s = self.watch.elapsed_s - began
-        return master.add(found[:150])
+        found = pricing.probe(guide, penalties, self.scale, 0, seeds, effort, self.state)
+        self.probe_s = (self.watch.elapsed_s - began) * 32 / max(32, wanted)
+        return master.add(c for c in found[:200] if pricing.value(c, duals, penalties, self.scale) > worth)
 
     def _proof_to(self, duals: Array, penalties: Array, target: float) -> int:
         total = int(duals.sum()) - int(penalties.sum())
