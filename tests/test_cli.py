@@ -95,6 +95,20 @@ def test_certificates_are_written_and_checked(small, tmp_path):
     assert (broken.returncode, "Traceback" in broken.stderr) == (2, False)
 
 
+def test_bin_packing_is_solved_and_its_certificate_checked(tmp_path):
+    items, written = tmp_path / "items.txt", tmp_path / "packing.certificate"
+    # three bins of 10 for the sizes 6 4, 5 5, 3 3 4; best fit decreasing finds them, volume proves them
+    items.write_text("7 10\n6\n5\n5\n4\n4\n3\n3\n")
+
+    done = run("solve", items, "--problem", "packing", "--certificate", written)
+    checked = run("check", items, written, "--problem", "packing")
+
+    assert done.returncode == 0, done.stderr
+    assert "dual bound  3, verified" in done.stdout
+    assert checked.returncode == 0, checked.stderr
+    assert "bound 3, objective 3, optimal" in checked.stdout
+
+
 def test_a_mapping_that_breaks_a_limit_is_rejected(small, tmp_path):
     args = (small / "ring.csv", "--hardware", small / "chip.toml")
     run("map", *args, "--out", tmp_path, "--workers", 1)

@@ -201,7 +201,7 @@ def _add_check(verbs: Any) -> None:
     _add_hardware(parser)
     parser.add_argument("--mapping", metavar="FILE", help="default: mapping.json beside the certificate")
     _add_problem(parser, required=False)
-    _add_traffic(parser)
+    _add_traffic(parser, default=None)  # a bare problem may have none
 
 
 def _add_convert(verbs: Any) -> None:

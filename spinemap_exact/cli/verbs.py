@@ -207,7 +207,8 @@ def _problem_of(args: argparse.Namespace, scope: str) -> Any:
         if not path.exists():
             raise InvalidInput(f"a {scope} certificate is checked given the stages above it: --mapping FILE is missing")
         mapping = read_mapping(path, network, hardware)
-    return stage_problem(scope, network, hardware, mapping, args.traffic, unit_fan_in=args.unit_fan_in)
+    traffic = args.traffic or "per-tile"
+    return stage_problem(scope, network, hardware, mapping, traffic, unit_fan_in=args.unit_fan_in)
 
 
 def _bare_problem(args: argparse.Namespace, path: str) -> ProblemFile:
