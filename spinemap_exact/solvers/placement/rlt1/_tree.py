@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from itertools import count
+from threading import Lock
 
 import numpy as np
 
@@ -79,6 +80,7 @@ class Tree:
         self._bytes = 0
         self._open: list[tuple[int, int, Node]] = []
         self._ticket = count()
+        self._lock = Lock()
         nothing = np.zeros((n, n, n), dtype=np.int64)
         tiles = np.arange(n)
         everywhere = np.ones((n, n), dtype=bool)
@@ -240,7 +242,8 @@ class Tree:
         tiles[node.clusters] = node.tiles[columns]
         placement = Placement(tiles[: self.problem.num_clusters])
         cost = self.problem.cost(placement)
-        if cost < self.cost:
-            self.cost, self.incumbent = cost, placement
-            self.watch.report(objective=cost)
-            logger.info("rlt1: placement of cost %d", cost)
+        with self._lock:  # a worse cost set last would leave subtrees closed by a placement that is lost
+            if cost < self.cost:
+                self.cost, self.incumbent = cost, placement
+                self.watch.report(objective=cost)
+                logger.info("rlt1: placement of cost %d", cost)
