@@ -21,7 +21,7 @@ NO_SOLVER = "none"
 _WARM_STARTS = {
     "unroll": ("row-slices", "chain"),
     "packing": ("best-fit",),
-    "partition": ("sequential", "anneal"),
+    "partition": ("sequential", "best-effort"),
     "placement": ("sequential", "tabu"),
 }
 # Beyond these sizes (synapses, items or tiles) only one pass of slicing is made.
