@@ -65,6 +65,14 @@ def test_out_of_range(change):
         check(problem, claim(problem, optimum(problem), evidence))
 
 
+@pytest.mark.parametrize("bound", [2**40, 2**62])
+def test_huge_claims_fill_neither_memory_nor_integers(bound):
+    problem = ring(12, 4, 3, 0)
+    evidence = {"kind": "blocks", "scale": 8, "multipliers": [0] * 66, "tree": []}
+    with pytest.raises(CertificateRejected):
+        check(problem, claim(problem, bound, evidence))
+
+
 def test_a_mesh_too_large_is_refused_before_work_begins():
     tile = np.arange(36)
     problem = PlacementProblem.from_matrices(np.ones((36, 36)), mesh=Mesh(tile % 6, tile // 6))

@@ -12,7 +12,7 @@ from spinemap_exact.certificate.check._chains import Chains
 from spinemap_exact.certificate.check._field import Field, Preorder
 from spinemap_exact.certificate.check._instance import Placement
 from spinemap_exact.certificate.check._lines import MAX_SCALE, Relaxation, relax
-from spinemap_exact.certificate.check._sets import prefix_costs
+from spinemap_exact.certificate.check._sets import LARGEST_COST, prefix_costs
 
 MAX_WORK = 4 * 10**9  # arcs looked at: minutes
 _ROUNDS = 3
@@ -49,6 +49,8 @@ def prove(instance: Placement, evidence: Field, claim: int | None) -> int:
     relaxation = relax(instance, evidence, fields["scale"].integer(1, MAX_SCALE))
     multipliers = fields["multipliers"].integers(relaxation.num_pairs, low=0)
     limit = below(relaxation, claim)
+    if limit > LARGEST_COST:
+        evidence.rejected("no placement costs as much as the claim says")
     tree = Preorder(fields["tree"])
     work = MAX_WORK
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import combinations
+from itertools import combinations, product
 
 import numpy as np
 
@@ -86,19 +86,17 @@ def extract(direction: Direction, sets: Sets, penalty: Array, most: int) -> Chai
         entering = direction.hop * direction.away[line] * sets.entering
         before = front[line] + border
         behind = back[direction.num_lines - line - 1][full - np.arange(full + 1)] + border
-        arcs = [
-            arc
-            for t in direction.sizes(n, line + 1)
-            for s in direction.sizes(n, line)
-            if 0 <= t - s <= direction.room[line]
-            for arc in _arcs(before, penalty + entering, behind, sets.of_size(t), t - s, most)
-        ]
-        arcs.append((np.zeros(0, np.int64),) * 3)
+        arcs = [(np.zeros(0, np.int64),) * 3]
+        for t, s in product(direction.sizes(n, line + 1), direction.sizes(n, line)):
+            if not 0 <= t - s <= direction.room[line]:
+                continue
+            for arc in _arcs(before, penalty + entering, behind, sets.of_size(t), t - s, most):
+                arcs.append(arc)
+                total += len(arc[0])
+                if total > MAX_ARCS:  # before they fill the memory
+                    raise TooManyArcs
         tail, head, block = (np.concatenate(part) for part in zip(*arcs, strict=True))
         found.append((tail, head, block, border[head] + entering[block]))
-        total += len(tail)
-        if total > MAX_ARCS:
-            raise TooManyArcs
     return _number(found, full)
 
 

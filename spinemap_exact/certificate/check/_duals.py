@@ -9,7 +9,7 @@ import numpy as np
 from spinemap_exact.certificate.check._field import Field
 from spinemap_exact.certificate.check._instance import Packing
 
-MAX_STEPS = 10**10  # table entries that the knapsack may touch: seconds
+MAX_STEPS = 2 * 10**9  # table entries that the knapsack may touch: seconds
 MAX_CAPACITY = 10**8
 
 
