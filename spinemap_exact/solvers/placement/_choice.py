@@ -9,6 +9,7 @@ from spinemap_exact.solvers.placement import rlt1
 from spinemap_exact.solvers.placement.grid_dp import obstacle
 
 _TREE_LIKE = 1.9  # flows per cluster
+_FEW = 12  # clusters whose sets are so few that the dynamic programme is at once through, whatever the flows
 
 
 def choose(problem: PlacementProblem) -> str:
@@ -22,5 +23,5 @@ def choose(problem: PlacementProblem) -> str:
         return "rlt1" if obstacle(problem) else "grid-dp"
     ends = np.sort(np.stack([problem.flow_from, problem.flow_to]), axis=0)
     flows = np.unique(ends[:, (ends[0] != ends[1]) & (problem.flow > 0)], axis=1).shape[1]
-    tree_like = flows <= _TREE_LIKE * problem.num_clusters
+    tree_like = problem.num_clusters > _FEW and flows <= _TREE_LIKE * problem.num_clusters
     return "rlt1" if tree_like or obstacle(problem) else "grid-dp"

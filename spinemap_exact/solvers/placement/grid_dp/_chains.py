@@ -284,6 +284,8 @@ class _Side:
         return np.concatenate([masks for masks, _ in parts]), np.concatenate([cuts for _, cuts in parts]), count, least
 
     def _values(self, masks: Array, cuts: Array, before: Array, values: Array, limit: int) -> Array:
+        if not len(before):  # no chain comes this far within the limit
+            return np.full(len(masks), _sets.FAR, dtype=np.int64)
         found = [np.empty(0, np.int64)]
         for first, last in _chunks(len(masks), _PAIRS_PER_CHUNK // len(before)):
             self.owner.look_at_the_clock()
