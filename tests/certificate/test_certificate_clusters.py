@@ -55,7 +55,7 @@ def test_certified_optimum_equals_enumeration(count):
             check(problem, claim(problem, best + 1, evidence))
         with pytest.raises(CertificateRejected):
             check(problem, claim(problem, None, evidence, infeasible=True))
-    assert written > count // 2
+    assert written > count // 5  # the others are settled by counting
 
 
 @pytest.mark.parametrize(
