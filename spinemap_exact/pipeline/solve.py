@@ -29,7 +29,7 @@ _LARGE = {"unroll": 1_000_000, "partition": 200_000, "placement": 1_500}
 _FOR_LARGE = ("sequential",)
 _LARGE_TO_CHECK = 200_000  # synapses, items or tiles: the checker walks them in plain loops
 _CHECK_TIME_S = 5.0
-_WARM_SHARE = 0.15  # of the stage, at most; small problems get less
+_WARM_SHARE = 0.35  # of the stage, at most; small problems get less
 
 
 def solve_problem(
@@ -136,7 +136,7 @@ def _default_warm_starts(problem: Any) -> tuple[str, ...]:
 
 def _warm_time_s(problem: Any, time_s: float | None) -> float:
     """Seconds for one warm start: enough for many restarts, little beside the solve."""
-    enough = 0.1 * problem.num_tiles if isinstance(problem, PlacementProblem) else 0.02 * _num_items(problem)
+    enough = 0.1 * problem.num_tiles if isinstance(problem, PlacementProblem) else 2e-4 * _num_items(problem) ** 2
     return max(0.5, enough) if time_s is None else min(max(0.5, enough), _WARM_SHARE * time_s)
 
 

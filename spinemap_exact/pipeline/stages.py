@@ -27,6 +27,7 @@ from spinemap_exact.result import Limits, Progress, Voucher, Watch, conclude
 logger = logging.getLogger(__name__)
 
 _SHARE_OF_TIME = {"unroll": 0.3, "partition": 0.7, "placement": 1.0}  # of what is left when the stage begins
+_LEAST_SHARE = 0.05  # of the whole time, so that a stage that overran does not leave the next one empty-handed
 
 Listener = Callable[[str, Progress], None]
 
@@ -192,7 +193,8 @@ class _Run:
         left = self.watch.remaining_s
         limits = self.watch.limits
         if left is not None:
-            limits = replace(limits, time_s=max(0.05, left * _SHARE_OF_TIME[stage]))
+            whole = limits.time_s or left
+            limits = replace(limits, time_s=max(_LEAST_SHARE * whole, left * _SHARE_OF_TIME[stage]))
         return Watch(limits, partial(self.listen, stage) if self.listen else None, self.stop)
 
 

@@ -15,4 +15,4 @@ def choose(problem: PartitionProblem) -> str:
     size = problem.network.num_synapses * min(problem.max_clusters, problem.num_units)
     if len(problem.crossbars) > 1 and size <= 10_000:
         return "assignment-cpsat"
-    return "race" if size <= 500_000 else "branch-price"
+    return "race" if size <= 100_000 else "branch-price"
