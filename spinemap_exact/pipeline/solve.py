@@ -27,7 +27,8 @@ _WARM_STARTS = {
 # Beyond these sizes (synapses, items or tiles) only one pass of slicing is made.
 _LARGE = {"unroll": 1_000_000, "partition": 200_000, "placement": 1_500}
 _FOR_LARGE = ("sequential",)
-_LARGE_TO_CHECK = 200_000  # synapses, items or tiles: the checker walks them in plain loops
+# Beyond these sizes nothing is put before the checker, which walks synapses, items or tiles in plain loops.
+_LARGE_TO_CHECK = {"unroll": 100_000, "packing": 100_000, "partition": 50_000, "placement": 100}
 _CHECK_TIME_S = 5.0
 _WARM_SHARE = 0.35  # of the stage, at most; small problems get less
 
@@ -89,7 +90,7 @@ def certify(name: str, problem: Any, solver: str, result: SolveResult[Any], watc
 
     A verified bound replaces a weaker attested one; a stronger attested one stays what it is.
     """
-    if _size(problem) > _LARGE_TO_CHECK:
+    if _size(problem) > _LARGE_TO_CHECK[problem.kind]:
         return Stage(name, problem, solver, result)
     watch.report(note="checking")
     certificate = write.certificate(problem, result, watch.part(_CHECK_TIME_S))
