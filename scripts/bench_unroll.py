@@ -117,7 +117,7 @@ def growth(time_s: float) -> None:
     print("|---|---|---|---|---|---|")
     for synapses in (10**3, 10**4, 10**5, 10**6):
         width = round(synapses**0.5)
-        sparse = random_sparse(max(20, synapses // 200), synapses) if synapses >= 10**4 else random_sparse(64, synapses)
+        sparse = random_sparse(max(200, synapses // 200), synapses)
         for name, network in (("dense", layered((width, width))), ("sparse", sparse)):
             problem = UnrollProblem(network, 128, 128)
             clock = [time.process_time()]
