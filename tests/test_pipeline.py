@@ -145,3 +145,17 @@ def test_unknown_names_list_what_there_is():
         map_network(dense(2, 2), chip(4, 4, 2, 2), last_stage="packing")
     with pytest.raises(InvalidInput, match=r"unknown partition solver .nope.; known: "):
         map_network(dense(2, 3), chip(4, 2, 2, 2), choices=Choices({"partition": "nope"}), limits=LIMITS)
+
+
+def test_infeasibility_against_a_known_solution_is_a_defect(monkeypatch):
+    """A solver that denies what a warm start has shown must not be believed."""
+    from spinemap_exact import solvers
+    from spinemap_exact.errors import EngineDefect
+    from spinemap_exact.result import conclude
+
+    def denying(problem, watch, warm_start=None):
+        return conclude(problem, None, None, engine="denier", watch=watch, infeasible=True)
+
+    monkeypatch.setattr(solvers, "load", lambda kind, name: denying)
+    with pytest.raises(EngineDefect, match="denier claims infeasibility against a solution"):
+        map_network(dense(6, 4), chip(8, 2, 2, 2), limits=LIMITS, choices=Choices({"partition": "branch-price"}))

@@ -11,6 +11,7 @@ from typing import Any
 
 from spinemap_exact import heuristics, solvers
 from spinemap_exact.certificate import write
+from spinemap_exact.errors import EngineDefect
 from spinemap_exact.pipeline.outcome import Stage
 from spinemap_exact.problems.placement import PlacementProblem
 from spinemap_exact.result import SolveResult, Status, Voucher, Watch, conclude
@@ -72,6 +73,8 @@ def solve_problem(
         return author, conclude(problem, start, None, engine=author, watch=watch, reason="no solver asked for")
     watch.report(note=f"solver {name}")
     result = solvers.load(problem.kind, name)(problem, watch, warm_start=start)
+    if start is not None and result.status is Status.INFEASIBLE:
+        raise EngineDefect(f"{result.engine} claims infeasibility against a solution of cost {problem.cost(start)}")
     if (
         start is not None
         and result.status is not Status.INFEASIBLE

@@ -11,6 +11,7 @@ import threading
 from dataclasses import replace
 
 from spinemap_exact import solvers
+from spinemap_exact.errors import EngineDefect
 from spinemap_exact.mapping import Partition
 from spinemap_exact.problems.partition import PartitionProblem
 from spinemap_exact.result import Progress, SolveResult, Status, Watch, conclude
@@ -54,10 +55,12 @@ def solve(problem: PartitionProblem, watch: Watch, warm_start: Partition | None 
 
 
 def _best(problem: PartitionProblem, watch: Watch, results: list[SolveResult[Partition]]) -> SolveResult[Partition]:
+    found = [r for r in results if r.objective is not None]
     for result in results:
         if result.status is Status.INFEASIBLE:
+            if found:
+                raise EngineDefect(f"{result.engine} claims infeasibility, {found[0].engine} found a solution")
             return result
-    found = [r for r in results if r.objective is not None]
     cheapest = min(found, key=lambda r: r.objective or 0, default=None)
     bounded = [r for r in results if r.dual_bound is not None]
     tightest = max(bounded, key=lambda r: r.dual_bound or 0, default=None)
