@@ -26,6 +26,10 @@ class Model(ABC, Generic[S]):
         self.constant = 0
 
     @abstractmethod
+    def minimise(self, terms: Iterable[tuple[int, Any]], constant: int = 0) -> None:
+        """Minimise the sum of ``coefficient * variable`` plus a constant."""
+
+    @abstractmethod
     def read(self, value: Value) -> S:
         """Read a solution from the values of the variables."""
 

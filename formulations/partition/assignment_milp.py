@@ -33,23 +33,20 @@ The bound of this model is weak, 11-44 % of the optimum on networks of interest;
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
-
 from pulp import lpSum
 
 from spinemap_exact.formulations._milp import MilpModel
-from spinemap_exact.formulations._model import Value
-from spinemap_exact.formulations.partition._data import Data, canonical, packed
+from spinemap_exact.formulations.partition._assignment import AssignmentModel
+from spinemap_exact.formulations.partition._data import Data
 from spinemap_exact.mapping import Partition
-from spinemap_exact.problems.partition import PartitionObjective, PartitionProblem
+from spinemap_exact.problems.partition import PartitionProblem
 
 
 def build(problem: PartitionProblem) -> AssignmentMilp:
     return AssignmentMilp(problem)
 
 
-class AssignmentMilp(MilpModel[Partition]):
+class AssignmentMilp(AssignmentModel, MilpModel[Partition]):
     """See the module docstring."""
 
     def __init__(self, problem: PartitionProblem) -> None:
@@ -125,31 +122,3 @@ class AssignmentMilp(MilpModel[Partition]):
                 self.lp += assigned == 0, f"P9[{u},{c}]"
             elif c > 0:
                 self.lp += assigned <= lpSum(self.assign[v, c - 1] for v in range(u)), f"P10[{u},{c}]"
-
-    def minimise_cost(self) -> None:
-        match self.problem.objective:
-            case PartitionObjective.PACKETS:
-                self.minimise((self.data.spikes[e], ship) for (e, _), ship in self.ship.items())
-            case PartitionObjective.CROSSBARS:
-                self.minimise((1, used) for used in self.type.values())
-            case PartitionObjective.AREA:
-                self.minimise((self.problem.crossbars[k].area, used) for (_, k), used in self.type.items())
-
-    def read(self, value: Value) -> Partition:
-        return packed(
-            [next(c for c in self.data.clusters if value(self.assign[u, c])) for u in self.data.units],
-            {c: k for (c, k), used in self.type.items() if value(used)},
-        )
-
-    def values(self, solution: Partition) -> Iterable[tuple[Any, int]]:
-        cluster_of_unit, kind_of_cluster = canonical(solution)
-        for (u, c), assigned in self.assign.items():
-            yield assigned, int(cluster_of_unit[u] == c)
-        for (c, k), used in self.type.items():
-            yield used, int(kind_of_cluster.get(c) == k)
-        for (e, c), enter in self.enter.items():
-            read = sum(cluster_of_unit[u] == c for u in self.data.post[e])
-            yield enter, int(read > 0)
-            if (e, c) in self.ship:
-                at_home = e in self.data.units and cluster_of_unit[e] == c
-                yield self.ship[e, c], 0 if at_home else (read if self.data.per_synapse else int(read > 0))

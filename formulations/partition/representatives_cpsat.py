@@ -29,21 +29,18 @@ clusters have no names to permute, and the bound, 25-83 % of the optimum, is abo
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
-
 from spinemap_exact.formulations._cpsat import CpSatModel
-from spinemap_exact.formulations._model import Value
-from spinemap_exact.formulations.partition._data import Data, packed, represented
+from spinemap_exact.formulations.partition._data import Data
+from spinemap_exact.formulations.partition._representatives import RepresentativesModel
 from spinemap_exact.mapping import Partition
-from spinemap_exact.problems.partition import PartitionObjective, PartitionProblem
+from spinemap_exact.problems.partition import PartitionProblem
 
 
 def build(problem: PartitionProblem) -> RepresentativesCpSat:
     return RepresentativesCpSat(problem)
 
 
-class RepresentativesCpSat(CpSatModel[Partition]):
+class RepresentativesCpSat(RepresentativesModel, CpSatModel[Partition]):
     """See the module docstring."""
 
     def __init__(self, problem: PartitionProblem) -> None:
@@ -123,31 +120,3 @@ class RepresentativesCpSat(CpSatModel[Partition]):
             crossing = self.proto.add(ship == sum(self.together[w, u] for u in self.data.post[e] if u >= w))
             if home is not None:
                 crossing.only_enforce_if(~home)
-
-    def minimise_cost(self) -> None:
-        match self.problem.objective:
-            case PartitionObjective.PACKETS:
-                self.minimise((self.data.spikes[e], ship) for (e, _), ship in self.ship.items())
-            case PartitionObjective.CROSSBARS:
-                self.minimise((1, self.together[w, w]) for w in self.data.units)
-            case PartitionObjective.AREA:
-                self.minimise((self.problem.crossbars[k].area, used) for (_, k), used in self.type.items())
-
-    def read(self, value: Value) -> Partition:
-        return packed(
-            [next(w for w in range(u + 1) if value(self.together[w, u])) for u in self.data.units],
-            {w: k for (w, k), used in self.type.items() if value(used)},
-        )
-
-    def values(self, solution: Partition) -> Iterable[tuple[Any, int]]:
-        lowest, kind = represented(solution)
-        for (w, u), together in self.together.items():
-            yield together, int(lowest[u] == w)
-        for (w, k), used in self.type.items():
-            yield used, int(kind.get(w) == k)
-        for (e, w), enter in self.enter.items():
-            read = sum(lowest[u] == w for u in self.data.post[e])
-            yield enter, int(read > 0)
-            if (e, w) in self.ship:
-                at_home = e in self.data.units and lowest[e] == w
-                yield self.ship[e, w], 0 if at_home else (read if self.data.per_synapse else int(read > 0))

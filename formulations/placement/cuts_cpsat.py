@@ -24,12 +24,9 @@ only; the objective pushes it down, and `read` looks at ``at`` alone. (C5) and (
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
-
 from spinemap_exact.formulations._cpsat import CpSatModel
-from spinemap_exact.formulations._model import Value
-from spinemap_exact.formulations.placement._data import Data, placed
+from spinemap_exact.formulations.placement._cuts import CutsModel
+from spinemap_exact.formulations.placement._data import Data
 from spinemap_exact.formulations.placement._lines import Lines
 from spinemap_exact.mapping import Placement
 from spinemap_exact.problems.placement import PlacementProblem
@@ -39,7 +36,7 @@ def build(problem: PlacementProblem) -> CutsCpSat:
     return CutsCpSat(problem)
 
 
-class CutsCpSat(CpSatModel[Placement]):
+class CutsCpSat(CutsModel, CpSatModel[Placement]):
     """See the module docstring."""
 
     def __init__(self, problem: PlacementProblem) -> None:
@@ -92,18 +89,3 @@ class CutsCpSat(CpSatModel[Placement]):
         for t in self.data.tiles:
             if t not in self.data.orbit_tiles:
                 self.proto.add(self.at[self.data.anchor, t] == 0)
-
-    def minimise_cost(self) -> None:
-        hops = [(self.data.pairs[p].both * self.lines.hop[k], cut) for (p, k), cut in self.cut.items()]
-        self.minimise(hops + [(self.data.linear[c][t], at) for (c, t), at in self.at.items()])
-
-    def read(self, value: Value) -> Placement:
-        return placed(next(t for t in self.data.tiles if value(self.at[c, t])) for c in self.data.clusters)
-
-    def values(self, solution: Placement) -> Iterable[tuple[Any, int]]:
-        tile = self.data.canonical(solution)
-        yield from ((at, int(tile[c] == t)) for (c, t), at in self.at.items())
-        yield from ((side, int(tile[c] in self.lines.tiles_beyond[k])) for (c, k), side in self.beyond.items())
-        for (p, k), cut in self.cut.items():
-            sides = [tile[c] in self.lines.tiles_beyond[k] for c in (self.data.pairs[p].a, self.data.pairs[p].b)]
-            yield cut, int(sides[0] != sides[1])

@@ -24,14 +24,11 @@ only; the objective pushes it down, and `read` looks at ``at`` alone, the only v
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
-
 from pulp import lpSum
 
 from spinemap_exact.formulations._milp import MilpModel
-from spinemap_exact.formulations._model import Value
-from spinemap_exact.formulations.placement._data import Data, placed
+from spinemap_exact.formulations.placement._cuts import CutsModel
+from spinemap_exact.formulations.placement._data import Data
 from spinemap_exact.formulations.placement._lines import Lines
 from spinemap_exact.mapping import Placement
 from spinemap_exact.problems.placement import PlacementProblem
@@ -41,7 +38,7 @@ def build(problem: PlacementProblem) -> CutsMilp:
     return CutsMilp(problem)
 
 
-class CutsMilp(MilpModel[Placement]):
+class CutsMilp(CutsModel, MilpModel[Placement]):
     """See the module docstring."""
 
     def __init__(self, problem: PlacementProblem) -> None:
@@ -93,18 +90,3 @@ class CutsMilp(MilpModel[Placement]):
         for t in self.data.tiles:
             if t not in self.data.orbit_tiles:
                 self.lp += self.at[self.data.anchor, t] == 0, f"C7[{t}]"
-
-    def minimise_cost(self) -> None:
-        hops = [(self.data.pairs[p].both * self.lines.hop[k], cut) for (p, k), cut in self.cut.items()]
-        self.minimise(hops + [(self.data.linear[c][t], at) for (c, t), at in self.at.items()])
-
-    def read(self, value: Value) -> Placement:
-        return placed(next(t for t in self.data.tiles if value(self.at[c, t])) for c in self.data.clusters)
-
-    def values(self, solution: Placement) -> Iterable[tuple[Any, int]]:
-        tile = self.data.canonical(solution)
-        yield from ((at, int(tile[c] == t)) for (c, t), at in self.at.items())
-        yield from ((side, int(tile[c] in self.lines.tiles_beyond[k])) for (c, k), side in self.beyond.items())
-        for (p, k), cut in self.cut.items():
-            sides = [tile[c] in self.lines.tiles_beyond[k] for c in (self.data.pairs[p].a, self.data.pairs[p].b)]
-            yield cut, int(sides[0] != sides[1])
