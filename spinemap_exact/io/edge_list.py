@@ -1,8 +1,8 @@
 """Edge lists: text files with one synapse a line, and the spike counts beside them.
 
 The columns are ``pre,post`` or ``source,target`` (also ``from,to``), and optionally ``weight``; a header may name them
-in any order among others, and without one the first two or three columns are meant. Tabs, commas, semicolons or blanks
-separate. Lines that start with ``#`` are comments.
+in any order among others, and a file without one has no other columns. Tabs, commas, semicolons or blanks separate.
+Lines that start with ``#`` are comments.
 
 Ids are whole numbers from zero, or any text. Whole numbers are neuron ids as they stand: the network has as many
 neurons as the largest id asks for. Text ids are numbered in the order of their first appearance, and every neuron
@@ -38,6 +38,7 @@ _POST = ("post", "target", "to", "dst", "post_id", "target_id")
 _WEIGHT = ("weight", "w")
 _WHOLE = re.compile(r"[+-]?\d+$")
 _LINES_A_CHUNK = 1_000_000
+_MOST_NAMELESS = 3  # columns without a header: pre, post, weight; more could be anything, a matrix for one
 _MOST_DIGITS = 18  # of an id, so that it fits int64 while it is checked
 
 
@@ -138,6 +139,11 @@ def _layout(path: Path) -> _Layout:
         return _Layout(delimiter, names, skipped + 1, pre, post, weight)
     if len(cells) < 2:
         raise InvalidInput(f"line {skipped + 1} of {path} has one column; a synapse needs pre and post")
+    if len(cells) > _MOST_NAMELESS:
+        raise InvalidInput(
+            f"{path} has {len(cells)} columns, and line {skipped + 1} does not name two of them pre and post; if this "
+            "is an adjacency matrix, write its non-zero entries as lines pre,post,weight"
+        )
     return _Layout(delimiter, None, skipped, 0, 1, 2 if len(cells) > 2 else None)
 
 
