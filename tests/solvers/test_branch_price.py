@@ -13,7 +13,7 @@ from spinemap_exact.network import Network
 from spinemap_exact.problems.partition import PartitionObjective, PartitionProblem, Traffic
 from spinemap_exact.result import Limits, Status, Watch
 from spinemap_exact.solvers.partition import branch_price
-from spinemap_exact.solvers.partition.branch_price._counting import packets_by_eigenvalues, packets_by_fan_out
+from spinemap_exact.solvers.partition.branch_price._counting import packets_by_eigenvalues, packets_of_sources
 from spinemap_exact.solvers.partition.branch_price._graph import Branching, Instance, Pricing
 
 SCALE = 1000
@@ -162,15 +162,15 @@ def test_silence_costs_nothing() -> None:
 
 @pytest.mark.parametrize("traffic", Traffic)
 def test_counting_and_eigenvalues_stay_below_the_optimum(traffic: Traffic) -> None:
-    for seed in range(40):
+    for seed in range(100):
         problem = oracle.random_partition_problem(
             seed, traffic=traffic, objective=PartitionObjective.PACKETS, crossbar_types=1
         )
         optimum = oracle.optimum(problem)
         if optimum is not None:
-            columns = problem.crossbar.columns
-            assert packets_by_fan_out(problem, columns) <= optimum
-            assert packets_by_eigenvalues(problem, columns, problem.max_clusters) <= optimum
+            rows, columns = problem.crossbar.rows, problem.crossbar.columns
+            assert packets_of_sources(problem, rows, columns).sum() <= optimum
+            assert packets_by_eigenvalues(problem, rows, columns, problem.max_clusters) <= optimum
 
 
 def test_a_wide_source_pays_for_readers_beyond_its_cluster() -> None:
@@ -179,5 +179,18 @@ def test_a_wide_source_pays_for_readers_beyond_its_cluster() -> None:
     shared, single = (PartitionProblem(network, (Crossbar(2, 2),), 3, traffic=t) for t in Traffic)
 
     # of six units in clusters of two, one reader shares the source's cluster
-    assert packets_by_fan_out(shared, 2) == 7 * 2
-    assert packets_by_fan_out(single, 2) == 7 * 4
+    assert packets_of_sources(shared, 2, 2).sum() == 7 * 2
+    assert packets_of_sources(single, 2, 2).sum() == 7 * 4
+
+
+def test_units_that_do_not_fit_together_send_each_other_packets() -> None:
+    """A chain of three units that read two inputs each: with three rows no two of them share a cluster."""
+    network = Network.from_synapses([3, 4, 5, 6, 0, 7, 8, 1], [0, 0, 1, 1, 1, 2, 2, 2], [5, 9, 0] + [1] * 6,
+                                    is_input=np.arange(9) >= 3)  # fmt: skip
+    problem = PartitionProblem(network, (Crossbar(3, 3),), 3)
+
+    # either carry goes to another cluster, and each input is read in one
+    assert packets_of_sources(problem, 3, 3).sum() == 5 + 9 + 6
+    # with five rows the first two units fit together, with six the last two as well
+    assert packets_of_sources(problem, 5, 3).sum() == 9 + 6
+    assert packets_of_sources(problem, 6, 3).sum() == 6

@@ -23,7 +23,7 @@ from spinemap_exact.result import SolveResult, Watch, conclude
 from spinemap_exact.solvers.partition.branch_price._counting import (
     fewest_by_counting,
     packets_by_eigenvalues,
-    packets_by_fan_out,
+    packets_of_sources,
 )
 from spinemap_exact.solvers.partition.branch_price._graph import Instance
 from spinemap_exact.solvers.partition.branch_price._tree import Tree
@@ -47,13 +47,13 @@ def solve(problem: PartitionProblem, watch: Watch, warm_start: Partition | None 
     start = warm_start if warm_start is not None and not problem.violations(warm_start) else None
     limit = watch.limits.time_s
     uniform = len(problem.crossbars) == 1
-    target = 0 if problem.objective is PartitionObjective.PACKETS else fewest
+    packets = problem.objective is PartitionObjective.PACKETS
+    floor = int(packets_of_sources(problem, rows, columns).sum()) if packets else fewest
     budget = min(8.0, 2e-3 * problem.num_units**2, 8.0 if limit is None else 0.08 * limit)
     if uniform and problem.objective is PartitionObjective.AREA:
-        start = fewest_clusters(problem, watch.part(budget), start, target=target)
+        start = fewest_clusters(problem, watch.part(budget), start, target=floor)
     else:
-        start = annealed(problem, watch.part(budget), start, target=target)
-    packets = problem.objective is PartitionObjective.PACKETS
+        start = annealed(problem, watch.part(budget), start, target=floor)
     asked = problem
     if not uniform:  # as if every crossbar had the rows and columns of the largest: bounds hold, solutions may not
         asked = PartitionProblem(problem.network, (Crossbar(rows, columns),), allowed, problem.traffic)
@@ -63,11 +63,9 @@ def solve(problem: PartitionProblem, watch: Watch, warm_start: Partition | None 
         if not packing.too_large and packing.run() > allowed:
             return _infeasible(problem, watch, f"more than {allowed} clusters are necessary", packing)
         start = packing.incumbent
-    floor = fewest
-    if packets:
+    if packets and (start is None or problem.cost(start) > floor):
         glance = watch.part(5.0 if limit is None else 0.2 * limit)
-        floor = packets_by_fan_out(problem, columns)
-        floor = max(floor, packets_by_eigenvalues(problem, columns, allowed, glance))
+        floor = max(floor, packets_by_eigenvalues(problem, rows, columns, allowed, glance))
     watch.report(None if start is None else problem.cost(start), floor if uniform else None, note="counting")
     if _beyond_pricing(problem):
         start = annealed(problem, watch, start, target=floor)
