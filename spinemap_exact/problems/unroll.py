@@ -14,6 +14,7 @@ from spinemap_exact.errors import InvalidInstance
 from spinemap_exact.hardware import Crossbar
 from spinemap_exact.mapping import Partition, Unrolling
 from spinemap_exact.network import Network
+from spinemap_exact.problems.classes import Classes
 
 
 class UnrollObjective(StrEnum):
@@ -91,6 +92,11 @@ class UnrollProblem:
     def neurons(self) -> Array:
         """(num_units,) int64: neurons that need a column, ascending."""
         return np.flatnonzero(~self.network.is_input)
+
+    @cached_property
+    def classes(self) -> Classes:
+        """Identical neurons and identical axons."""
+        return Classes.of(self.network)
 
     def cost(self, solution: PackedUnrolling) -> int:
         """Price a packed unrolling."""

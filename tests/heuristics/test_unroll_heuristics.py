@@ -144,3 +144,57 @@ def test_copies_of_the_last_slice_take_the_carries():
 
     assert packed is not None
     assert packed.partition.num_clusters <= 7
+
+
+def repeated(seed: int, neurons: int = 30, axons: int = 60) -> Network:
+    """Four kinds of axons and three of neurons: classes of many members, some wide, some narrow, some idle."""
+    rng = np.random.default_rng(seed)
+    kinds = rng.random((4, 3)) < 0.6
+    matrix = kinds[np.ix_(rng.integers(4, size=axons), rng.integers(3, size=neurons))]
+    pre, post = np.nonzero(matrix)
+    return Network.from_synapses(
+        pre + neurons, post, np.ones(neurons + axons, dtype=int), is_input=np.arange(neurons + axons) >= neurons
+    )
+
+
+@pytest.mark.parametrize("rows", [2, 7, 16, 64])
+@pytest.mark.parametrize("seed", range(8))
+def test_slices_of_classes_keep_every_limit(rows, seed):
+    problem = UnrollProblem(repeated(seed), rows, columns=1 + 4 * (seed % 3))
+
+    packed = run("row-slices", problem)
+
+    assert packed is not None
+    assert problem.violations(packed) == []
+
+
+def test_narrow_neurons_are_cut_where_that_pays():
+    """200 neurons of 50 inputs each, at random among 200 axons, on 128x128: whole ones share too few rows.
+
+    Cut in two groups they have 2 x 200 axons and a carry for each neuron: 600 rows, and little more in six crossbars.
+    """
+    rng = np.random.default_rng(0)
+    pre = np.concatenate([rng.choice(200, 50, replace=False) for _ in range(200)])
+    network = Network.from_synapses(
+        pre + 200, np.repeat(np.arange(200), 50), np.ones(400, dtype=int), is_input=np.arange(400) >= 200
+    )
+
+    packed = run("row-slices", UnrollProblem(network, 128, 128))
+
+    assert packed is not None
+    assert packed.partition.num_clusters <= 6
+
+
+def test_split_combiners_fill_their_crossbars():
+    """15 axons to 4 neurons on 5x4: three full slices, then a combiner of 3 rows for each neuron.
+
+    Whole combiners take a crossbar each. Split ones: the second neuron merges 2 carries beside the first combiner and
+    the rest, 2 rows, beside the third: 3 crossbars. Counting asks for 15 + 4 x 3 rows: 6 crossbars.
+    """
+    pre, post = np.divmod(np.arange(60), 4)
+    network = Network.from_synapses(pre + 4, post, np.ones(19, dtype=int), is_input=np.arange(19) >= 4)
+
+    packed = run("row-slices", UnrollProblem(network, 5, 4))
+
+    assert packed is not None
+    assert packed.partition.num_clusters == 6

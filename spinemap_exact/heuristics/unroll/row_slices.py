@@ -1,114 +1,173 @@
-"""Row slices with combiners: wide neurons are cut along the same axons, and their carries meet in spare rows."""
+"""Row slices with combiners: wide neurons are cut along the same axons, and their carries meet in spare rows.
+
+Everything is planned on classes of identical neurons and axons, and only the best plan is written out: a dense layer
+costs little more than reading it.
+"""
 
 from __future__ import annotations
 
-import logging
-from itertools import groupby, product
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
 
 import numpy as np
 
 from spinemap_exact.arrays import Array
-from spinemap_exact.heuristics.unroll._cover import Cover
+from spinemap_exact.heuristics.unroll._plan import Batch, Plan, Sliced
 from spinemap_exact.problems.unroll import PackedUnrolling, UnrollProblem
 from spinemap_exact.result import Watch
 
-logger = logging.getLogger(__name__)
+FEW_CROSSBARS = 200
+"""Up to here combiners that stay in one piece are tried, too: not fewer crossbars as a rule, but fewer units."""
 
 
 def run(problem: UnrollProblem, watch: Watch, start: PackedUnrolling | None = None) -> PackedUnrolling | None:
     """Try several numbers of rows kept free for carries in each slice; return the best packing.
 
-    Neurons with more inputs than rows are taken in groups that fill the columns, those with equal inputs together;
-    the axons of a group are cut into slices. Where neurons have equal inputs, the last, incomplete slice may be
-    repeated instead: each copy reads its axons for so many neurons as it has rows for all their carries. All other
-    neurons stay whole and are packed first-fit around them.
+    Neurons are taken in groups that fill the columns, those with equal inputs together; the axons of a group are cut
+    into slices. Where neurons have equal inputs, the last, incomplete slice may be repeated instead: each copy reads
+    its axons for so many neurons as it has rows for all their carries. Neurons with no more inputs than rows either
+    stay whole and are packed first-fit around the others, or are cut like these.
     """
     if problem.unit_fan_in is not None:
         return None
-    best: PackedUnrolling | None = None
-    for spare, repeat in product(_spares(problem.rows), (False, True)):
-        packed = _slice(problem, spare, repeat=repeat)
-        if packed is not None and (best is None or problem.cost(packed) < problem.cost(best)):
-            best = packed
-            watch.report(problem.cost(packed), note=f"row slices, {spare} rows kept free")
+    plans: list[Plan] = []
+    for cut, note in _Slicer(problem).cuts():
+        # a limit of depth may forbid the best plan, but no worse one otherwise
+        fewest = plans[0].num_crossbars if plans and problem.max_depth is None else None
+        for split in (False, True) if cut.num_crossbars <= FEW_CROSSBARS else (True,):
+            plan = cut.copy()
+            if fewest is not None and plan.least_crossbars > fewest:
+                break
+            plan.merge_carries(split=split)
+            plan.place_whole()
+            plans = sorted([*plans, plan], key=lambda plan: (plan.num_crossbars, plan.num_units))
+            if plans[0] is plan:
+                watch.report(plan.num_crossbars, note=note)
+            if problem.max_depth is None:
+                del plans[1:]
         if watch.should_stop():
             break
-    return best
+    return next((packed for plan in plans if not problem.violations(packed := plan.packed())), None)
 
 
-def _spares(rows: int) -> list[int]:
-    """Fractions of the rows, the most promising first; at least two rows must remain for axons."""
-    return sorted({rows * k // 32 for k in range(13) if rows - rows * k // 32 >= 2} or {0})
+@dataclass(frozen=True, eq=False)
+class _Group:
+    """Neurons that share slices: runs of identical ones, and their axons in the order in which they are cut."""
+
+    neurons: Array
+    runs: list[list[int]]
+    axons: Array
+    ends: Array  # of the runs of axons with the same readers
+    readers: Array  # (runs of axons + 1, runs of neurons): how many runs of axons before are read
+
+    def reads(self, rows: int) -> Array:
+        """(slices, runs of neurons) bool: who reads any axon of each slice of ``rows``."""
+        first = np.arange(0, len(self.axons), rows)
+        last = np.minimum(first + rows, len(self.axons)) - 1
+        before = np.searchsorted(self.ends, first, side="right")
+        through = np.searchsorted(self.ends, last, side="right")
+        read: Array = self.readers[through + 1] > self.readers[before]
+        return read
 
 
-def _slice(problem: UnrollProblem, spare: int, *, repeat: bool) -> PackedUnrolling | None:
-    network = problem.network
-    order = _similar_first(problem)
-    wide = order[network.fan_in[order] > problem.rows]
-    cover = Cover(problem)
-    if repeat:
-        wide = np.array(
-            [i for twins in _twins(problem, wide) for i in _repeat_last(cover, twins, problem.rows - spare)],
-            dtype=np.int64,
-        )
-    for begin in range(0, len(wide), problem.columns):
-        _cut(cover, wide[begin : begin + problem.columns], problem.rows - spare)
-    cover.merge_carries()
-    first = 0
-    for i in order[network.fan_in[order] <= problem.rows]:
-        synapses = network.fanin_synapse[network.fanin_ptr[i] : network.fanin_ptr[i + 1]]
-        axons = set(network.pre[synapses].tolist())
-        while first < len(cover.bins) and cover.spare_columns(first) == 0:
-            first += 1
-        home = next((b for b in range(first, len(cover.bins)) if cover.fits(b, axons)), None)
-        cover.place(cover.open() if home is None else home, int(i), synapses)
-    return cover.solution()
+class _Slicer:
+    """All ways to cut the neurons of a problem."""
 
+    def __init__(self, problem: UnrollProblem) -> None:
+        self.problem = problem
+        self.classes = problem.classes
+        self._groups: dict[bytes, list[_Group]] = {}
 
-def _similar_first(problem: UnrollProblem) -> Array:
-    """Neurons with equal inputs side by side, then by their inputs in order."""
-    network = problem.network
-    key = {int(i): (network.fan_in_of(i).tolist(), int(i)) for i in problem.neurons}
-    return np.array(sorted(key, key=key.__getitem__), dtype=np.int64)
+    @cached_property
+    def order(self) -> Array:
+        """Classes of neurons, by the axons they read in order."""
+        first = self.classes.neuron_idx[self.classes.neuron_ptr[:-1]].tolist()
+        key = [self.problem.network.fan_in_of(i).tolist() for i in first]
+        return np.array(sorted(range(len(first)), key=lambda c: (key[c], first[c])), dtype=np.int64)
 
+    def cuts(self) -> Iterator[tuple[Plan, str]]:
+        """Yield plans whose carries and whole neurons have no place yet, each with a note."""
+        rows = self.problem.rows
+        fan_in = self.problem.network.fan_in[self.classes.neuron_idx[self.classes.neuron_ptr[self.order]]]
+        wide, narrow = self.order[fan_in > rows], self.order[fan_in <= rows]
+        # fractions of the rows, the most promising first; at least two must remain for axons
+        spares = sorted({rows * k // 32 for k in range(13) if rows - rows * k // 32 >= 2} or {0})
+        if len(wide) == 0:
+            yield Plan(self.problem, unplaced=narrow.tolist()), "whole neurons"
+        twins = bool((self.classes.neurons_in[wide] > 1).any())
+        for spare, repeat in product(spares if len(wide) else [], (False, True) if twins else (False,)):
+            plan = Plan(self.problem, unplaced=narrow.tolist())
+            rest = [c for c in wide if not (repeat and self._repeat_last(plan, c, rows - spare))]
+            self._cut(plan, np.array(rest, dtype=np.int64), rows - spare)
+            yield plan, f"row slices, {spare} rows kept free"
+        idle = self.order[fan_in == 0]
+        for spare in spares if (fan_in[fan_in <= rows] > 1).any() else []:
+            plan = Plan(self.problem, unplaced=idle.tolist())
+            self._cut(plan, self.order[fan_in > 0], rows - spare)
+            yield plan, f"row slices of all neurons, {spare} rows kept free"
 
-def _cut(cover: Cover, group: Array, rows: int) -> None:
-    """Cut the axons of a group of neurons into slices of ``rows``, those read by the same neurons side by side."""
-    network = cover.problem.network
-    synapses = np.concatenate([network.fanin_synapse[network.fanin_ptr[i] : network.fanin_ptr[i + 1]] for i in group])
-    member = np.repeat(np.arange(len(group)), network.fan_in[group])
-    axon, row = np.unique(network.pre[synapses], return_inverse=True)
-    readers: list[list[int]] = [[] for _ in axon]
-    for r, m in zip(row.tolist(), member.tolist(), strict=True):
-        readers[r].append(m)
-    ranked = sorted(range(len(axon)), key=lambda r: (readers[r], r))
-    slice_of_axon = np.empty(len(axon), dtype=np.int64)
-    slice_of_axon[ranked] = np.arange(len(axon)) // rows
-    crossbar = [cover.open() for _ in range(int(slice_of_axon.max()) + 1)]
-    for m, i in enumerate(group):
-        own = synapses[member == m]
-        part = slice_of_axon[row[member == m]]
-        for s in np.unique(part):
-            cover.place(crossbar[s], int(i), own[part == s])
+    def _cut(self, plan: Plan, classes: Array, rows: int) -> None:
+        key = classes.tobytes()
+        if key not in self._groups:
+            self._groups[key] = list(self._grouped(classes))
+        for group in self._groups[key]:
+            reads = group.reads(rows)
+            size = np.array([len(run) for run in group.runs])
+            first = plan.num_crossbars
+            for part, columns in enumerate((reads * size).sum(axis=1).tolist()):
+                plan.open(min(rows, len(group.axons) - part * rows), columns)
+            plan.slices.append(Sliced(group.neurons, group.axons, rows, first))
+            for run, read in zip(group.runs, reads.T, strict=True):
+                homes = (first + np.flatnonzero(read)).tolist()
+                plan.batches.append(Batch(run, homes, len(homes) - 1))
 
+    def _grouped(self, classes: Array) -> Iterator[_Group]:
+        """Fill the columns of a crossbar with one neuron after the other."""
+        if len(classes) == 0:
+            return
+        known = self.classes
+        neurons = np.concatenate([known.neurons_of(c) for c in classes])
+        class_of = np.repeat(classes, known.neurons_in[classes])
+        for begin in range(0, len(neurons), self.problem.columns):
+            chosen = neurons[begin : begin + self.problem.columns]
+            own, first = np.unique(class_of[begin : begin + self.problem.columns], return_index=True)
+            order = np.argsort(first)
+            own, first = own[order], first[order]
+            runs = [run.tolist() for run in np.split(chosen, first[1:])]
+            read = np.concatenate([known.reads_of(c) for c in own])
+            run_of_read = np.repeat(np.arange(len(own)), [len(known.reads_of(c)) for c in own])
+            axon_classes, row = np.unique(read, return_inverse=True)
+            readers = np.zeros((len(axon_classes), len(own)), dtype=bool)
+            readers[row, run_of_read] = True
+            # axons with the same readers side by side, those of the first neurons first
+            ranked = np.lexsort((axon_classes, *reversed(~np.packbits(readers, axis=1).T)))
+            readers, axon_classes = readers[ranked], axon_classes[ranked]
+            count = np.zeros((len(ranked) + 1, len(own)), dtype=np.int32)
+            np.cumsum(readers, axis=0, out=count[1:])
+            axons = np.concatenate([known.axons_of(d) for d in axon_classes])
+            yield _Group(chosen, runs, axons, np.cumsum(known.axons_in[axon_classes]), count)
 
-def _twins(problem: UnrollProblem, order: Array) -> list[list[int]]:
-    """Split an order in which neurons with equal inputs stand together."""
-    return [[int(i) for i in same] for _, same in groupby(order, lambda i: problem.network.fan_in_of(i).tobytes())]
-
-
-def _repeat_last(cover: Cover, twins: list[int], rows: int) -> list[int]:
-    """Place neurons with equal inputs in full slices and copies of the last one; return those that do not fit so."""
-    problem, network = cover.problem, cover.problem.network
-    slices, rest = divmod(int(network.fan_in[twins[0]]), rows)
-    share = min(problem.columns, (problem.rows - rest) // slices)
-    if rest == 0 or share == 0:
-        return twins
-    for width, parts in ((problem.columns, range(slices)), (share, range(slices, slices + 1))):
-        for begin in range(0, len(twins), width):
-            for part in parts:
-                b = cover.open()
-                for i in twins[begin : begin + width]:
-                    synapses = network.fanin_synapse[network.fanin_ptr[i] : network.fanin_ptr[i + 1]]
-                    cover.place(b, i, synapses[part * rows : (part + 1) * rows])
-    return []
+    def _repeat_last(self, plan: Plan, neuron_class: int, rows: int) -> bool:
+        """Place neurons with equal inputs in full slices and copies of the last one; False if they do not fit so."""
+        neurons = self.classes.neurons_of(neuron_class)
+        axons = self.problem.network.fan_in_of(int(neurons[0]))
+        full, rest = divmod(len(axons), rows)
+        share = min(self.problem.columns, (self.problem.rows - rest) // full)
+        if rest == 0 or share == 0:
+            return False
+        copy = np.array([plan.open(rest, 0) for _ in range(0, len(neurons), share)])[np.arange(len(neurons)) // share]
+        for b in copy.tolist():
+            plan.columns_used[b] += 1
+        for begin in range(0, len(neurons), self.problem.columns):
+            chosen = neurons[begin : begin + self.problem.columns]
+            last = copy[begin : begin + self.problem.columns]
+            first = plan.num_crossbars
+            for _ in range(full):
+                plan.open(rows, len(chosen))
+            plan.slices.append(Sliced(chosen, axons, rows, first, last))
+            for b in np.unique(last).tolist():
+                same = chosen[last == b].tolist()
+                plan.batches.append(Batch(same, [*range(first, first + full), b], full))
+        return True
