@@ -9,7 +9,7 @@ import logging
 from collections.abc import Iterator
 from typing import Any
 
-from spinemap_exact.certificate import _cluster_proof, _mesh_proof, check
+from spinemap_exact.certificate import _cluster_proof, _mesh_proof, _pair_proof, check
 from spinemap_exact.certificate.format import Certificate
 from spinemap_exact.errors import CertificateMalformed, CertificateRejected
 from spinemap_exact.result import Limits, SolveResult, Status, Watch
@@ -93,6 +93,8 @@ def _proposals(problem: Any, result: SolveResult[Any], watch: Watch) -> Iterator
     if problem.kind == "partition" and hasattr(result.evidence, "leaves"):
         claim = None if infeasible else result.dual_bound
         found = _cluster_proof.prove(problem, claim, result.evidence, watch.should_stop)
+    elif problem.kind == "placement" and hasattr(result.evidence, "visits") and result.dual_bound is not None:
+        found = _pair_proof.prove(problem, result.dual_bound, result.evidence, watch.should_stop)
     elif problem.kind == "placement" and problem.mesh is not None and result.dual_bound is not None:
         start = next((evidence["multipliers"] for evidence in ready if evidence.get("kind") == "lines"), None)
         found = _mesh_proof.prove(problem, result.dual_bound, watch.should_stop, start)

@@ -18,6 +18,7 @@ from spinemap_exact.certificate.check import (
     _exhaustive,
     _instance,
     _lines,
+    _pairs,
     _patterns,
     _witness,
 )
@@ -36,6 +37,7 @@ _KINDS: dict[str, tuple[tuple[type, ...], Callable[[Any, Field, int | None], int
     "patterns": ((Unroll,), _patterns.prove),
     "lines": ((Placement,), _lines.prove),
     "blocks": ((Placement,), _blocks.prove),
+    "pairs": ((Placement,), _pairs.prove),
     "clusters": ((Partition,), _clusters.prove),
 }
 

@@ -65,6 +65,7 @@ def solve(problem: PlacementProblem, watch: Watch, warm_start: Placement | None 
         tree.bound,
         engine=ENGINE,
         watch=watch,
+        evidence=tree.trail,
         details={"nodes": tree.nodes},
     )
 

@@ -26,6 +26,7 @@ _SCALE = 64  # finer shares lift the bounds by less than one part in a thousand
 _PATIENCE, _SLOW = 2, 25  # branch after more than so many rounds that each close less than 1/25 of the gap
 _POWER = 4  # how the tree below a child is assumed to grow with its gap
 _MEMORY = 1 << 30  # bytes that multipliers of open nodes may take
+_MEMORY_OF_TRAIL = 1 << 29  # and those of the nodes visited
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +58,34 @@ class Node:
     symmetries: Array
 
 
+@dataclass(frozen=True, eq=False)
+class Visit:
+    """What a node came to: its last multipliers, and how it was split.
+
+    Parameters
+    ----------
+    U, V : (k, k, k) int64
+    branch : (int, int) or None
+        Over the tiles of cluster ``branch[1]`` (``branch[0]`` 0) or over the clusters of a tile (1).
+    cells : tuple of (cluster, tile)
+        The children.
+    """
+
+    U: Array
+    V: Array
+    branch: tuple[int, int] | None = None
+    cells: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Trail:
+    """All visits, by what was placed in their nodes; what a proof can be written from."""
+
+    scale: int
+    symmetries: Array
+    visits: dict[frozenset[tuple[int, int]], Visit]
+
+
 class Tree:
     """All placements that cost less than the incumbent, in open nodes."""
 
@@ -84,7 +113,10 @@ class Tree:
         nothing = np.zeros((n, n, n), dtype=np.int64)
         tiles = np.arange(n)
         everywhere = np.ones((n, n), dtype=bool)
-        self._push([Node(_SCALE * bound, (), tiles, tiles, everywhere, nothing, nothing, automorphisms(problem))])
+        symmetries = automorphisms(problem)
+        self.trail: Trail | None = Trail(_SCALE, symmetries, {})
+        self._bytes_of_trail = 0
+        self._push([Node(_SCALE * bound, (), tiles, tiles, everywhere, nothing, nothing, symmetries)])
 
     @property
     def limit(self) -> int:
@@ -160,12 +192,14 @@ class Tree:
             self._offer(node, columns)
             limit = self.limit
             if bound > limit or k == 1 or self.silent[node.clusters].all():
+                self._note(node.placed, Visit(U, V))
                 return []
             if rounds:
                 slow = slow + 1 if int(value) * _SLOW <= limit - bound else 0
             if slow > _PATIENCE:
                 break
             if self.watch.should_stop():
+                self._note(node.placed, Visit(U, V))
                 return [replace(node, bound=max(node.bound, bound), U=U, V=V, alive=alive)]
             _ascent.redistribute(S, L, U, V, alive)
             rounds += 1
@@ -173,6 +207,15 @@ class Tree:
         alive &= bound + gain <= self.limit
         tight = replace(node, bound=max(node.bound, bound), U=U, V=V, alive=alive)
         return self._children(tight, bound + gain)
+
+    def _note(self, placed: tuple[tuple[int, int], ...], visit: Visit) -> None:
+        """Keep what a proof needs, unless the proof gets too long."""
+        with self._lock:
+            self._bytes_of_trail += visit.U.nbytes + visit.V.nbytes
+            if self._bytes_of_trail > _MEMORY_OF_TRAIL:
+                self.trail = None
+            if self.trail is not None:
+                self.trail.visits[frozenset(placed)] = visit
 
     def _fixed_cost(self, node: Node) -> int:
         total = 0
@@ -201,7 +244,9 @@ class Tree:
         kinds += [silent] if silent.size else []
         room = max(1, limit - node.bound)
         best: tuple[float, list[tuple[int, int, int]]] | None = None
-        for cells in self._choices(k, orbits, kinds):
+        lines = [(0, int(node.clusters[kind[0]])) for kind in kinds] + [(1, int(t)) for t in node.tiles]
+        branch = lines[0]
+        for line, cells in zip(lines, self._choices(k, orbits, kinds), strict=True):
             # all cells of a group are alike: the highest bound of any of them holds for each
             children = []
             for group in cells:
@@ -210,8 +255,10 @@ class Tree:
                     children.append((bound, i, j))
             size = sum(((limit - max(node.bound, b) + 1) / room) ** _POWER for b, _, _ in children)
             if best is None or size < best[0]:
-                best = size, children
+                best, branch = (size, children), line
         assert best is not None
+        chosen = tuple((int(node.clusters[i]), int(node.tiles[j])) for _, i, j in best[1])
+        self._note(node.placed, Visit(node.U, node.V, branch, chosen))
         return [self._child(node, i, j, max(node.bound, b)) for b, i, j in best[1]]
 
     def _choices(self, k: int, orbits: list[Array], kinds: list[Array]) -> list[list[list[tuple[int, int]]]]:
