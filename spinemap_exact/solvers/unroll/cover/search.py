@@ -1,6 +1,6 @@
 """Close the gap between covers found by annealing and lower bounds, from cheap to expensive.
 
-1. Counting bounds.
+1. Counting bounds, raised by the argument about crossbars that hold all neurons of a dense block.
 2. Annealing, one crossbar less at a time.
 3. The linear relaxation over all crossbar patterns, where there are few enough neurons to enumerate the columns of one.
 4. The cover model in decision form, one crossbar more at a time (CP-SAT).
@@ -22,6 +22,7 @@ from spinemap_exact.kernels.cover_annealing import SynapseCover
 from spinemap_exact.problems.unroll import PackedUnrolling, UnrollObjective, UnrollProblem
 from spinemap_exact.result import SolveResult, Status, Watch, conclude
 from spinemap_exact.solvers import cpsat
+from spinemap_exact.solvers.unroll.cover import full_crossbars
 from spinemap_exact.solvers.unroll.cover import model as tree_model
 from spinemap_exact.solvers.unroll.cover.patterns import PatternBound
 
@@ -36,8 +37,11 @@ def solve(
     problem: UnrollProblem, watch: Watch, warm_start: PackedUnrolling | None = None
 ) -> SolveResult[PackedUnrolling]:
     """Minimise crossbars, units or carry spikes; the evidence of the bound is kept."""
-    if reason := _impossible(problem):
-        return conclude(problem, None, None, engine=NAME, watch=watch, infeasible=True, reason=reason)
+    least, evidence = _least_crossbars(problem)
+    if reason := _impossible(problem, least):
+        return conclude(
+            problem, None, None, engine=NAME, watch=watch, infeasible=True, reason=reason, evidence=evidence
+        )
     state = _State(problem, watch, warm_start)
     if problem.objective is not UnrollObjective.CROSSBARS:
         state.minimise()
@@ -49,8 +53,15 @@ def solve(
     return state.conclude()
 
 
-def _impossible(problem: UnrollProblem) -> str:
-    """Say which limit no unrolling can keep, whatever the search; empty if none."""
+def _least_crossbars(problem: UnrollProblem) -> tuple[int, dict[str, Any]]:
+    """Return the bound on the crossbars that needs no search, with its evidence."""
+    counts = counting_bounds(problem)
+    bound, evidence = full_crossbars.raise_bound(problem, max(counts.values()))
+    return bound, evidence or {"kind": "counting", **counts}
+
+
+def _impossible(problem: UnrollProblem, least: int) -> str:
+    """Say which limit no unrolling can keep, whatever the search; empty if none. ``least`` crossbars are needed."""
     fewest = fewest_units(problem)
     width = problem.unit_fan_in or problem.rows
     if problem.max_depth is not None:
@@ -62,7 +73,6 @@ def _impossible(problem: UnrollProblem) -> str:
             )
     if problem.max_units is not None and fewest.sum() > problem.max_units:
         return f"{fewest.sum()} units are needed, {problem.max_units} are allowed"
-    least = max(counting_bounds(problem).values())
     if problem.max_crossbars is not None and least > problem.max_crossbars:
         return f"{least} crossbars are needed, {problem.max_crossbars} are allowed"
     return ""
@@ -84,8 +94,7 @@ class _State:
         problem = self.problem
         match problem.objective:
             case UnrollObjective.CROSSBARS:
-                counts = counting_bounds(problem)
-                self.raise_bound(max(counts.values()), {"kind": "counting", **counts})
+                self.raise_bound(*_least_crossbars(self.problem))
             case UnrollObjective.UNITS:
                 units = int(fewest_units(problem).sum())
                 self.raise_bound(units, {"kind": "units", "units": units})
