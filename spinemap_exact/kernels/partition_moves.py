@@ -15,21 +15,6 @@ PACKETS, OVERFLOW, USED, AREA = range(4)
 
 
 @njit(cache=True)
-def _random(state):  # xorshift64*: the same numbers on every machine, from a state of our own
-    x = state[0]
-    x ^= x >> np.uint64(12)
-    x ^= x << np.uint64(25)
-    x ^= x >> np.uint64(27)
-    state[0] = x
-    return (x * np.uint64(2685821657736338717)) >> np.uint64(11)
-
-
-@njit(cache=True)
-def _below(state, limit):
-    return np.int64(_random(state) % np.uint64(limit))
-
-
-@njit(cache=True)
 def _excess(used, limit):
     """Overflow of one resource: squared, lest all of it gather in one cluster."""
     return (used - limit) * (used - limit) if used > limit else 0
@@ -151,75 +136,6 @@ def _step(u, b, home, count, rows, columns, totals, net, limits):
 def beyond_limits(totals, top):
     """Overflow with the limits on clusters in use and on area."""
     return totals[OVERFLOW] + _excess(totals[USED], top[0]) + (1 if totals[AREA] > top[1] else 0)
-
-
-@njit(cache=True)
-def _target(u, home, num_clusters, net, state):
-    """Draw a cluster for ``u``: mostly where a neighbour lies."""
-    ptr, idx, out_ptr, out_idx, _, _, _ = net
-    fan_in = ptr[u + 1] - ptr[u]
-    fan_out = out_ptr[u + 1] - out_ptr[u]
-    if fan_in + fan_out > 0 and _below(state, 3) > 0:
-        pick = _below(state, fan_in + fan_out)
-        if pick >= fan_in:
-            return home[out_idx[out_ptr[u] + pick - fan_in]]
-        k = idx[ptr[u] + pick]
-        if home[k] >= 0:
-            return home[k]
-        reader = out_idx[out_ptr[k] + _below(state, out_ptr[k + 1] - out_ptr[k])]
-        return home[reader]
-    return _below(state, num_clusters)
-
-
-@njit(cache=True)
-def anneal(home, num_units, count, rows, columns, totals, net, limits, weights, heat, penalty, trials, state, best):
-    """Anneal for ``trials`` proposals while heat falls and the penalty rises geometrically between their two values.
-
-    ``best`` receives the labels of the best state without overflow; its price is returned, or -1 if there was none.
-    """
-    _, _, _, top, _ = limits
-    num_clusters = len(rows)
-    found = np.int64(-1)
-    if beyond_limits(totals, top) == 0:
-        found = weights[0] * totals[PACKETS] + weights[1] * totals[AREA]
-        best[:] = home[:num_units]
-    if num_clusters < 2 or num_units == 0:
-        return found
-    temperature, fine = heat[0], penalty[0]
-    cooling = (heat[1] / heat[0]) ** (1.0 / trials)
-    growth = (penalty[1] / penalty[0]) ** (1.0 / trials)
-    for _ in range(trials):
-        temperature *= cooling
-        fine *= growth
-        u = _below(state, num_units)
-        a = home[u]
-        b = np.int64(_target(u, home, num_clusters, net, state))
-        if a == b:
-            continue
-        before = weights[0] * totals[PACKETS] + weights[1] * totals[AREA] + fine * beyond_limits(totals, top)
-        v = -1
-        if _below(state, 2) == 0:
-            v = _below(state, num_units)
-            for _ in range(8):
-                if home[v] == b:
-                    break
-                v = _below(state, num_units)
-            if home[v] != b:
-                v = -1
-        _step(u, b, home, count, rows, columns, totals, net, limits)
-        if v >= 0:
-            _step(v, a, home, count, rows, columns, totals, net, limits)
-        beyond = beyond_limits(totals, top)
-        price = weights[0] * totals[PACKETS] + weights[1] * totals[AREA]
-        worse = price + fine * beyond - before
-        if worse > 0 and np.exp(-worse / temperature) * 9007199254740992.0 < np.float64(_random(state)):
-            if v >= 0:
-                _step(v, b, home, count, rows, columns, totals, net, limits)
-            _step(u, a, home, count, rows, columns, totals, net, limits)
-        elif beyond == 0 and (found < 0 or price < found):
-            found = price
-            best[:] = home[:num_units]
-    return found
 
 
 @njit(cache=True)

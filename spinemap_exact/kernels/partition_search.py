@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from spinemap_exact.arrays import Array
+from spinemap_exact.kernels import partition_annealing as annealing
 from spinemap_exact.kernels import partition_moves as moves
 from spinemap_exact.kernels.partition_moves import AREA, PACKETS
 from spinemap_exact.mapping import Partition
@@ -14,7 +15,8 @@ from spinemap_exact.result import Watch
 MAX_CELLS = 10**8
 """Sources times clusters that a search state may take."""
 
-_CHUNK = 20_000  # proposals between two looks at the clock
+_SYNAPSES_PER_CHUNK = 2_000_000  # looked at between two looks at the clock
+_COLD = 0.015  # last temperature, in mean changes of the price by a random move
 
 
 class Search:
@@ -65,6 +67,8 @@ class Search:
         self.columns = np.zeros(size, dtype=np.int64)
         self.totals = np.zeros(4, dtype=np.int64)
         self.best = np.zeros(self.num_units, dtype=np.int64)
+        # the overhead of a proposal is that of some 16 synapses
+        self.chunk = _SYNAPSES_PER_CHUNK // (16 + 2 * network.num_synapses // max(1, self.num_units))
 
     @staticmethod
     def fits(problem: PartitionProblem) -> bool:
@@ -143,24 +147,44 @@ class Search:
                 change += abs(int(self.weights[0]) * packets + int(self.weights[1]) * grown)
         return max(1.0, change / samples)
 
-    def anneal(self, watch: Watch, random: np.random.Generator, trials: int, hot: float) -> bool:
-        """Anneal the current state for ``trials`` proposals; True if ``best`` holds a partition within the limits."""
-        scale = self.scale(random) if self.weights.any() else 1.0
-        heat = (hot * 0.5 * scale, 0.008 * scale)
-        penalty = (1.0 * scale, 10.0 * scale) if self.weights.any() else (1.0, 1.0)
-        if not self.weights.any():
-            heat = (1.0, 0.1)
+    def anneal(
+        self,
+        watch: Watch,
+        random: np.random.Generator,
+        trials: int,
+        hot: float,
+        slots: Array | None = None,
+    ) -> bool:
+        """Anneal the current state for ``trials`` proposals; True if ``best`` holds a partition within the limits.
+
+        Parameters
+        ----------
+        hot : float
+            First temperature, in mean changes of the price by a random move.
+        slots : (any,) int64, optional
+            The only clusters whose units may move, and only among them.
+        """
+        if slots is None:
+            slots, units = np.arange(len(self.slots)), np.arange(self.num_units)
+        else:
+            units = np.flatnonzero(np.isin(self.home[: self.num_units], slots))
+        heat, penalty = (1.0, 0.1), np.ones(3)
+        if self.weights.any():
+            scale = self.scale(random)
+            heat, penalty = (hot * scale, min(hot, _COLD) * scale), np.array([0.05, 10.0, 0.7]) * scale
         state = random.integers(1, 2**62, size=1, dtype=np.uint64)
-        chunks = max(1, trials // _CHUNK)
+        chunk = self.chunk
+        chunks = max(1, trials // chunk)
         record = np.empty_like(self.best)
         price = None
         for i in range(chunks):
             if watch.should_stop():
                 break
-            part = [
-                np.array([a * (b / a) ** (i / chunks), a * (b / a) ** ((i + 1) / chunks)]) for a, b in (heat, penalty)
-            ]
-            found = moves.anneal(*self.arrays, self.weights, *part, _CHUNK, state, record)
+            cooling = heat[1] / heat[0]
+            part = np.array([heat[0] * cooling ** (i / chunks), heat[0] * cooling ** ((i + 1) / chunks)])
+            found = annealing.anneal(
+                units, slots, *self.arrays, self.weights, part, penalty, min(chunk, trials), state, record
+            )
             if found >= 0 and (price is None or found < price):
                 price = int(found)
                 self.best[:] = record
