@@ -1,9 +1,16 @@
-"""Networks, hardware and core graphs that ship; `suite.toml` lists them with their origin."""
+"""Networks, hardware and core graphs that ship; `suite.toml` lists them with their origin and what is known of them.
+
+An instance has three stages. The unroll stage is given by network and hardware; the partition stage is that of the
+unrolling in the instance's reference mapping, the placement stage that of the partition there. References stay as they
+are, so that bounds recorded once hold for good.
+"""
 
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Iterator
+from collections.abc import Mapping as Table
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -11,21 +18,75 @@ from typing import Any
 
 from spinemap_exact.errors import InvalidInput
 from spinemap_exact.hardware import Hardware, read_hardware
+from spinemap_exact.instances import convolutional, generators
 from spinemap_exact.io import read_network
 from spinemap_exact.network import Network
 
 FOLDER = Path(__file__).parent
+FAMILIES = ("small", "medium", "large")
+
+GENERATORS = {
+    "random_sparse": generators.random_sparse,
+    "layered": generators.layered,
+    "small_world": generators.small_world,
+    "convolution": convolutional.convolution,
+    "lenet": convolutional.lenet,
+}
+
+
+@dataclass(frozen=True)
+class Best:
+    """What is known of one stage of one instance.
+
+    Attributes
+    ----------
+    problem : str
+        Digest of the problem that the numbers belong to.
+    measure : str
+        What is counted.
+    objective, bound : int or None
+        Of the best solution known, and the best bound; None where nothing is known.
+    found_by, proven_by : str
+        Who found the solution, and what proves the bound.
+    trust : str or None
+        "verified" by the checker, or "attested" by a solver or the literature; None without a bound.
+    """
+
+    problem: str
+    measure: str
+    objective: int | None = None
+    found_by: str = ""
+    bound: int | None = None
+    proven_by: str = ""
+    trust: str | None = None
+
+    @property
+    def is_proven(self) -> bool:
+        return self.objective is not None and self.objective == self.bound
 
 
 @dataclass(frozen=True)
 class Instance:
-    """A network and the hardware it is to be mapped onto."""
+    """A network, from a file or a generator, and the hardware it is to be mapped onto."""
 
     name: str
-    network: Path
+    family: str
     hardware: Path
     origin: str
     description: str
+    network: Path | None = None
+    generate: Table[str, Any] | None = None
+    best: Table[str, Best] = field(default_factory=dict)
+
+    @property
+    def reference(self) -> Path:
+        """The mapping whose unrolling and partition define the lower stages; it may be missing."""
+        return self.hardware.parent / "references" / f"{self.name}.json.gz"
+
+    def load(self) -> tuple[Network, Hardware]:
+        """Return network and hardware."""
+        network = read_network(self.network)[0] if self.network else generate(self.generate or {})
+        return network, read_hardware(self.hardware)
 
 
 @dataclass(frozen=True)
@@ -36,11 +97,13 @@ class CoreGraph:
     """
 
     name: str
+    family: str
     file: Path
     mesh: str
     optimum: int
     origin: str
     description: str
+    best: Table[str, Best] = field(default_factory=dict)
 
 
 def names() -> tuple[str, ...]:
@@ -59,29 +122,65 @@ def load(name: str) -> tuple[Network, Hardware]:
     instance = instances().get(name)
     if instance is None:
         raise InvalidInput(f"unknown instance {name!r}; known: {', '.join(names())}")
-    return read_network(instance.network)[0], read_hardware(instance.hardware)
+    return instance.load()
+
+
+def generate(recipe: Table[str, Any]) -> Network:
+    """Make a network from ``kind``, a name in `GENERATORS`, and its arguments.
+
+    Raises
+    ------
+    InvalidInput
+        If there is no such generator, or it takes no such arguments.
+    """
+    arguments = dict(recipe)
+    kind = arguments.pop("kind", None)
+    if kind not in GENERATORS:
+        raise InvalidInput(f"unknown generator {kind!r}; known: {', '.join(GENERATORS)}")
+    try:
+        network: Network = GENERATORS[kind](**arguments)  # type: ignore[operator]
+    except TypeError as defect:
+        raise InvalidInput(f"generator {kind}: {defect}") from defect
+    return network
+
+
+@dataclass(frozen=True)
+class Library:
+    """All that a suite lists, by name, in its order."""
+
+    instances: Table[str, Instance]
+    core_graphs: Table[str, CoreGraph]
+
+    def __iter__(self) -> Iterator[Instance | CoreGraph]:
+        yield from self.instances.values()
+        yield from self.core_graphs.values()
+
+
+def read_library(path: Path) -> Library:
+    """Read a suite; the files that it names lie beside it."""
+    suite, folder = tomllib.loads(path.read_text(encoding="utf-8")), path.parent
+
+    def entry(table: dict[str, Any]) -> dict[str, Any]:
+        files: dict[str, Any] = {key: folder / table[key] for key in ("network", "hardware", "file") if key in table}
+        return {**table, **files, "best": {stage: Best(**known) for stage, known in table.get("best", {}).items()}}
+
+    return Library(
+        MappingProxyType({e["name"]: Instance(**entry(e)) for e in suite.get("instance", [])}),
+        MappingProxyType({e["name"]: CoreGraph(**entry(e)) for e in suite.get("core_graph", [])}),
+    )
 
 
 @cache
-def instances() -> MappingProxyType[str, Instance]:
+def library() -> Library:
+    """What ships."""
+    return read_library(FOLDER / "suite.toml")
+
+
+def instances() -> Table[str, Instance]:
     """All instances by name."""
-    return MappingProxyType(
-        {
-            entry["name"]: Instance(
-                **{**entry, "network": FOLDER / entry["network"], "hardware": FOLDER / entry["hardware"]}
-            )
-            for entry in _suite()["instance"]
-        }
-    )
+    return library().instances
 
 
-@cache
-def core_graphs() -> MappingProxyType[str, CoreGraph]:
+def core_graphs() -> Table[str, CoreGraph]:
     """All core graphs by name."""
-    return MappingProxyType(
-        {entry["name"]: CoreGraph(**{**entry, "file": FOLDER / entry["file"]}) for entry in _suite()["core_graph"]}
-    )
-
-
-def _suite() -> dict[str, Any]:
-    return tomllib.loads((FOLDER / "suite.toml").read_text(encoding="utf-8"))
+    return library().core_graphs

@@ -1,13 +1,33 @@
-"""A convolutional network in the style of LeNet: what unrolling by crossbars is compared on."""
+"""Convolutional networks: one layer of any size, and one in the style of LeNet that unrolling is compared on."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from spinemap_exact.arrays import Array
+from spinemap_exact.errors import InvalidInput
+from spinemap_exact.instances.generators import log_normal_spikes
 from spinemap_exact.network import Network, Population
 
 Synapses = tuple[Array, Array]
+
+
+def convolution(side: int, maps: int, kernel: int, *, mean_spikes: float = 20.0, seed: int = 0) -> Network:
+    """Return one layer: an image of ``side`` x ``side`` external inputs, read by ``maps`` maps without padding.
+
+    Neurons that share a place in different maps read the same inputs.
+    """
+    if not 1 <= kernel <= side or maps < 1:
+        raise InvalidInput(f"an image of {side} x {side}, {maps} maps and a kernel of {kernel} make no network")
+    inputs, units = side * side, maps * (side - kernel + 1) ** 2
+    pre, post = _convolve((1, side, side), maps, kernel)
+    return Network.from_synapses(
+        pre,
+        post + inputs,
+        log_normal_spikes(np.random.default_rng(seed), inputs + units, mean_spikes),
+        is_input=np.arange(inputs + units) < inputs,
+        populations=[Population("image", 0, inputs), Population("maps", inputs, inputs + units)],
+    )
 
 
 def lenet(*, spikes: int = 1) -> Network:

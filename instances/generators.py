@@ -37,7 +37,7 @@ def random_sparse(neurons: int, synapses: int, *, inputs: int = 0, mean_spikes: 
     pre, post = np.divmod(drawn, units)
     post += inputs
     pre += pre >= post
-    return _network(pre, post, _spikes(rng, neurons, mean_spikes), inputs)
+    return _network(pre, post, log_normal_spikes(rng, neurons, mean_spikes), inputs)
 
 
 def layered(sizes: Sequence[int], *, density: float = 1.0, mean_spikes: float = 20.0, seed: int = 0) -> Network:
@@ -65,7 +65,7 @@ def layered(sizes: Sequence[int], *, density: float = 1.0, mean_spikes: float = 
     populations = tuple(
         Population(f"layer{layer}", int(start[layer]), int(start[layer + 1])) for layer in range(len(sizes))
     )
-    spikes = _spikes(rng, int(start[-1]), mean_spikes)
+    spikes = log_normal_spikes(rng, int(start[-1]), mean_spikes)
     return _network(np.concatenate(pre), np.concatenate(post), spikes, sizes[0], populations)
 
 
@@ -92,7 +92,7 @@ def small_world(
         twice = np.zeros(offset.size, dtype=bool)
         twice[order[1:]] = np.diff(pair[order]) == 0
         wandering &= twice
-    return _network((post + offset) % neurons, post, _spikes(rng, neurons, mean_spikes), 0)
+    return _network((post + offset) % neurons, post, log_normal_spikes(rng, neurons, mean_spikes), 0)
 
 
 def _distinct(rng: np.random.Generator, count: int, below: int) -> Array:
@@ -109,7 +109,8 @@ def _distinct(rng: np.random.Generator, count: int, below: int) -> Array:
     return drawn
 
 
-def _spikes(rng: np.random.Generator, neurons: int, mean: float) -> Array:
+def log_normal_spikes(rng: np.random.Generator, neurons: int, mean: float) -> Array:
+    """Draw spike counts with the given mean; see the module docstring."""
     _require(mean > 0, f"mean spike count {mean} is not positive")
     # the mean of a log-normal is exp(mu + sigma^2 / 2), with sigma = 1 here
     return np.rint(rng.lognormal(np.log(mean) - 0.5, 1.0, size=neurons)).astype(np.int64)

@@ -22,6 +22,7 @@
     hardware = "generic-128x128"
 
 Tables ``[[instance]]`` and ``[[core_graph]]``, as in the suite that ships, are read as mapping and placement cases.
+Each stage that has a record is a case besides: ``digits-64-32-10/partition``.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ from spinemap_exact.arrays import digest
 from spinemap_exact.errors import InvalidInput
 from spinemap_exact.evaluator import evaluate
 from spinemap_exact.hardware import Hardware, read_hardware
-from spinemap_exact.instances import generators
+from spinemap_exact.instances.records import problem_of
 from spinemap_exact.io import PROBLEM_KINDS, read_network, read_problem
 from spinemap_exact.mapping import Mapping
 from spinemap_exact.network import Network
@@ -44,8 +45,7 @@ from spinemap_exact.problems.partition import PartitionProblem, Traffic
 
 _OPTIONS = ("clusters", "traffic", "objective", "mesh", "rows", "columns", "max_area", "unit_fan_in", "max_depth")
 _KNOWN = {"name", "problem", "file", "family", "best", "instance", "network", "hardware", "generate", "spikes"}
-_NOTES = {"origin", "description", "proven"}
-GENERATORS = ("random_sparse", "layered")
+_NOTES = {"origin", "description", "proven", "optimum"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,10 +103,9 @@ def read_suite(path: str | Path) -> list[Case]:
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as defect:
         raise InvalidInput(f"cannot read suite {path}: {defect}") from defect
     entries = [*table.get("case", [])]
-    entries += [{**e, "problem": "mapping"} for e in table.get("instance", [])]
+    entries += [{**e, "problem": "mapping", "best": {}} for e in table.get("instance", [])]
     entries += [
-        {**{k: v for k, v in e.items() if k != "optimum"}, "problem": "noc", "best": _proven(e.get("optimum"))}
-        for e in table.get("core_graph", [])
+        {**e, "problem": "noc", "best": e.get("best", {}).get("placement", {})} for e in table.get("core_graph", [])
     ]
     if not entries:
         raise InvalidInput(f"suite {path} lists no case")
@@ -121,11 +120,17 @@ def read_suite(path: str | Path) -> list[Case]:
             cases.append(Case(name, _problem(path.parent, entry), str(entry.get("family", "")), entry.get("best", {})))
         except InvalidInput as defect:
             raise InvalidInput(f"suite {path}, case {name!r}: {defect}") from defect
-    return cases
+    return cases + _stages(path)
 
 
-def _proven(optimum: int | None) -> dict[str, Any]:
-    return {} if optimum is None else {"objective": optimum, "bound": optimum, "trust": "attested", "by": "literature"}
+def _stages(path: Path) -> list[Case]:
+    """Cases of the single stages of instances, where something is known of them and something to be found."""
+    return [
+        Case(f"{entry.name}/{stage}", problem_of(entry, stage), entry.family, vars(best))
+        for entry in instances.read_library(path).instances.values()
+        for stage, best in entry.best.items()
+        if best.measure != "units" and best.objective != 0
+    ]
 
 
 def _problem(folder: Path, entry: dict[str, Any]) -> Any:
@@ -149,7 +154,7 @@ def _network_problem(folder: Path, entry: dict[str, Any], kind: str) -> Any:
     if kind == "mapping":
         return MappingProblem(network, hardware, traffic)
     clusters = entry.get("clusters", hardware.grid.num_tiles)
-    return PartitionProblem(network, hardware.crossbars, clusters, traffic)
+    return PartitionProblem(_units_first(network), hardware.crossbars, clusters, traffic)
 
 
 def _network(folder: Path, entry: dict[str, Any]) -> tuple[Network, Hardware]:
@@ -160,15 +165,7 @@ def _network(folder: Path, entry: dict[str, Any]) -> tuple[Network, Hardware]:
         raise InvalidInput("no hardware is named")
     hardware = _hardware(folder, entry["hardware"])
     if "generate" in entry:
-        recipe = dict(entry["generate"])
-        kind = recipe.pop("kind", None)
-        if kind not in GENERATORS:
-            raise InvalidInput(f"unknown generator {kind!r}; known: {', '.join(GENERATORS)}")
-        try:
-            generated: Network = getattr(generators, kind)(**recipe)
-        except TypeError as defect:
-            raise InvalidInput(f"generator {kind}: {defect}") from defect
-        return _units_first(generated), hardware
+        return instances.generate(entry["generate"]), hardware
     if "network" not in entry:
         raise InvalidInput("no instance, network or generator is named")
     file = folder / entry["network"]

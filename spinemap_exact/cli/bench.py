@@ -85,7 +85,7 @@ def _list(args: argparse.Namespace, cases: list[Case]) -> int:
 
     methods = {kind: list(names(kind)) for kind in ("mapping", *KINDS)}
     table = [
-        {"case": c.name, "problem": c.kind, "family": c.family, "digest": c.problem.digest, **c.best} for c in cases
+        {**c.best, "case": c.name, "problem": c.kind, "family": c.family, "digest": c.problem.digest} for c in cases
     ]
     if args.json:
         print(json.dumps({"methods": methods, "cases": table}, indent=1))
@@ -96,8 +96,8 @@ def _list(args: argparse.Namespace, cases: list[Case]) -> int:
     print("\ncases")
     print(f"  {'name':28} {'problem':10} {'family':8} {'best':>16} {'bound':>16}  by")
     for row in table:
-        by = " ".join(str(row[key]) for key in ("trust", "by") if key in row)
-        best, bound = (str(row.get(key, "-")) for key in ("objective", "bound"))
+        by = " ".join(str(row[key]) for key in ("trust", "by", "proven_by") if row.get(key))
+        best, bound = ("-" if row.get(key) is None else str(row[key]) for key in ("objective", "bound"))
         line = f"  {row['case']:28} {row['problem']:10} {row['family']:8} {best:>16} {bound:>16}  {by}"
         print(line.rstrip())
     return DONE

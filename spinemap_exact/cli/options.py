@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from spinemap_exact import __version__
-from spinemap_exact.cli import bench
+from spinemap_exact.cli import bench, library
 from spinemap_exact.cli import verbs as run
 
 _EXIT_STATUS = """\
@@ -27,6 +27,7 @@ examples:
   spinemap-exact info network.nir --hardware loihi
   spinemap-exact solve nug12.dat --problem qap
   spinemap-exact solve mwd.csv --problem noc --mesh 4x4
+  spinemap-exact instances --family small
   spinemap-exact bench --method spinemap --method best-effort --out runs.jsonl
   spinemap-exact report runs.jsonl
 
@@ -50,6 +51,7 @@ def parser() -> argparse.ArgumentParser:
     _add_check(verbs)
     _add_convert(verbs)
     bench.add_verbs(verbs, _verb)
+    library.add_verb(verbs, _verb)
     return top
 
 
