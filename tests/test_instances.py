@@ -20,7 +20,7 @@ def test_every_instance_loads_and_says_where_it_comes_from(name):
     entry = instances.instances()[name]
     assert entry.origin and entry.description
     assert hardware.name == entry.hardware.stem
-    assert not network.spikes_assumed
+    assert not network.spikes_assumed or "assumed" in entry.description
     # necessary for a mapping to exist: columns for all neurons, cells for all synapses
     assert network.num_units <= hardware.grid.num_tiles * hardware.crossbar.columns
     assert network.num_synapses <= hardware.grid.num_tiles * hardware.crossbar.cells

@@ -36,7 +36,7 @@ EXACT = "exact"  # every stage by the solver that its size suggests
 _UNROLLING = "row-slices"
 _SHARE_OF_PARTITION = 0.6
 
-Answer = Any  # a solution, None, or a SolveResult
+Answer = Any  # a solution, None, a SolveResult, or a MappingRun
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ def _stages(name: str, kind: str) -> tuple[str, str] | None:
 def _mapped(problem: MappingProblem, name: str, watch: Watch) -> Answer:
     network, hardware, traffic = problem.network, problem.hardware, problem.traffic
     if name == EXACT:
-        return map_network(network, hardware, limits=watch.limits, traffic=traffic).mapping
+        return map_network(network, hardware, limits=watch.limits, traffic=traffic)
     stages = _stages(name, "mapping")
     assert stages is not None
     crossbar = hardware.crossbar

@@ -9,6 +9,7 @@ import resource
 import subprocess
 import time
 import traceback
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -21,7 +22,8 @@ from spinemap_exact.bench.suite import Case, MappingProblem
 from spinemap_exact.errors import InvalidInput
 from spinemap_exact.evaluator import evaluate
 from spinemap_exact.mapping import Mapping
-from spinemap_exact.result import Limits, Watch
+from spinemap_exact.pipeline import MappingRun
+from spinemap_exact.result import Limits, Progress, Watch
 
 _MOST_PICTURED = 256  # clusters; a larger traffic matrix is no picture
 _LONGEST_TRACE = 200
@@ -100,6 +102,8 @@ def _judged(task: Task, answer: Any, watch: Watch) -> Run:
         solution, trace = answer.incumbent, answer.trace
         line |= {"status": str(answer.status), "dual_bound": answer.dual_bound, "engine": answer.engine}
         line["trust"] = None if answer.vouched_by is None else answer.vouched_by.trust
+    if isinstance(answer, MappingRun):
+        solution, line["stages"] = answer.mapping, stages_of(answer)
     if solution is not None:
         if broken := problem.violations(solution):
             return {**line, "status": "REJECTED", "dual_bound": None, "trust": None, "error": broken[0]}
@@ -107,14 +111,34 @@ def _judged(task: Task, answer: Any, watch: Watch) -> Run:
         if line["status"] == "UNKNOWN":
             line["status"] = "FEASIBLE"
         if isinstance(problem, MappingProblem):
-            line |= _pictured(problem, solution)
-    step = max(1, len(trace) // _LONGEST_TRACE)
-    kept = [*trace[::step], *trace[-1:]] if trace else []
-    line["trace"] = [[round(p.time_s, 3), p.objective, p.dual_bound] for p in kept]
+            line |= pictured(problem, solution)
+    line["trace"] = _shortened(trace)
     return line
 
 
-def _pictured(problem: MappingProblem, mapping: Mapping) -> Run:
+def _shortened(trace: Sequence[Progress]) -> list[list[float | int | None]]:
+    step = max(1, len(trace) // _LONGEST_TRACE)
+    kept = [*trace[::step], *trace[-1:]] if trace else []
+    return [[round(p.time_s, 3), p.objective, p.dual_bound] for p in kept]
+
+
+def stages_of(run: MappingRun) -> Run:
+    """What each stage of a mapping found and proved, and when."""
+    return {
+        stage.name: {
+            "solver": stage.solver,
+            "measure": stage.measure,
+            "objective": stage.result.objective,
+            "dual_bound": stage.result.dual_bound,
+            "vouched_by": None if stage.result.vouched_by is None else str(stage.result.vouched_by),
+            "runtime_s": round(stage.result.runtime_s, 3),
+            "trace": _shortened(stage.result.trace),
+        }
+        for stage in run.stages
+    }
+
+
+def pictured(problem: MappingProblem, mapping: Mapping) -> Run:
     """What a report draws: evaluation, link loads, occupancy, traffic between clusters."""
     found = evaluate(problem.network, problem.hardware, mapping, problem.traffic)
     units = mapping.unrolling.unit_network(problem.network)

@@ -152,7 +152,11 @@ def _add_map(verbs: Any) -> None:
     parser.add_argument(
         "--warm-start", action="append", default=[], metavar="[STAGE=]NAME", help="heuristic; may be repeated"
     )
-    parser.add_argument("--out", metavar="DIR", help="write mapping, evaluation, result, summary and log there")
+    parser.add_argument(
+        "--out",
+        metavar="DIR",
+        help="write mapping, certificates, evaluation, result, summary, log and report.html there",
+    )
     _add_limits(parser, 60.0)
 
 

@@ -289,6 +289,7 @@ def _limits(args: argparse.Namespace) -> Limits:
 
 def _save(folder: Path, run: Any, facts: dict[str, Any], text: str, log: list[str]) -> None:
     from spinemap_exact.io.mapping_file import write_mapping
+    from spinemap_exact.report import html_of_run
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -297,6 +298,7 @@ def _save(folder: Path, run: Any, facts: dict[str, Any], text: str, log: list[st
         for stage in run.stages:
             if stage.certificate is not None:
                 _write_certificate(folder / f"{stage.name}.certificate", stage.certificate)
+        (folder / "report.html").write_text(html_of_run(run, str(facts["network"])), encoding="utf-8")
         (folder / "result.json").write_text(json.dumps(facts, indent=1) + "\n")
         (folder / "evaluation.json").write_text(json.dumps(facts["evaluation"], indent=1) + "\n")
         (folder / "summary.txt").write_text(text + "\n")

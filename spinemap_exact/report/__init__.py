@@ -6,13 +6,15 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from spinemap_exact.bench.store import Run
-from spinemap_exact.bench.suite import Case
+from spinemap_exact.bench.suite import Case, MappingProblem
+from spinemap_exact.bench.task import pictured, stages_of
 from spinemap_exact.errors import InvalidInput
-from spinemap_exact.report.page import html
+from spinemap_exact.pipeline import MappingRun
+from spinemap_exact.report.page import html, html_of_mapping
 from spinemap_exact.report.summary import Summary, summarise
 from spinemap_exact.report.tables import csv_text, markdown
 
-__all__ = ["Summary", "csv_text", "html", "markdown", "summarise", "write_report"]
+__all__ = ["Summary", "csv_text", "html", "html_of_run", "markdown", "summarise", "write_report"]
 
 
 def write_report(
@@ -37,3 +39,11 @@ def write_report(
     except OSError as defect:
         raise InvalidInput(f"cannot write to {folder}: {defect.strerror or defect}") from defect
     return [folder / name for name in texts]
+
+
+def html_of_run(run: MappingRun, name: str) -> str:
+    """Return one page about one mapping: its stages, and pictures of the mesh, its traffic and its energy."""
+    line = {"case": name, "stages": stages_of(run)}
+    if run.mapping is not None:
+        line |= pictured(MappingProblem(run.network, run.hardware, run.traffic), run.mapping)
+    return html_of_mapping(line, f"{name} on {run.hardware.name}")

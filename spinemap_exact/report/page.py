@@ -9,8 +9,9 @@ from importlib import resources
 from spinemap_exact.bench.store import Run
 from spinemap_exact.report import svg
 from spinemap_exact.report.summary import Summary
-from spinemap_exact.report.tables import METHOD_COLUMNS, method_cells
-from spinemap_exact.units import energy_text
+from spinemap_exact.report.tables import METHOD_COLUMNS, method_cells, percent
+from spinemap_exact.result import relative_gap
+from spinemap_exact.units import duration_text, energy_text
 
 _MOST_MAPPINGS = 40
 _MOST_TRACES = 24
@@ -20,12 +21,28 @@ _CLOSE = 0.01  # a run counts as good if it is within this share of the best obj
 
 def html(summary: Summary, title: str) -> str:
     """Return the page."""
-    style = (resources.files("spinemap_exact.report") / "page.css").read_text(encoding="utf-8")
     body = [f"<h1>{escape(title)}</h1>", _intro(summary)]
     for problem in summary.problems():
         body += [f"<h2>{problem}</h2>", _methods(summary, problem), _profiles(summary, problem)]
         body.append(_cases(summary, problem))
     body += [_mappings(summary), _traces(summary)]
+    return _page(title, body)
+
+
+def html_of_mapping(run: Run, title: str) -> str:
+    """Return the page of one mapping: what was found and proven in each stage, and the pictures.
+
+    Parameters
+    ----------
+    run : dict
+        ``case``, ``stages`` and, where there is a mapping, ``evaluation`` and ``picture``, as in the lines of a bench.
+    """
+    drawn = [_heat_key(), _facts_and_figures(run)] if run.get("picture") else ["<p>No mapping was found.</p>"]
+    return _page(title, [f"<h1>{escape(title)}</h1>", _stages(run), *drawn])
+
+
+def _page(title: str, body: Sequence[str]) -> str:
+    style = (resources.files("spinemap_exact.report") / "page.css").read_text(encoding="utf-8")
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -107,47 +124,93 @@ def _mappings(summary: Summary) -> str:
     if not shown:
         return ""
     left_out = f"<p>{len(best) - len(shown)} more are not drawn.</p>" if len(best) > len(shown) else ""
-    return "<h2>Mappings</h2>" + _heat_key() + "".join(_mapping(summary, run) for run in shown) + left_out
+    return "<h2>Mappings</h2>" + _heat_key() + "".join(map(_mapping, shown)) + left_out
 
 
-def _mapping(summary: Summary, run: Run) -> str:
+def _mapping(run: Run) -> str:
+    return (
+        f'<section class="mapping"><h3>{escape(run["case"])}: {escape(run["method"])}</h3>'
+        f"{_facts_and_figures(run, run['seed'])}{_stages(run)}</section>"
+    )
+
+
+def _facts_and_figures(run: Run, seed: int | None = None) -> str:
     found, picture = run["evaluation"], run["picture"]
     energy = found["energy_fj"]
     terms = [(term, float(fj), energy_text(fj)) for term, fj in energy.items() if term != "total"]
-    facts = (
-        f"{energy_text(energy['total'])} a window, {found['packets']} packets ({escape(found['traffic'])}), "
-        f"{found['spike_hops']} spike-hops, {found['crossbars']} crossbars, busiest link {found['link_load_max']}; "
-        f"seed {run['seed']}"
-    )
+    facts = [
+        f"{energy_text(energy['total'])} a window",
+        f"{found['packets']:,} packets ({escape(found['traffic'])})",
+        f"{found['spike_hops']:,} spike-hops",
+        f"busiest link {found['link_load_max']:,}",
+        f"{found['crossbars']:,} crossbars",
+    ]
+    if found["latency_worst_ps"] is not None:
+        facts.append(f"worst latency {duration_text(found['latency_worst_ps'])}")
+    facts += [] if seed is None else [f"seed {seed}"]
+    most = max((packets for _, _, packets in picture.get("traffic") or ()), default=0)
     figures = [
-        _figure(svg.mesh(picture), "Mesh: clusters by number, shaded by columns used; links by load"),
-        _figure(svg.matrix(picture), "Traffic: from row to column; the last row are external inputs"),
+        _figure(
+            svg.mesh(picture),
+            f"Mesh: clusters by number, shaded by columns used of {picture['columns']}; links by load, at most "
+            f"{found['link_load_max']:,} packets",
+        ),
+        _figure(
+            svg.matrix(picture),
+            f"Traffic from cluster (row) to cluster (column), the last row from external inputs; at most {most:,} "
+            "packets",
+        ),
         f"<div>{_figure(svg.columns(picture), 'Occupancy of each crossbar')}"
         f"{_figure(svg.bars(terms), 'Energy by term')}</div>",
     ]
+    return f'<p>{", ".join(facts)}</p><div class="figures">{"".join(figures)}</div>'
+
+
+def _stages(run: Run) -> str:
+    """A line and a chart for each stage of a run that proved something."""
+    stages = run.get("stages") or {}
+    if not stages:
+        return ""
+    rows, figures = [], []
+    for name, stage in stages.items():
+        gap = percent(relative_gap(stage["objective"], stage["dual_bound"]))
+        told = [_whole(stage["objective"]), _whole(stage["dual_bound"]), gap, stage["vouched_by"] or "-"]
+        rows.append([name, stage["measure"], *told, f"{stage['runtime_s']:.1f} s"])
+        chart = _trace_chart(stage["trace"], stage["runtime_s"], stage["measure"])
+        figures.append(_figure(chart, f"Bound and incumbent of the {name} stage"))
+    header = ("stage", "measure", "objective", "bound", "gap", "vouched for by", "time")
     drawn = "".join(figures)
-    return (
-        f'<section class="mapping"><h3>{escape(run["case"])}: {escape(run["method"])}</h3><p>{facts}</p>'
-        f'<div class="figures">{drawn}</div></section>'
-    )
+    return _table(header, rows) + (f'<div class="figures">{drawn}</div>' if drawn else "")
 
 
 def _traces(summary: Summary) -> str:
     """Bound and incumbent over time, for runs that have both."""
-    shown = [r for r in summary.runs if any(p[2] is not None for p in r.get("trace") or ())][:_MOST_TRACES]
-    figures = []
-    for run in shown:
-        incumbent = [(t, float(o)) for t, o, _ in run["trace"] if o is not None]
-        bound = [(t, float(b)) for t, _, b in run["trace"] if b is not None]
-        end = run.get("runtime_s") or 0.0
-        lines = [
-            ("incumbent", [*incumbent, (end, incumbent[-1][1])] if incumbent else []),
-            ("bound", [*bound, (end, bound[-1][1])]),
-        ]
-        figures.append(_figure(svg.chart(lines, "seconds", "objective"), f"{run['case']}: {run['method']}"))
+    runs = [r for r in summary.runs if any(p[2] is not None for p in r.get("trace") or ())]
+    figures = [
+        _figure(
+            _trace_chart(run["trace"], run.get("runtime_s") or 0.0, "objective"),
+            f"{run['case']}: {run['method']}, seed {run['seed']}",
+        )
+        for run in runs[:_MOST_TRACES]
+    ]
     if not figures:
         return ""
-    return f'<h2>Bound and incumbent over time</h2><div class="figures">{"".join(figures)}</div>'
+    left_out = f"<p>{len(runs) - len(figures)} more are not drawn.</p>" if len(runs) > len(figures) else ""
+    return f'<h2>Bound and incumbent over time</h2><div class="figures">{"".join(figures)}</div>{left_out}'
+
+
+def _trace_chart(trace: Sequence[Sequence[float | None]], end: float, measure: str) -> str:
+    """Steps of objective and bound; empty where nothing changed on the way."""
+    incumbent = [(float(t), float(o)) for t, o, _ in trace if t is not None and o is not None]
+    bound = [(float(t), float(b)) for t, _, b in trace if t is not None and b is not None]
+    if len({*incumbent, *bound}) < 2:
+        return ""
+    lines = [(name, [*line, (end, line[-1][1])]) for name, line in (("incumbent", incumbent), ("bound", bound)) if line]
+    return svg.chart(lines, "seconds", measure)
+
+
+def _whole(value: int | None) -> str:
+    return "-" if value is None else f"{value:,}"
 
 
 def _found_at(run: Run) -> float:

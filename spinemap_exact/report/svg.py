@@ -225,8 +225,11 @@ def _ticks(low: float, high: float) -> list[float]:
 
 
 def _decades(low: float, high: float) -> list[float]:
-    found = [10.0**k for k in range(math.ceil(math.log10(low)), math.floor(math.log10(high)) + 1)]
-    return found if len(found) > 1 else [low, high]
+    exponents = range(math.floor(math.log10(low)), math.floor(math.log10(high)) + 1)
+    decades = [10.0**k for k in exponents if low <= 10.0**k]
+    if len(decades) > 2:
+        return decades
+    return [f * 10.0**k for k in exponents for f in (1, 2, 5) if low <= f * 10.0**k <= high]
 
 
 def _short(value: float) -> str:
