@@ -153,6 +153,10 @@ class Watch:
         )
         return Watch(limits, stop=self._stop)
 
+    def after(self, time_s: float | None) -> Watch:
+        """Return a watch for what comes after a solve: same stop flag and listener, a clock of its own."""
+        return Watch(replace(self.limits, time_s=time_s), self._listen, self._stop)
+
 
 @dataclass(frozen=True, eq=False)
 class SolveResult(Generic[S]):

@@ -171,7 +171,11 @@ def _add_solve(verbs: Any) -> None:
     _add_traffic(parser, default=None)
     parser.add_argument("--solver", metavar="NAME", help="default: chosen by size")
     parser.add_argument("--warm-start", metavar="NAME", help="heuristic; 'none' for a cold start")
-    parser.add_argument("--certificate", metavar="FILE", help="write what the checker verified")
+    parser.add_argument(
+        "--certificate",
+        metavar="FILE",
+        help="write what the checker verified; evidence is looked for in the time left of the limit, at least 30 s",
+    )
     _add_limits(parser, 60.0)
 
 

@@ -6,6 +6,7 @@ import argparse
 import itertools
 import json
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from spinemap_exact.hardware import Hardware
     from spinemap_exact.io import ProblemFile
     from spinemap_exact.network import Network
+    from spinemap_exact.pipeline import Stage
     from spinemap_exact.result import Limits
 
 DONE, REJECTED, BAD_INPUT, INFEASIBLE, NOTHING_FOUND, UNPROVEN = range(6)
@@ -79,7 +81,7 @@ def info(args: argparse.Namespace) -> int:
 
 
 def map(args: argparse.Namespace) -> int:
-    from spinemap_exact.pipeline import Choices, map_network
+    from spinemap_exact.pipeline import Choices, certify_all, map_network
 
     network, hardware, notes = _read(args)
     if hardware is None:
@@ -100,8 +102,11 @@ def map(args: argparse.Namespace) -> int:
                 stop=stop,
             )
         )
+        if args.out:
+            done = run
+            run = interruptible(lambda stop: certify_all(done, reporter, stop))
     facts = {"network": args.input, **run.as_json(), "version": __version__}
-    facts["notes"] = notes
+    facts["notes"] = notes = [*notes, *(f"{s.name}: {s.unverified}" for s in run.stages if args.out and s.unverified)]
     words = run.summary()
     if (evaluation := run.evaluation()) is not None:
         words += "\n\n" + text.evaluation(evaluation.as_json())
@@ -120,18 +125,17 @@ def solve(args: argparse.Namespace) -> int:
     problem, notes = read.problem, read.notes
     kind = KIND_OF_PROBLEM[args.problem]
     with Reporter(args) as reporter:
-        name, result = interruptible(
-            lambda stop: solve_problem(
-                problem,
-                Watch(_limits(args), lambda progress: reporter(kind, progress), stop),
-                solver=args.solver,
-                warm_start=args.warm_start,
-            )
-        )
-    stage = certify(kind, problem, name, result, Watch(_limits(args)))
+
+        def work(stop: threading.Event) -> Stage:
+            watch = Watch(_limits(args), lambda progress: reporter(kind, progress), stop)
+            name, result = solve_problem(problem, watch, solver=args.solver, warm_start=args.warm_start)
+            own = watch if args.certificate else watch.after(watch.limits.time_s)
+            return certify(kind, problem, name, result, own, thorough=bool(args.certificate))
+
+        stage = interruptible(work)
     result = stage.result
     if args.certificate:
-        _write_certificate(args.certificate, stage.certificate)
+        notes = [*notes, *_certified(args.certificate, stage)]
     facts = {
         "file": args.file,
         "scale": read.scale,
@@ -219,12 +223,17 @@ def _bare_problem(args: argparse.Namespace, path: str) -> ProblemFile:
     return read_problem_file(path, args.problem, **given)
 
 
-def _write_certificate(path: str | Path, certificate: Any) -> None:
+def _certified(path: str | Path, stage: Stage) -> list[str]:
+    """Write what is certified of a stage; return what is to be said about it."""
     from spinemap_exact.certificate import format as certificates
 
-    if certificate is None:
-        raise InvalidInput(f"there is nothing to certify: {path} was not written")
+    certificate = stage.certificate
+    nothing = certificate is None or (stage.unverified and not certificate.lower)
+    if certificate is None or nothing:
+        why = stage.unverified or "there is neither a solution nor a bound"
+        return [f"{path} was not written: {why.removeprefix('nothing is certified: ')}"]
     certificates.write(path, certificate)
+    return [f"{path}: {stage.unverified}"] if stage.unverified else []
 
 
 def _read(args: argparse.Namespace) -> tuple[Network, Hardware | None, list[str]]:
@@ -296,8 +305,7 @@ def _save(folder: Path, run: Any, facts: dict[str, Any], text: str, log: list[st
         if run.mapping is not None:
             write_mapping(folder / "mapping.json", run.mapping, run.network, run.hardware)
         for stage in run.stages:
-            if stage.certificate is not None:
-                _write_certificate(folder / f"{stage.name}.certificate", stage.certificate)
+            _certified(folder / f"{stage.name}.certificate", stage)
         (folder / "report.html").write_text(html_of_run(run, str(facts["network"])), encoding="utf-8")
         (folder / "result.json").write_text(json.dumps(facts, indent=1) + "\n")
         (folder / "evaluation.json").write_text(json.dumps(facts["evaluation"], indent=1) + "\n")

@@ -7,7 +7,7 @@ them one after the other, `outcome` is what comes of it.
 from spinemap_exact.pipeline.asked import STAGES, placement_problem, stage_problem
 from spinemap_exact.pipeline.outcome import MappingRun, Stage
 from spinemap_exact.pipeline.solve import NO_SOLVER, certify, solve_problem
-from spinemap_exact.pipeline.stages import Choices, map_network
+from spinemap_exact.pipeline.stages import Choices, certify_all, map_network
 
 __all__ = [
     "NO_SOLVER",
@@ -16,6 +16,7 @@ __all__ = [
     "MappingRun",
     "Stage",
     "certify",
+    "certify_all",
     "map_network",
     "placement_problem",
     "solve_problem",

@@ -21,6 +21,7 @@ class Stage:
     """One solved stage: what was asked, by which solver, and what came of it.
 
     ``certificate`` claims what the checker verified; None where there was nothing to verify or it was not tried.
+    ``unverified`` says in a sentence why the bound of the result lacks one; empty where it does not.
     """
 
     name: str
@@ -28,6 +29,7 @@ class Stage:
     solver: str
     result: SolveResult[Any]
     certificate: Certificate | None = None
+    unverified: str = ""
 
     @property
     def measure(self) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 
 from spinemap_exact import heuristics, solvers
 from spinemap_exact.certificate import write
+from spinemap_exact.certificate.format import Certificate
 from spinemap_exact.errors import EngineDefect
 from spinemap_exact.pipeline.outcome import Stage
 from spinemap_exact.problems.placement import PlacementProblem
@@ -31,6 +32,8 @@ _FOR_LARGE = ("sequential",)
 # Beyond these sizes nothing is put before the checker, which walks synapses, items or tiles in plain loops.
 _LARGE_TO_CHECK = {"unroll": 100_000, "packing": 100_000, "partition": 50_000, "placement": 100}
 _CHECK_TIME_S = 5.0
+LEAST_TIME_TO_CERTIFY_S = 30.0
+"""Where a certificate is asked for and the time limit leaves less."""
 _WARM_SHARE = 0.35  # of the stage, at most; small problems get less
 
 
@@ -88,17 +91,35 @@ def solve_problem(
     return name, result
 
 
-def certify(name: str, problem: Any, solver: str, result: SolveResult[Any], watch: Watch) -> Stage:
+def certify(
+    name: str, problem: Any, solver: str, result: SolveResult[Any], watch: Watch, *, thorough: bool = False
+) -> Stage:
     """Have the checker verify what can be verified, and let the result say so.
 
     A verified bound replaces a weaker attested one; a stronger attested one stays what it is.
+
+    Parameters
+    ----------
+    watch : Watch
+        Of the solve; what is left of its time goes to a thorough search for evidence.
+    thorough : bool
+        Somebody wants the certificate: look for evidence for more than a few seconds.
     """
     if _size(problem) > _LARGE_TO_CHECK[problem.kind]:
-        return Stage(name, problem, solver, result)
-    watch.report(note="checking")
-    certificate = write.certificate(problem, result, watch.part(_CHECK_TIME_S))
+        why = "the problem is too large for the checker"
+        return Stage(name, problem, solver, result, unverified=f"nothing is certified: {why}")
+    if thorough:
+        time_s = None if watch.remaining_s is None else max(LEAST_TIME_TO_CERTIFY_S, watch.remaining_s)
+        part = watch.after(time_s)
+        limit = "" if time_s is None else f" for up to {time_s:.0f} s"
+        watch.report(note=f"looking for evidence that the checker accepts{limit}")
+    else:
+        part = watch.part(_CHECK_TIME_S)
+        watch.report(note="checking")
+    certificate = write.certificate(problem, result, part)
+    unverified = _shortfall(result, certificate, part.limits.time_s)
     if certificate is None:
-        return Stage(name, problem, solver, result)
+        return Stage(name, problem, solver, result, None, unverified)
     claimed = certificate.lower
     if certificate.infeasible:
         voucher = Voucher("verified", str((certificate.evidence or {}).get("kind")))
@@ -108,7 +129,20 @@ def certify(name: str, problem: Any, solver: str, result: SolveResult[Any], watc
         status = Status.OPTIMAL if claimed == result.objective else result.status
         reason = "proof" if status is Status.OPTIMAL else result.reason
         result = replace(result, status=status, dual_bound=claimed, vouched_by=voucher, reason=reason)
-    return Stage(name, problem, solver, result, certificate)
+    return Stage(name, problem, solver, result, certificate, unverified)
+
+
+def _shortfall(result: SolveResult[Any], certificate: Certificate | None, time_s: float | None) -> str:
+    """Say what the result claims and the certificate does not; nothing if it claims all."""
+    within = "" if time_s is None else f" within {time_s:.0f} s"
+    if result.status is Status.INFEASIBLE:
+        proven = certificate is not None and certificate.infeasible
+        return "" if proven else f"nothing is certified: no evidence of infeasibility was verified{within}"
+    bound, lower = result.dual_bound, None if certificate is None else certificate.lower
+    if bound is None or (lower is not None and lower >= bound):
+        return ""
+    missing = f"no evidence for the bound {bound} was verified{within}"
+    return f"{missing}; certified is {lower}" if lower else f"nothing is certified: {missing}"
 
 
 def _warm_start(problem: Any, watch: Watch, asked: str | None, starts: Iterable[Any]) -> tuple[Any, str]:
