@@ -13,6 +13,7 @@ from spinemap_exact.network import Network
 from spinemap_exact.problems.partition import PartitionObjective, PartitionProblem, Traffic
 from spinemap_exact.result import Limits, Status, Watch
 from spinemap_exact.solvers.partition import branch_price
+from spinemap_exact.solvers.partition.branch_price import _tree
 from spinemap_exact.solvers.partition.branch_price._counting import packets_by_eigenvalues, packets_of_sources
 from spinemap_exact.solvers.partition.branch_price._graph import Branching, Instance, Pricing
 
@@ -194,3 +195,18 @@ def test_units_that_do_not_fit_together_send_each_other_packets() -> None:
     # with five rows the first two units fit together, with six the last two as well
     assert packets_of_sources(problem, 5, 3).sum() == 9 + 6
     assert packets_of_sources(problem, 6, 3).sum() == 6
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_bundle_proves_what_column_generation_does(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Duals found by a bundle at the root close small problems at their optimum."""
+    monkeypatch.setattr(_tree, "_LARGE", 0)
+    for traffic in Traffic:
+        problem = oracle.random_partition_problem(
+            seed, units=7, traffic=traffic, objective=PartitionObjective.PACKETS, crossbar_types=1
+        )
+        result = branch_price.solve(problem, watch())
+        optimum = oracle.optimum(problem)
+
+        assert result.objective == optimum
+        assert result.status is (Status.INFEASIBLE if optimum is None else Status.OPTIMAL)

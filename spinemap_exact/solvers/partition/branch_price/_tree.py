@@ -6,6 +6,7 @@ import heapq
 import itertools
 import logging
 import math
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -16,6 +17,7 @@ from spinemap_exact.kernels.partition_search import annealed, fewest_clusters
 from spinemap_exact.mapping import Partition
 from spinemap_exact.result import Watch
 from spinemap_exact.solvers.partition.branch_price import _cuts
+from spinemap_exact.solvers.partition.branch_price._bundle import Bundle, Oracle
 from spinemap_exact.solvers.partition.branch_price._graph import Branching, Instance, Pricing
 from spinemap_exact.solvers.partition.branch_price._master import Master, Relaxed
 
@@ -23,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 _WORTHWHILE = 0.05  # part of the gap that a round of cuts must close to be followed by another
 _SMOOTH = 0.7  # weight of earlier duals in those that guide the guesses
+_LARGE = 14  # units per cluster from which on duals are found by a bundle method first
 _SAFE = 1 << 46  # scaled sums of spikes stay below
 
 
@@ -102,6 +105,7 @@ class Tree:
         self.leaves: list[Leaf] = []
         self.number = itertools.count()
         self.root_bound: int | None = None
+        self.centre: Array | None = None
 
     # --- the tree ------------------------------------------------------------------------------------------------
 
@@ -148,6 +152,8 @@ class Tree:
             return []
         at_root = not (node.branching.together or node.branching.apart)
         self.master.restrict(node.branching)
+        if at_root and self.instance.packets and self.instance.num_units >= _LARGE * self.max_clusters:
+            self._ascend(node, pricing)
         rounds, before = 0, node.bound
         while True:
             relaxed = self._generate(node, pricing, alone)
@@ -217,13 +223,55 @@ class Tree:
 
     # --- bounds --------------------------------------------------------------------------------------------------
 
+    def _ascend(self, node: _Node, pricing: Pricing) -> None:
+        """Raise the bound of the root by a bundle method; its clusters and duals are where columns begin."""
+        n, watch, none = self.instance.num_units, self.watch, np.zeros(0, dtype=np.int64)
+        left = watch.remaining_s
+        part = watch if left is None else watch.part(0.6 * left)
+
+        def guess(duals: Array) -> list[frozenset[int]]:
+            heavy = [bundle.clusters[int(i)] for i in np.argsort(-bundle.weight)[:12]]
+            first = int(self.random.integers(n))
+            alone = [frozenset(((first + i * 7) % n,)) for i in range(12)]
+            return pricing.probe(duals, none, self.scale, 0, [c for c in heavy if c] + alone, 1500, self.state)
+
+        def prove(duals: Array, known: int) -> tuple[int, list[frozenset[int]]]:
+            left = part.remaining_s
+            share = part if left is None else part.part(max(2.0, 0.3 * left))
+            priced = pricing.exact(duals, none, self.scale, known, known, share)
+            self.pricing_calls += 1
+            self._prove(node, duals, none, priced.most)
+            watch.report(self.objective, min(node.bound, self.cutoff), note=f"bundle, {len(bundle.clusters)} clusters")
+            return priced.most, priced.clusters
+
+        bundle = Bundle(n, self.max_clusters, self.scale, self._fair_shares(), Oracle(guess, prove, self.instance.cost))
+        bundle.add(self.master.clusters)
+        bundle.ascend(part, math.ceil((self.cutoff - self.step + 2e-3) * self.scale))
+        self.centre = np.floor(bundle.centre).astype(np.int64)
+        self.master.add(c for c in bundle.clusters if c)
+        self.root_bound = node.bound
+
+    def _fair_shares(self) -> Array:
+        """Duals near the cost of the incumbent: each packet shared by its readers in a cluster."""
+        duals: Array = np.zeros(self.instance.num_units)
+        for cluster in self.master.clusters:
+            readers = defaultdict(list)
+            for u in cluster:
+                for k in self.instance.pre[u]:
+                    if k not in cluster:
+                        readers[k].append(u)
+            for k, units in readers.items():
+                duals[units] += 0.9 * self.scale * self.instance.spikes[k] / len(units)
+        return duals
+
     def _generate(self, node: _Node, pricing: Pricing, alone: bool) -> Relaxed | None:
         """Column generation; raises ``node.bound``. None if the time ran out."""
         master, scale, watch = self.master, self.scale, self.watch
         per_cluster = 0 if self.instance.packets else scale  # value leaves the cost of a counted cluster out
         tolerance = 2e-6
         effort = 1500
-        guide: Array | None = None
+        guide = self.centre
+        self.centre = None
         while not watch.should_stop():
             began = watch.elapsed_s
             relaxed = master.solve(central=True)
