@@ -1,6 +1,7 @@
 """Close the gap between covers found by annealing and lower bounds, from cheap to expensive.
 
-1. Counting bounds, raised by the argument about crossbars that hold all neurons of a dense block.
+1. Counting bounds, raised by the argument about crossbars that hold all neurons of a dense block, and by the linear
+   relaxation over what crossbars hold of each class of identical neurons and axons, where there are few classes.
 2. Annealing, one crossbar less at a time.
 3. The linear relaxation over all crossbar patterns, where there are few enough neurons to enumerate the columns of one.
 4. The cover model in decision form, one crossbar more at a time (CP-SAT).
@@ -24,6 +25,7 @@ from spinemap_exact.result import SolveResult, Status, Watch, conclude
 from spinemap_exact.solvers import cpsat
 from spinemap_exact.solvers.unroll.cover import full_crossbars
 from spinemap_exact.solvers.unroll.cover import model as tree_model
+from spinemap_exact.solvers.unroll.cover.class_patterns import ClassPatternBound
 from spinemap_exact.solvers.unroll.cover.patterns import PatternBound
 
 logger = logging.getLogger(__name__)
@@ -46,6 +48,7 @@ def solve(
     if problem.objective is not UnrollObjective.CROSSBARS:
         state.minimise()
     elif not state.closed:
+        state.bound_by_classes()
         if problem.unit_fan_in is None and problem.max_depth is None and problem.max_units is None:
             state.anneal()
             state.bound_by_patterns()
@@ -108,6 +111,11 @@ class _State:
     def closed(self) -> bool:
         return self.incumbent is not None and self.problem.cost(self.incumbent) <= self.bound
 
+    @property
+    def _goal(self) -> int | None:
+        """A bound that would end the search."""
+        return None if self.incumbent is None else self.problem.cost(self.incumbent)
+
     def raise_bound(self, bound: int, evidence: dict[str, Any]) -> None:
         if bound > self.bound or not self.evidence:
             self.bound, self.evidence = bound, evidence
@@ -142,13 +150,21 @@ class _State:
         most = int(fewest_units(self.problem).sum())
         return most if self.problem.max_crossbars is None else min(most, self.problem.max_crossbars)
 
+    def bound_by_classes(self) -> None:
+        """Raise the bound by what crossbars hold of dense blocks; homogeneous units may lie side by side there."""
+        if self.problem.unit_fan_in is not None or not ClassPatternBound.fits(self.problem):
+            return
+        patterns = ClassPatternBound(self.problem)
+        bound = patterns.raise_to(self._goal, self._part(0.3))
+        if bound is not None:
+            self.raise_bound(bound, patterns.evidence)
+
     def bound_by_patterns(self) -> None:
         """Raise the bound by the linear relaxation over crossbar patterns."""
         if self.closed or self.watch.should_stop() or not PatternBound.fits(self.problem):
             return
-        goal = None if self.incumbent is None else self.problem.cost(self.incumbent)
         patterns = PatternBound(self.problem)
-        bound = patterns.raise_to(goal, self._part(0.8))
+        bound = patterns.raise_to(self._goal, self._part(0.8))
         if bound is not None:
             self.raise_bound(bound, patterns.evidence)
 
