@@ -39,7 +39,7 @@ def dense(axons: int, neurons: int, rows: int, columns: int) -> UnrollProblem:
 
 
 def watch() -> Watch:
-    return Watch(Limits(time_s=20, workers=1))
+    return Watch(Limits(time_s=120, workers=1))
 
 
 def solve(problem: UnrollProblem) -> SolveResult:
