@@ -4,17 +4,20 @@ The cost of a placement is what its columns cost plus what its rows cost. In eit
 ordered into lines of given sizes and pay the cut at each boundary between lines: a *chain* of sets, each containing the
 one before. A chain of columns and a chain of rows form a placement if and only if no pair of clusters shares both.
 
-Bound       For multipliers lambda[i,j] >= 0 of the constraints [i, j share a column] + [i, j share a row] <= 1,
+Bound       For every pair of clusters, [i, j share a column] + [i, j share a row] <= 1. For every triple, the columns
+            and the rows that it stands on are four at least. With multipliers >= 0 of these inequalities
 
-                min_X (cost(X) + sum of lambda over pairs sharing a column)
-              + min_Y (cost(Y) + sum of lambda over pairs sharing a row) - sum of lambda
+                min_X (cost(X) + what the multipliers charge for the blocks of X)
+              + min_Y (cost(Y) + what they charge for the blocks of Y) - sum of lambda - 2 * sum of mu
 
-            is at most the cost of any placement: the terms with lambda are lambda[i,j] * (shared - 1) <= 0. The
-            minima are exact; costs are scaled by 8 and multipliers are integers, so the bound is one.
-Chains      `_chains`: a dynamic programme over sets, from both ends to the middle, lists every chain that could
-            belong to a placement better than the incumbent, as the paths of a layered graph. It runs once, without
-            multipliers: a chain deleted under any multipliers is gone for good, and the graph is small enough (10^3
-            to 10^6 arcs) for the ascent.
+            is at most the cost of any placement. A block pays lambda for each pair in it, and mu or 2 mu for each
+            triple of which it holds two or three clusters. Both minima are exact; costs are scaled by 8 and
+            multipliers are integers, so the bound is one.
+Ascent      `_layers`: a dynamic programme over the sets at the ends of lines, from both ends to the middle. A swap
+            search finds a good chain first, and only sets whose cut could beat it are looked at.
+Chains      `_chains`: every chain that could belong to a placement better than the incumbent, as the paths of a layered
+            graph. A chain deleted under any multipliers is gone for good. On the graph (10^3 to 10^6 arcs) a step of
+            the ascent takes milliseconds; it is extracted as soon as it is small enough.
 Deletion    A block (the clusters of one line) is deleted if its cheapest chain, plus the cheapest chain of the other
             direction that meets it in single clusters, less the multipliers, reaches the incumbent.
 Branching   "The line of cluster i is exactly block B", one child for each B left; the other direction keeps what
@@ -39,8 +42,6 @@ from __future__ import annotations
 
 import logging
 
-import numpy as np
-
 from spinemap_exact.arrays import Array
 from spinemap_exact.kernels import tabu
 from spinemap_exact.mapping import Placement
@@ -48,7 +49,7 @@ from spinemap_exact.problems.placement import PlacementProblem
 from spinemap_exact.result import SolveResult, Watch, conclude
 from spinemap_exact.solvers.placement._bounds import cheap_bound
 from spinemap_exact.solvers.placement._symmetry import grain
-from spinemap_exact.solvers.placement.grid_dp._chains import OutOfTime, TooManyChains
+from spinemap_exact.solvers.placement.grid_dp._layers import OutOfTime, TooManyChains
 from spinemap_exact.solvers.placement.grid_dp._roots import Roots, obstacle
 from spinemap_exact.solvers.placement.grid_dp._tree import SCALE, Tree
 
@@ -126,9 +127,9 @@ class _Search:
                 {
                     "kind": "lines",
                     "scale": SCALE,
-                    "multipliers": multipliers[np.tri(len(multipliers), k=-1) > 0].tolist(),
+                    "multipliers": multipliers.tolist(),
                 }
-                for _, multipliers in sorted(tree.ascents, key=lambda ascent: -ascent[0])[:3]
+                for _, multipliers in sorted(tree.climbs, key=lambda climb: -climb[0])[:3]
             ]
             if tree.found is not None:
                 self.incumbent = self._placement(*tree.found)

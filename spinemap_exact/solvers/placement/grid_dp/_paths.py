@@ -5,26 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from spinemap_exact.solvers.placement.grid_dp._blocks import advance, charge_blocks, gains, tables
 from spinemap_exact.solvers.placement.grid_dp._sets import FAR
-
-
-@njit(cache=True, nogil=True)
-def pair_penalties(blocks, penalty):  # type: ignore[no-untyped-def]
-    """Penalty of each block, the sum over its pairs."""
-    found = np.zeros(len(blocks), np.int64)
-    members = np.empty(64, np.int64)
-    for b in range(len(blocks)):
-        mask, count, i, total = blocks[b], 0, 0, np.int64(0)
-        while mask:
-            if mask & 1:
-                for k in range(count):
-                    total += penalty[members[k], i]
-                members[count] = i
-                count += 1
-            mask >>= 1
-            i += 1
-        found[b] = total
-    return found
 
 
 @njit(cache=True, nogil=True)
@@ -107,96 +89,76 @@ def restrict(tail, head, cost, block, blocks, arc_ptr, num_nodes, keep):  # type
 
 
 @njit(cache=True, nogil=True)
-def _mark_chain(tail, block, blocks, last, together):  # type: ignore[no-untyped-def]
-    """Count in ``together`` the pairs that share a line on the cheapest chain."""
-    node = len(last) - 1
+def _lines(tail, block, blocks, last, line):  # type: ignore[no-untyped-def]
+    """Lines of the clusters on the cheapest chain, counted from its end."""
+    node, p = len(last) - 1, 0
     while last[node] >= 0:
-        a = last[node]
-        mask = blocks[block[a]]
-        i = 0
+        mask, i = blocks[block[last[node]]], 0
         while mask:
             if mask & 1:
-                rest, j = mask >> 1, i + 1
-                while rest:
-                    if rest & 1:
-                        together[i, j] += 1
-                    rest >>= 1
-                    j += 1
+                line[i] = p
             mask >>= 1
             i += 1
-        node = tail[a]
+        node = tail[last[node]]
+        p += 1
 
 
 @njit(cache=True, nogil=True)
 def ascend(  # type: ignore[no-untyped-def]
-    xt, xh, xc, xb, xs, xn, yt, yh, yc, yb, ys, yn, start, target, steps, length
+    m, xt, xh, xc, xb, xs, xn, yt, yh, yc, yb, ys, yn, start, target, steps, length, patience
 ):
     """Subgradient steps on the multipliers of both directions.
 
     Parameters
     ----------
+    m : int
+        Number of clusters.
     xt, xh, xc, xb, xs, xn
         Tail, head, cost and block of each arc, the blocks, and the number of nodes in one direction; then the other.
-    start : (num_clusters, num_clusters) int64
-        Symmetric multipliers to start from.
+    start : (num_multipliers,) int64
     target : int
         Value that the bound is wanted to reach; ends the ascent.
     length : float
-        Polyak step length.
+        Polyak step length, halved after ``patience`` steps without a better bound.
 
     Returns
     -------
     bound, multipliers
         The best found.
-    together : (num_clusters, num_clusters) int64
-        Over the diagonal, how often a pair shared a line on the cheapest chains at the best multipliers: where no entry
-        passes one, these two chains form a placement.
+    placed : bool
+        True if the cheapest chains at these multipliers form a placement.
     """
-    m = len(start)
-    smooth = np.zeros((m, m))
+    pairs = m * (m - 1) // 2
+    smooth = np.zeros(len(start))
+    gain = np.empty(len(start), np.int64)
     at = start.astype(np.float64)
-    best, best_bound = start.copy(), -FAR
-    best_together = np.zeros((m, m), np.int64)
+    best, best_bound, placed = start.copy(), -FAR, False
     current = start.copy()
+    x_line, y_line = np.zeros(m, np.int64), np.zeros(m, np.int64)
     stale = 0
     for _ in range(steps + 1):
-        x_value, x_last = forward(xt, xh, xc, xb, pair_penalties(xs, current), xn)
-        y_value, y_last = forward(yt, yh, yc, yb, pair_penalties(ys, current), yn)
+        pair, triple = tables(current, m)
+        x_value, x_last = forward(xt, xh, xc, xb, charge_blocks(xs, pair, triple), xn)
+        y_value, y_last = forward(yt, yh, yc, yb, charge_blocks(ys, pair, triple), yn)
         bound = x_value[xn - 1] + y_value[yn - 1]
-        for i in range(m):
-            for j in range(i + 1, m):
-                bound -= current[i, j]
-        together = np.zeros((m, m), np.int64)
-        _mark_chain(xt, xb, xs, x_last, together)
-        _mark_chain(yt, yb, ys, y_last, together)
+        for e in range(len(current)):
+            bound -= current[e] if e < pairs else 2 * current[e]
+        _lines(xt, xb, xs, x_last, x_line)
+        _lines(yt, yb, ys, y_last, y_line)
+        here = gains(x_line, y_line, gain)
         if bound > best_bound:
-            best_bound, best, best_together = bound, current.copy(), together
+            best_bound, best, placed = bound, current.copy(), here
             stale = 0
         else:
             stale += 1
-            if stale == 5:
+            if stale == patience:
                 length *= 0.5
                 stale = 0
                 at = best.astype(np.float64)
                 smooth[:] = 0.0
-        if best_bound >= target:
+        if best_bound >= target or not advance(at, smooth, gain, current, float(target - bound), length):
             break
-        norm = 0.0
-        for i in range(m):
-            for j in range(i + 1, m):
-                gain = together[i, j] - 1
-                if gain < 0 and current[i, j] == 0:
-                    gain = 0
-                smooth[i, j] = 0.3 * gain + 0.7 * smooth[i, j]
-                norm += smooth[i, j] ** 2
-        if norm < 1e-9:
-            break
-        step = length * (target - bound) / norm
-        for i in range(m):
-            for j in range(i + 1, m):
-                at[i, j] = max(0.0, at[i, j] + step * smooth[i, j])
-                current[i, j] = current[j, i] = int(at[i, j] + 0.5)
-    return best_bound, best, best_together
+    return best_bound, best, placed
 
 
 @njit(cache=True, nogil=True)

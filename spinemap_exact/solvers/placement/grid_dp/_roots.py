@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
 
+from spinemap_exact.arrays import Array
 from spinemap_exact.problems.placement import Mesh, PlacementProblem
-from spinemap_exact.solvers.placement.grid_dp._chains import Chains, Direction, Extractor
+from spinemap_exact.solvers.placement.grid_dp._blocks import Ascent, Blocks, constant, gains, num_multipliers, tables
+from spinemap_exact.solvers.placement.grid_dp._chains import Chains, extract
+from spinemap_exact.solvers.placement.grid_dp._layers import Direction, Layers, OutOfTime, SetLists, TooManyChains
 from spinemap_exact.solvers.placement.grid_dp._tree import SCALE, Node, Pair, Tree
 
 MOST_CLUSTERS = 31  # sets are enumerated: 2^31 of them take a quarter of a minute
 MOST_PROFILES = 1500
+_STEPS, _STEPS_AT_ONCE = 60, 10
+_LENGTH, _PATIENCE = 0.5, 8
+_FEW_ARCS = 3_000_000
+_MOST_TRIALS = 8
 Profile = tuple[int, ...]
 
 
@@ -72,8 +79,24 @@ class _Axis:
         return self.io_line is None or 2 * self.io_line == self.lines - 1
 
 
+@dataclass(eq=False)
+class _Pair:
+    """A profile of the columns with one of the rows, and the best that is known about it."""
+
+    columns: Profile
+    rows: Profile
+    bound: int
+    multipliers: Array
+    tried: int = 1
+    steps: int = 0
+    ascent: Ascent | None = None
+    lines: list[Array] = field(default_factory=list)
+
+
 class Roots:
-    """The pairs of profiles as nodes of a tree; their chains are extracted when the tree comes to them.
+    """The pairs of profiles as nodes of a tree: first their multipliers climb, then their chains are extracted.
+
+    Multipliers that were good for one pair are tried on the others: what they give for a profile is computed once.
 
     Attributes
     ----------
@@ -91,8 +114,17 @@ class Roots:
         np.fill_diagonal(self.weight, 0)
         self.axes = _axes(problem, problem.mesh)
         self.exchangeable = _exchangeable(*self.axes)
-        self._least: list[dict[Profile, int]] = [{}, {}]
-        self._kept: dict[tuple[int, Profile], tuple[int, Chains | None]] = {}
+        m = problem.num_clusters
+        self._profiles = [profiles(m, axis.lines, axis.length, MOST_PROFILES + 1) for axis in self.axes]
+        self._blocks = Blocks(m, {size for both in self._profiles for profile in both for size in profile})
+        self._lists = {
+            axis.hop: SetLists(SCALE * axis.hop * self.weight, self._look_at_the_clock) for axis in self.axes
+        }
+        self._layers: dict[tuple[int, Profile], Layers] = {}
+        nothing = np.zeros(num_multipliers(m), dtype=np.int64)
+        self._pool = [(nothing, self._blocks.charges(nothing))]
+        self._known: dict[tuple[int, Profile, int], tuple[int, Array]] = {}
+        self._num_pairs = 0
 
     def open(self) -> None:
         """Solve both directions alone for every profile and hand the pairs that may beat the incumbent to the tree.
@@ -101,21 +133,23 @@ class Roots:
         ------
         TooManyChains, OutOfTime
         """
-        for d in (0, 1):
-            self._solve_alone(d)
-        least = self._least
+        least: list[dict[Profile, int]] = [{}, {}]
+        for d, axis in enumerate(self.axes):
+            for profile in self._profiles[d]:
+                if not (axis.reflects and profile > profile[::-1]):
+                    least[d][profile] = self._least(d, profile, 0)[0] if axis.hop else 0
         self.bound = self.tree.round_up(min(least[0].values()) + min(least[1].values()))
         self.complete = True
         for d in (0, 1):
             if self.axes[d].hop == 0:
-                self._spread(1 - d)
+                self._spread(1 - d, min(least[1 - d].items(), key=lambda item: item[1]))
                 return
         nodes = []
-        nothing = np.zeros_like(self.weight)
         for columns, x in least[0].items():
             for rows, y in least[1].items():
                 if x + y <= self.tree.limit and realisable(columns, rows):
-                    nodes.append(Node(x + y, self._maker(columns, rows), nothing))
+                    nodes.append(self._node(_Pair(columns, rows, x + y, self._pool[0][0])))
+        self._num_pairs = len(nodes)
         self.tree.push(nodes)
 
     def direction(self, d: int, profile: Profile) -> Direction:
@@ -132,51 +166,129 @@ class Roots:
         leader = int(self.weight.sum(axis=1).argmin()) if axis.reflects and profile == profile[::-1] else None
         return Direction(profile, SCALE * axis.hop * self.weight, linear, constant, leader)
 
-    def _extractor(self, d: int, profile: Profile) -> Extractor:
-        return Extractor(self.direction(d, profile), self.cap, self.tree.watch.should_stop)
+    def _look_at_the_clock(self) -> None:
+        if self.tree.watch.should_stop():
+            raise OutOfTime
 
-    def _solve_alone(self, d: int) -> None:
-        """Cheapest chain of every profile."""
-        axis = self.axes[d]
-        for profile in profiles(self.problem.num_clusters, axis.lines, axis.length, MOST_PROFILES + 1):
-            if axis.reflects and profile > profile[::-1]:
-                continue
-            self._least[d][profile] = self._extractor(d, profile).least() if axis.hop else 0
+    def _of(self, d: int, profile: Profile) -> Layers:
+        if (d, profile) not in self._layers:
+            lists = self._lists[self.axes[d].hop]
+            self._layers[d, profile] = Layers(self.direction(d, profile), self._blocks, lists)
+        return self._layers[d, profile]
 
-    def _spread(self, d: int) -> None:
+    def _least(self, d: int, profile: Profile, which: int) -> tuple[int, Array]:
+        """Value and lines of the cheapest chain under multipliers of the pool."""
+        if (d, profile, which) not in self._known:
+            guesses = [self._known[d, profile, w][1] for w in (0, which - 1) if (d, profile, w) in self._known]
+            self._known[d, profile, which] = self._of(d, profile).least(self._pool[which][1], guesses, self.cap)
+        return self._known[d, profile, which]
+
+    def _spread(self, d: int, best: tuple[Profile, int]) -> None:
         """Hops in the other direction are free: any cheapest chain of direction ``d`` makes an optimal placement."""
-        profile, least = min(self._least[d].items(), key=lambda item: item[1])
+        profile, least = best
         if least > self.tree.limit:
             return
-        chains = self._extractor(d, profile).below(least)
-        assert chains is not None
-        blocks = chains.cheapest(np.zeros(len(chains.blocks), np.int64))
-        members = [[i for i in range(self.problem.num_clusters) if (block >> i) & 1] for block in blocks]
-        across = [sum(1 << line[k] for line in members if k < len(line)) for k in range(self.axes[1 - d].lines)]
-        self.tree.offer(*((blocks, across) if d == 0 else (across, blocks)))
+        line = self._least(d, profile, 0)[1]
+        across = np.zeros_like(line)
+        for p in range(len(profile)):
+            across[line == p] = np.arange(profile[p])
+        self.tree.offer(*((line, across) if d == 0 else (across, line)))
 
-    def _maker(self, columns: Profile, rows: Profile) -> Callable[[], Pair | None]:
-        def make() -> Pair | None:
-            x = self._chains(0, columns, self._least[1][rows])
-            y = self._chains(1, rows, self._least[0][columns])
-            return None if x is None or y is None else (x, y)
+    def _node(self, pair: _Pair) -> Node:
+        return Node(pair.bound, lambda: self._visit(pair), pair.multipliers)
 
-        return make
+    def _visit(self, pair: _Pair) -> Pair | list[Node]:
+        """Raise the bound of a pair of profiles until its chains are few enough, then extract them."""
+        before = pair.bound
+        try:
+            self._try_pool(pair)
+            if pair.bound > before:
+                return [self._node(pair)]
+            if pair.ascent is None and self._blocks.listed:
+                pair.ascent = Ascent(pair.multipliers, self.tree.limit + 1, _LENGTH, _PATIENCE)
+            cap = self.cap if pair.ascent is None or pair.steps >= _STEPS else min(self.cap, _FEW_ARCS)
+            try:
+                return self._extracted(pair, cap)
+            except TooManyChains:
+                if cap == self.cap:
+                    raise
+            self._climb(pair)
+        except OutOfTime:
+            pass
+        return [self._node(pair)]
 
-    def _chains(self, d: int, profile: Profile, other: int) -> Chains | None:
-        """Chains that may belong to a better placement if the other direction costs at least ``other``."""
-        threshold = self.tree.limit - other
-        if d == 0 and self.exchangeable:
-            threshold = min(threshold, self.tree.limit // 2)
-        known = self._kept.get((d, profile))
-        if known is None or known[0] < threshold:
-            known = threshold, self._extractor(d, profile).below(threshold)
-            self._kept[d, profile] = known
-        chains = known[1]
-        if chains is None or known[0] == threshold:
-            return chains
-        left = chains.restricted(chains.marginals(np.zeros(len(chains.blocks), np.int64)) <= threshold)
-        return left if left.num_arcs else None
+    def _extracted(self, pair: _Pair, cap: int) -> Pair | list[Node]:
+        x = self._chains(0, pair, cap)
+        y = None if x is None else self._chains(1, pair, cap)
+        return [] if x is None or y is None else (x, y)
+
+    def _try_pool(self, pair: _Pair) -> None:
+        """Try the multipliers that other pairs have found since."""
+        end = len(self._pool)
+        for which in range(max(pair.tried, end - _MOST_TRIALS), end):
+            multipliers, _ = self._pool[which]
+            total = constant(multipliers, self.problem.num_clusters)
+            bound = self._least(0, pair.columns, which)[0] + self._least(1, pair.rows, which)[0] - total
+            if bound > pair.bound:
+                pair.bound, pair.multipliers = bound, multipliers
+        pair.tried = end
+
+    def _climb(self, pair: _Pair) -> None:
+        """Some steps of the ascent with full dynamic programmes."""
+        m = self.problem.num_clusters
+        assert pair.ascent is not None
+        x, y = self._of(0, pair.columns), self._of(1, pair.rows)
+        same = self.exchangeable and pair.columns == pair.rows and not x.direction.linear.any()
+        gain = np.empty(len(pair.multipliers), dtype=np.int64)
+        for _ in range(_STEPS_AT_ONCE):
+            charge = self._blocks.charges(pair.ascent.current)
+            x_value, x_line = x.least(
+                charge, pair.lines[:1] or [self._least(0, pair.columns, 0)[1]], self.cap, pair.steps
+            )
+            y_value, y_line = x_value, x_line
+            if not same:
+                guesses = pair.lines[1:] or [self._least(1, pair.rows, 0)[1]]
+                y_value, y_line = y.least(charge, guesses, self.cap, pair.steps)
+            pair.lines = [x_line, y_line]
+            pair.steps += 1
+            bound = x_value + y_value - constant(pair.ascent.current, m)
+            if bound > pair.bound:
+                pair.bound, pair.multipliers = bound, pair.ascent.current.copy()
+                if self._num_pairs == 1:
+                    self.tree.watch.report(dual_bound=self.tree.round_up(bound))
+            if gains(x_line, y_line, gain):
+                self.tree.offer(x_line, y_line)
+            if not pair.ascent.advance(bound, gain):
+                pair.steps = _STEPS
+                break
+        if self._num_pairs > 1:
+            self._pool.append((pair.multipliers, self._blocks.charges(pair.multipliers)))
+
+    def _chains(self, d: int, pair: _Pair, cap: int) -> Chains | None:
+        """Chains of one direction that may belong to a better placement."""
+        layers = self._of(d, (pair.columns, pair.rows)[d])
+        across = self._of(1 - d, (pair.columns, pair.rows)[1 - d])
+        charge = self._blocks.charges(pair.multipliers)
+        nothing = self._pool[0][1]
+        total = constant(pair.multipliers, self.problem.num_clusters)
+        guess = self._least(d, layers.direction.sizes, 0)
+        threshold = self.tree.limit + total - across.least(charge, pair.lines[1 - d : 2 - d], self.cap)[0]
+        if d == 1 or not self.exchangeable:
+            return extract(layers, charge, threshold, [guess[1]], cap)
+        # Columns cost at most half of what the incumbent costs. Of the two limits take the tighter one first.
+        half = self.tree.limit // 2
+        if half - guess[0] < threshold - layers.least(charge, pair.lines[d : d + 1], self.cap)[0]:
+            chains = extract(layers, nothing, half, [guess[1]], cap)
+            if chains is None:
+                return None
+            left = chains.marginals(chains.charges(*tables(pair.multipliers, self.problem.num_clusters))) <= threshold
+        else:
+            chains = extract(layers, charge, threshold, [guess[1]], cap)
+            if chains is None:
+                return None
+            left = chains.marginals(np.zeros(len(chains.blocks), np.int64)) <= half
+        chains = chains.restricted(left)
+        return chains if chains.num_arcs else None
 
 
 def _axes(problem: PlacementProblem, mesh: Mesh) -> tuple[_Axis, _Axis]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from spinemap_exact.arrays import Array
 from spinemap_exact.result import Watch
-from spinemap_exact.solvers.placement.grid_dp import _paths
+from spinemap_exact.solvers.placement.grid_dp import _blocks, _paths
 from spinemap_exact.solvers.placement.grid_dp._chains import Chains
 
 logger = logging.getLogger(__name__)
@@ -20,8 +20,9 @@ logger = logging.getLogger(__name__)
 SCALE = 8
 _PROBING_STEPS = 2e6
 _OPEN_NODES = 20_000
-_ROOT_STEPS, _NODE_STEPS = 80, 25
+_PAIR_STEPS, _ROOT_STEPS, _NODE_STEPS = 80, 300, 25
 _ROOT_LENGTH, _NODE_LENGTH = 0.5, 0.2
+_PATIENCE = 12
 
 Pair = tuple[Chains, Chains]
 
@@ -35,20 +36,25 @@ class Node:
     bound : int
         No placement of this sub-problem costs less, times `SCALE`.
     make : callable
-        Returns the chains of both directions, or None if no chain is left.
-    multipliers : (num_clusters, num_clusters) int64
-        To start the ascent from; symmetric.
+        Returns the chains of both directions, or sub-problems to go on with, perhaps none.
+    multipliers : (num_multipliers,) int64
+        To start the ascent from.
     depth : int
     """
 
     bound: int
-    make: Callable[[], Pair | None]
+    make: Callable[[], Pair | list[Node]]
     multipliers: Array
     depth: int = 0
 
 
 class Tree:
     """Best-first search by several threads; with too many open nodes it finishes one subtree before it opens the next.
+
+    Attributes
+    ----------
+    climbs : list of (int, Array)
+        Scaled bounds of roots, and the multipliers of pairs of clusters that gave them.
 
     Parameters
     ----------
@@ -66,7 +72,7 @@ class Tree:
         self, num_clusters: int, cost: int, grain: int, price: Callable[[Array, Array], int], watch: Watch
     ) -> None:
         self.m, self.cost, self.grain, self.price, self.watch = num_clusters, cost, grain, price, watch
-        self.ascents: list[tuple[int, Array]] = []
+        self.climbs: list[tuple[int, Array]] = []
         self.found: tuple[Array, Array] | None = None
         self.nodes = 0
         self._heap: list[tuple[int, int, Node]] = []
@@ -146,8 +152,13 @@ class Tree:
     def _visit(self, node: Node) -> list[Node]:
         """Bound one sub-problem and split it; no children if it holds nothing better than the incumbent."""
         self.nodes += 1
-        pair = node.make()
+        made = node.make()
+        if isinstance(made, list):
+            return made
+        pair: Pair | None = made
         multipliers, bound = node.multipliers, node.bound
+        if not node.depth:
+            multipliers, bound = self._climb_by_pairs(*made, multipliers, bound)
         steps, length = (_NODE_STEPS, _NODE_LENGTH) if node.depth else (_ROOT_STEPS, _ROOT_LENGTH)
         if node.depth and pair is not None:  # most of the chains go at once, before any step on them
             pair, _ = self._delete(*pair, multipliers)
@@ -155,14 +166,13 @@ class Tree:
             if pair is None:
                 return []
             x, y = pair
-            value, multipliers, together = _paths.ascend(
-                *_arguments(x), *_arguments(y), multipliers, self.limit + 1, steps, length
+            value, multipliers, placed = _paths.ascend(
+                self.m, *_arguments(x), *_arguments(y), multipliers, self.limit + 1, steps, length, _PATIENCE
             )
             bound = max(bound, int(value))
-            if not node.depth:
-                self.ascents.append((int(value), multipliers))
-            if together.max() <= 1:
-                self.offer(x.cheapest(x.penalties(multipliers)), y.cheapest(y.penalties(multipliers)))
+            if placed:
+                tables = _blocks.tables(multipliers, self.m)
+                self._offer(x.cheapest(x.charges(*tables)), y.cheapest(y.charges(*tables)))
             if bound > self.limit:
                 return []
             if self.watch.should_stop():
@@ -170,6 +180,17 @@ class Tree:
             pair, estimates = self._delete(x, y, multipliers)
             if pair is not None and sum(c.num_arcs for c in pair) > 0.8 * (x.num_arcs + y.num_arcs):
                 return self._split(*pair, estimates, multipliers, bound, node.depth)
+
+    def _climb_by_pairs(self, x: Chains, y: Chains, multipliers: Array, bound: int) -> tuple[Array, int]:
+        """Multipliers of pairs alone are evidence that a checker can follow; they replace others if they are better."""
+        start = np.zeros(self.m * (self.m - 1) // 2, dtype=np.int64)
+        value, pairs, _ = _paths.ascend(
+            self.m, *_arguments(x), *_arguments(y), start, self.limit + 1, _PAIR_STEPS, _ROOT_LENGTH, _PATIENCE
+        )
+        self.climbs.append((int(value), pairs))
+        if value <= bound:
+            return multipliers, bound
+        return np.concatenate((pairs, np.zeros(len(multipliers) - len(pairs), dtype=np.int64))), int(value)
 
     def _delete(self, x: Chains, y: Chains, multipliers: Array) -> tuple[Pair | None, tuple[Array, Array]]:
         """Delete every block whose cheapest chain cannot be part of a better placement.
@@ -183,11 +204,12 @@ class Tree:
         estimates
             For each block left in either direction, a bound for all placements with that block.
         """
-        total = int(np.triu(multipliers).sum())
+        total = _blocks.constant(multipliers, self.m)
+        tables = _blocks.tables(multipliers, self.m)
         estimates: list[Array] = []
         for _ in range(2):
-            beyond = self._least_beside(x, y, multipliers)
-            marginal = x.marginals(x.penalties(multipliers)) + beyond[x.block] - total
+            beyond = self._least_beside(x, y, y.charges(*tables))
+            marginal = x.marginals(x.charges(*tables)) + beyond[x.block] - total
             x_left = x.restricted(marginal <= self.limit)
             if not x_left.num_arcs:
                 return None, (marginal, marginal)
@@ -198,12 +220,11 @@ class Tree:
             x, y = y, x_left
         return (x, y), (estimates[0], estimates[1])
 
-    def _least_beside(self, x: Chains, y: Chains, multipliers: Array) -> Array:
+    def _least_beside(self, x: Chains, y: Chains, charge: Array) -> Array:
         """Cheapest chain of ``y`` beside each block of ``x``; any block's where that would take too long."""
-        penalty = y.penalties(multipliers)
         if len(x.blocks) * (y.num_arcs + len(y.blocks)) > _PROBING_STEPS:
-            return np.full(len(x.blocks), y.least(penalty))
-        least: Array = _paths.least_compatible(x.blocks, *y[:4], y.blocks, penalty, y.num_nodes)
+            return np.full(len(x.blocks), y.least(charge))
+        least: Array = _paths.least_compatible(x.blocks, *y[:4], y.blocks, charge, y.num_nodes)
         return least
 
     def _split(
@@ -233,11 +254,10 @@ class Tree:
         other = other.restricted(crossing[other.block])
         if other.num_arcs:
             chains = [c.cheapest(np.zeros(len(c.blocks), dtype=np.int64)) for c in (known, other)]
-            self.offer(*(chains[::-1] if swap else chains))
+            self._offer(*(chains[::-1] if swap else chains))
 
-    def offer(self, x_blocks: list[int], y_blocks: list[int]) -> None:
-        """Price two chains that form a placement."""
-        column, row = _lines(x_blocks, self.m), _lines(y_blocks, self.m)
+    def offer(self, column: Array, row: Array) -> None:
+        """Price a placement."""
         cost = self.price(column, row)
         with self._turn:
             if cost < self.cost:
@@ -245,8 +265,11 @@ class Tree:
                 logger.info("grid-dp: placement of cost %d", cost)
         self.watch.report(objective=cost)
 
+    def _offer(self, x_blocks: list[int], y_blocks: list[int]) -> None:
+        self.offer(_lines(x_blocks, self.m), _lines(y_blocks, self.m))
 
-def _known(x: Chains, y: Chains) -> Callable[[], Pair | None]:
+
+def _known(x: Chains, y: Chains) -> Callable[[], Pair | list[Node]]:
     return lambda: (x, y)
 
 
@@ -268,15 +291,15 @@ def _meets_once(blocks: Array, block: int) -> Array:
     return meets
 
 
-def _chosen(mine: Chains, other: Chains, cluster: int, block: int, swap: bool) -> Callable[[], Pair | None]:
+def _chosen(mine: Chains, other: Chains, cluster: int, block: int, swap: bool) -> Callable[[], Pair | list[Node]]:
     """Recipe for the sub-problem where ``block`` is the line of ``cluster``."""
 
-    def make() -> Pair | None:
+    def make() -> Pair | list[Node]:
         with_block = ((mine.blocks >> cluster) & 1 == 0) | (mine.blocks == block)
         left = mine.restricted(with_block[mine.block])
         across = other.restricted(_meets_once(other.blocks, block)[other.block])
         if not left.num_arcs or not across.num_arcs:
-            return None
+            return []
         return (across, left) if swap else (left, across)
 
     return make
