@@ -140,6 +140,7 @@ def test_choice_by_what_each_is_good_at():
     assert choose(PlacementProblem(16, path, path + 1, np.ones(15), mesh=square)) == "rlt1"
     assert choose(larger_problem(0)) == "grid-dp"
     assert choose(PlacementProblem.from_matrices(np.ones((9, 9)), distance=np.ones((9, 9)))) == "rlt1"
+    assert choose(PlacementProblem.from_matrices(np.ones((20, 20)), distance=np.ones((20, 20)))) == "semidefinite"
 
 
 @pytest.mark.parametrize("seed", range(60))

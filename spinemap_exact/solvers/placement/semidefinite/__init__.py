@@ -1,0 +1,79 @@
+r"""A bound on placements from a semidefinite relaxation, for any distances; made exact in integers.
+
+Clusters without flow fill the empty tiles. With x[i,t] = 1 if cluster i lies on tile t, the products
+Y[it,ju] = x[i,t] x[j,u] of a placement
+
+* form a matrix without negative eigenvalues,
+* are zero where i = j or t = u, but not both, and never negative; each block of a pair (i,j) sums to one,
+* satisfy the assignment constraints: in a basis where constant vectors are split off, Y lives on the products of
+  vectors that sum to zero over clusters and over tiles, and on one constant vector (`_splitting`).
+
+Relaxation  `_splitting`: alternate projections with multipliers (ADMM) minimise the cost over matrices with these three
+            properties. Mirror images of the mesh split the eigenvalue problem into up to four blocks. This runs in
+            floating point, and nothing of it is believed.
+Bound       `_rounding`: the multipliers of the first property are a matrix G'G, rounded so that G is integer. As
+            |G x|^2 >= 0, a placement costs at least what it costs under C - G'G, and that is another quadratic
+            assignment problem, which the integer dual ascent of `rlt1` bounds: exactly, whatever G is.
+
+The relaxation contains that of `rlt1` and is much stronger where clusters have more than two flows each.
+
+References
+----------
+Q. Zhao, S. Karisch, F. Rendl, H. Wolkowicz, J. Comb. Optim. 2 (1998), doi:10.1023/A:1009795911987 (the relaxation).
+D. Oliveira, H. Wolkowicz, Y. Xu, Math. Prog. Comp. 10 (2018), doi:10.1007/s12532-018-0148-9, and N. Graham, H. Hu,
+J. Im, X. Li, H. Wolkowicz, INFORMS J. Comput. 34 (2022), doi:10.1287/ijoc.2022.1161 (the splitting).
+"""
+
+from __future__ import annotations
+
+import logging
+
+from spinemap_exact.kernels import tabu
+from spinemap_exact.mapping import Placement
+from spinemap_exact.problems.placement import PlacementProblem
+from spinemap_exact.result import SolveResult, Watch, conclude
+from spinemap_exact.solvers.placement._bounds import cheap_bound
+from spinemap_exact.solvers.placement._symmetry import grain
+from spinemap_exact.solvers.placement.rlt1 import obstacle
+from spinemap_exact.solvers.placement.semidefinite._rounding import Rounding
+from spinemap_exact.solvers.placement.semidefinite._splitting import Splitting
+
+logger = logging.getLogger(__name__)
+
+ENGINE = "semidefinite"
+_STEPS = 20  # between two exact bounds
+_IDLE, _SLOW = 4, 200  # stop after so many bounds in a row that close less than 1/200 of the gap
+
+
+def solve(problem: PlacementProblem, watch: Watch, warm_start: Placement | None = None) -> SolveResult[Placement]:
+    """Place clusters by tabu search and bound the cost on up to 49 tiles; beyond that, bound it cheaply and say so."""
+    seconds = None if watch.remaining_s is None else 0.2 * watch.remaining_s
+    incumbent = tabu.search(problem, watch.part(seconds), warm_start, idle_starts=5)
+    cost = problem.cost(incumbent)
+    bound = cost if problem.num_tiles == 1 else min(cost, cheap_bound(problem))
+    watch.report(objective=cost, dual_bound=bound)
+    reason, steps = "", 0
+    if why := "" if bound == cost else obstacle(problem):
+        logger.warning("semidefinite falls back to a simple bound: %s", why)
+        reason = f"fell back to a simple bound: {why}"
+    elif bound < cost:
+        bound, steps = _ascend(problem, watch, cost, bound)
+    return conclude(problem, incumbent, bound, engine=ENGINE, watch=watch, reason=reason, details={"steps": steps})
+
+
+def _ascend(problem: PlacementProblem, watch: Watch, cost: int, bound: int) -> tuple[int, int]:
+    """Raise the bound until it meets the cost, hardly rises any more, or the watch says stop."""
+    unit = grain(problem)
+    splitting, rounding = Splitting(problem), Rounding(problem)
+    idle = 0
+    while bound < cost and idle < _IDLE:
+        for _ in range(_STEPS):
+            if watch.should_stop():
+                return bound, splitting.steps
+            splitting.step()
+        proven = rounding.bound(*splitting.multipliers())
+        proven = min(cost, -(-proven // unit) * unit)
+        idle = idle + 1 if (proven - bound) * _SLOW <= cost - bound else 0
+        bound = max(bound, proven)
+        watch.report(dual_bound=bound)
+    return bound, splitting.steps
