@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import product
+from itertools import combinations, product
 
 import numpy as np
 import oracle
@@ -13,6 +13,7 @@ from spinemap_exact.kernels.counting import counting_bounds
 from spinemap_exact.network import Network
 from spinemap_exact.problems.unroll import UnrollProblem
 from spinemap_exact.result import Limits, SolveResult, Watch
+from spinemap_exact.solvers.unroll.cover import shapes
 from spinemap_exact.solvers.unroll.cover.class_patterns import ClassPatternBound
 
 VARIANTS = {"trees": {}, "stars": {"max_depth": 1}, "pairs": {"unit_fan_in": 2}}
@@ -119,3 +120,56 @@ def test_many_classes_are_left_to_other_bounds():
     pre, post = np.nonzero(rng.random((20, 12)) < 0.5)
     network = Network.from_synapses(pre + 12, post, np.ones(32, dtype=int), is_input=np.arange(32) >= 12)
     assert not ClassPatternBound.fits(UnrollProblem(network, 8, 8))
+
+
+def sparse(seed: int, neurons: int = 6, axons: int = 7) -> UnrollProblem:
+    rng = np.random.default_rng([seed, 9])
+    pre, post = np.nonzero(rng.random((axons, neurons)) < rng.uniform(0.2, 0.9))
+    inputs = np.arange(neurons + axons) >= neurons
+    network = Network.from_synapses(pre + neurons, post, np.ones(neurons + axons, dtype=int), is_input=inputs)
+    return UnrollProblem(network, rows=int(rng.integers(2, 6)), columns=int(rng.integers(1, 6)))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_no_axons_and_neurons_share_more_synapses_than_counted(seed):
+    problem = sparse(seed)
+    network = problem.network
+    synapses = set(zip(network.pre.tolist(), network.post.tolist(), strict=True))
+    axons = np.flatnonzero(network.fan_out).tolist()
+
+    most = shapes.densest(problem)
+
+    for x, y in product(range(problem.rows + 1), range(problem.columns + 1)):
+        between = (
+            sum((k, i) in synapses for k in chosen for i in readers)
+            for chosen in combinations(axons, min(x, len(axons)))
+            for readers in combinations(problem.neurons.tolist(), y)
+        )
+        assert max(between) <= most[x, y]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_shapes_never_claim_more_than_the_optimum(seed):
+    problem = oracle.random_unroll_problem(seed, neurons=3, axons=6)
+    if not shapes.fits(problem):
+        return
+
+    bound, evidence = shapes.bound_by_shapes(problem)
+
+    best = oracle.optimum(problem)
+    assert best is not None
+    assert bound <= best
+    assert evidence["bound"] == bound
+
+
+def test_a_sparse_crossbar_holds_less_than_its_cells():
+    """64 lines over the field of 11, at 8 points each: any two neurons have at most one axon in common.
+
+    On 16x16, W <= 16 x 15: e^2 <= 16 (e + 240) allows 70 synapses, where each of 16 neurons reads 8 axons.
+    """
+    slope, offset, t = (each.ravel() for each in np.mgrid[0:8, 0:8, 0:8])
+    line, point = slope * 8 + offset, t * 11 + (slope * t + offset) % 11
+    inputs = np.arange(64 + 88) >= 64
+    network = Network.from_synapses(point + 64, line, np.ones(64 + 88, dtype=int), is_input=inputs)
+
+    assert shapes.densest(UnrollProblem(network, 16, 16))[16, 16] == 70

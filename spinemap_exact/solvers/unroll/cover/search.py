@@ -1,7 +1,8 @@
 """Close the gap between covers found by annealing and lower bounds, from cheap to expensive.
 
 1. Counting bounds, raised by the argument about crossbars that hold all neurons of a dense block, and by the linear
-   relaxation over what crossbars hold of each class of identical neurons and axons, where there are few classes.
+   relaxation over what crossbars hold: of each class of identical neurons and axons where there are few classes, else
+   of synapses between so many axons and so many neurons.
 2. Annealing, one crossbar less at a time.
 3. The linear relaxation over all crossbar patterns, where there are few enough neurons to enumerate the columns of one.
 4. The cover model in decision form, one crossbar more at a time (CP-SAT).
@@ -23,7 +24,7 @@ from spinemap_exact.kernels.cover_annealing import SynapseCover
 from spinemap_exact.problems.unroll import PackedUnrolling, UnrollObjective, UnrollProblem
 from spinemap_exact.result import SolveResult, Status, Watch, conclude
 from spinemap_exact.solvers import cpsat
-from spinemap_exact.solvers.unroll.cover import full_crossbars
+from spinemap_exact.solvers.unroll.cover import full_crossbars, shapes
 from spinemap_exact.solvers.unroll.cover import model as tree_model
 from spinemap_exact.solvers.unroll.cover.class_patterns import ClassPatternBound
 from spinemap_exact.solvers.unroll.cover.patterns import PatternBound
@@ -33,6 +34,8 @@ logger = logging.getLogger(__name__)
 NAME = "cover"
 LARGEST_MODEL = 60_000
 """Synapses times crossbars up to which the model is built."""
+LARGEST_ANNEALED = 500_000
+"""Synapses up to which annealing may empty a crossbar within minutes."""
 
 
 def solve(
@@ -123,7 +126,7 @@ class _State:
 
     def anneal(self) -> None:
         """Look for covers with fewer crossbars, from one below the incumbent or one above the bound."""
-        if self.problem.network.num_synapses == 0:
+        if not 0 < self.problem.network.num_synapses <= LARGEST_ANNEALED:
             return
         cover = SynapseCover(self.problem)
         rng = np.random.default_rng(self.watch.limits.seed)
@@ -151,13 +154,19 @@ class _State:
         return most if self.problem.max_crossbars is None else min(most, self.problem.max_crossbars)
 
     def bound_by_classes(self) -> None:
-        """Raise the bound by what crossbars hold of dense blocks; homogeneous units may lie side by side there."""
-        if self.problem.unit_fan_in is not None or not ClassPatternBound.fits(self.problem):
+        """Raise the bound by what crossbars hold of dense blocks, or of a sparse network.
+
+        One unit of a neuron in each crossbar is enough for that, unless units are homogeneous.
+        """
+        if self.problem.unit_fan_in is not None:
             return
-        patterns = ClassPatternBound(self.problem)
-        bound = patterns.raise_to(self._goal, self._part(0.3))
-        if bound is not None:
-            self.raise_bound(bound, patterns.evidence)
+        if ClassPatternBound.fits(self.problem):
+            patterns = ClassPatternBound(self.problem)
+            bound = patterns.raise_to(self._goal, self._part(0.3))
+            if bound is not None:
+                self.raise_bound(bound, patterns.evidence)
+        elif shapes.fits(self.problem) and not PatternBound.fits(self.problem):
+            self.raise_bound(*shapes.bound_by_shapes(self.problem))
 
     def bound_by_patterns(self) -> None:
         """Raise the bound by the linear relaxation over crossbar patterns."""
