@@ -52,11 +52,12 @@ def _nearest(weight, value, gram, move, tolerance, steps):
 class Oracle:
     """What the bundle asks: clusters of good value, by guess, and the value of the best, proven.
 
-    ``value_of`` prices clusters; ``prove`` returns a bound on all values and clusters met, given what is known anyway.
+    ``prove`` takes duals, a value known to be attained, and a value from which on the duals are no use; it returns a
+    bound on all values and the clusters it met.
     """
 
     guess: Callable[[Array], list[frozenset[int]]]
-    prove: Callable[[Array, int], tuple[int, list[frozenset[int]]]]
+    prove: Callable[[Array, int, float], tuple[int, list[frozenset[int]]]]
     cost: Callable[[frozenset[int]], int]
 
 
@@ -128,11 +129,10 @@ class Bundle:
                 duals, promised = self.centre, np.inf
             else:
                 duals, promised = self._candidate()
-                if promised - self.bound < patience * abs(self.bound) and self.move > 1e-6:
-                    if nulls == 0 or self.move > 1e6 * float(np.abs(self.centre).mean()):
-                        break
+                if promised - self.bound < patience * abs(self.bound):
+                    if self.move > 1e4 * float(np.abs(self.centre).mean()):
+                        return
                     self.move *= 4.0
-                    nulls = 0
                     continue
             whole = np.floor(duals).astype(np.int64)
             total = int(whole.sum())
@@ -142,7 +142,8 @@ class Bundle:
             found = self.oracle.guess(whole)
             best = max((self._value(c, whole) for c in found), default=0)
             if best <= spoils:
-                most, more = self.oracle.prove(whole, max(0, best, int((self.member @ whole - self.cost).max())))
+                known = max(0, best, int((self.member @ whole - self.cost).max()))
+                most, more = self.oracle.prove(whole, known, spoils)
                 found = more + found
                 bound = total - self.max_clusters * most
                 if self.bound is None or bound > self.bound:

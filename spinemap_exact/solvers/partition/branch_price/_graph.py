@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -221,11 +222,11 @@ class Pricing:
         proof_to: int,
         report_above: int,
         watch: Watch,
-        max_nodes: int | None = None,
+        enough: float = math.inf,
     ) -> Priced:
         """Bound the value of every cluster, in units of ``1 / scale``.
 
-        Values up to ``proof_to`` need no proof: the answer is at least that.
+        Values up to ``proof_to`` need no proof: the answer is at least that. A value above ``enough`` ends the search.
         """
         num_groups, num_arcs = len(self.groups), len(self.head)
         bytes_per_node = 8 * (num_arcs + 2 * self.num_nodes) + 12 * num_groups
@@ -266,7 +267,7 @@ class Pricing:
         graph = (self.first, self.head, self.back)
         chunk, complete = 4, False
         while not complete:
-            if watch.should_stop() or (max_nodes is not None and counters[1] >= max_nodes):
+            if watch.should_stop() or counters[2] > enough:
                 break
             began = watch.elapsed_s
             complete = bool(

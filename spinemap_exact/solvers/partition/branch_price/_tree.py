@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from spinemap_exact.arrays import Array
-from spinemap_exact.kernels.partition_search import annealed, fewest_clusters
+from spinemap_exact.kernels.partition_search import Search, annealed, fewest_clusters
 from spinemap_exact.mapping import Partition
 from spinemap_exact.result import Watch
 from spinemap_exact.solvers.partition.branch_price import _cuts
@@ -235,10 +235,10 @@ class Tree:
             alone = [frozenset(((first + i * 7) % n,)) for i in range(12)]
             return pricing.probe(duals, none, self.scale, 0, [c for c in heavy if c] + alone, 1500, self.state)
 
-        def prove(duals: Array, known: int) -> tuple[int, list[frozenset[int]]]:
+        def prove(duals: Array, known: int, spoils: float) -> tuple[int, list[frozenset[int]]]:
             left = part.remaining_s
             share = part if left is None else part.part(max(2.0, 0.3 * left))
-            priced = pricing.exact(duals, none, self.scale, known, known, share)
+            priced = pricing.exact(duals, none, self.scale, known, known, share, spoils)
             self.pricing_calls += 1
             self._prove(node, duals, none, priced.most)
             watch.report(self.objective, min(node.bound, self.cutoff), note=f"bundle, {len(bundle.clusters)} clusters")
@@ -250,6 +250,8 @@ class Tree:
         self.centre = np.floor(bundle.centre).astype(np.int64)
         self.master.add(c for c in bundle.clusters if c)
         self.root_bound = node.bound
+        if not self._closed(node.bound):
+            self._round(bundle.clusters, bundle.weight, node.bound)
 
     def _fair_shares(self) -> Array:
         """Duals near the cost of the incumbent: each packet shared by its readers in a cluster."""
@@ -451,10 +453,41 @@ class Tree:
             found = annealed(problem, part, self.incumbent, target=enough, attempt=self.attempts)
         else:
             found = fewest_clusters(problem, part, self.incumbent, target=enough, attempt=self.attempts)
-        if found is None or self.instance.price(found) >= self.cutoff:
+        if found is not None:
+            self._take(found)
+
+    def _round(self, clusters: Sequence[frozenset[int]], weights: Array, enough: int) -> None:
+        """Draw clusters by weight, put units left over with those they are weighted with, and anneal a little."""
+        problem, n, random = self.instance.problem, self.instance.num_units, self.random
+        search = Search(problem)
+        used = np.flatnonzero(weights > 1e-6)
+        member = np.zeros((len(used), n))
+        for i, c in enumerate(used.tolist()):
+            member[i, list(clusters[c])] = 1.0
+        both = member.T @ (member * weights[used, None])
+        left = self.watch.remaining_s
+        part = self.watch.part(4e-3 * n**2 if left is None else min(0.15 * left, 4e-3 * n**2))
+        while not part.should_stop() and not self._closed(enough):
+            labels = np.full(n, -1, dtype=np.int64)
+            slot = 0
+            for i in np.argsort(-np.log(weights[used]) - random.gumbel(size=len(used))).tolist():
+                fresh = (member[i] > 0) & (labels < 0)
+                if slot < len(search.slots) and 2 * fresh.sum() >= member[i].sum() > 0:
+                    labels[fresh] = slot
+                    slot += 1
+            for u in np.flatnonzero(labels < 0).tolist():
+                share = np.bincount(labels[labels >= 0], weights=both[u, labels >= 0], minlength=len(search.slots))
+                labels[u] = int(np.argmax(share + 1e-9 * random.random(len(share))))
+            search.set(labels)
+            if search.anneal(part, random, 100_000, 0.2):
+                self._take(search.partition(search.best))
+
+    def _take(self, partition: Partition) -> None:
+        """Keep a partition that improves on the incumbent, and its clusters."""
+        if self.instance.price(partition) >= self.cutoff:
             return
-        labels = found.cluster_of_unit
-        clusters = [frozenset(np.flatnonzero(labels == c).tolist()) for c in range(found.num_clusters)]
+        labels = partition.cluster_of_unit
+        clusters = [frozenset(np.flatnonzero(labels == c).tolist()) for c in range(partition.num_clusters)]
         self.master.add(clusters)
         self._offer(clusters)
 
