@@ -81,6 +81,7 @@ def test_pattern_evidence_proves_the_bound_again(seed):
     evidence, network = patterns.evidence, problem.network
     neurons = problem.neurons.tolist()
     mu, nu = dict(zip(neurons, evidence["mu"], strict=True)), dict(zip(neurons, evidence["nu"], strict=True))
+    units = {i: max(1, -(-(int(network.fan_in[i]) - 1) // (problem.rows - 1))) for i in neurons}
     for mask in range(1, 2 ** len(neurons)):
         chosen = [i for j, i in enumerate(neurons) if mask >> j & 1]
         if len(chosen) > problem.columns:
@@ -89,10 +90,11 @@ def test_pattern_evidence_proves_the_bound_again(seed):
         for s, pi in enumerate(evidence["pi"]):
             if network.post[s] in chosen:
                 worth[int(network.pre[s])] += pi
-        rows = sorted([*worth.values()] + [max(mu[i] for i in chosen)] * problem.rows)[-problem.rows :]
+        first = [mu[i] for i in chosen for _ in range(units[i] - 1)]
+        further = [max(0, *(mu[i] - nu[i] for i in chosen))] * problem.rows
+        rows = sorted([*worth.values(), *first, *further])[-problem.rows :]
         assert sum(rows) - sum(mu[i] - nu[i] for i in chosen) <= evidence["worth"]
-    units = [max(1, -(-(int(network.fan_in[i]) - 1) // (problem.rows - 1))) for i in neurons]
-    proven = sum(evidence["pi"]) - sum(mu.values()) + sum(t * nu[i] for t, i in zip(units, neurons, strict=True))
+    proven = sum(evidence["pi"]) - sum(mu.values()) + sum(t * nu[i] for i, t in units.items())
     assert bound == -(-proven // evidence["worth"])
 
 

@@ -19,15 +19,16 @@ def prove(instance: Unroll, evidence: Field, claim: int | None) -> int | None:
 
     Two units of one neuron in one crossbar may be merged, and its rows and columns suffice for the result. So let a
     crossbar hold the neurons C, at most N, the axons Y, and q_i carries of neurons i in C, |Y| + sum q_i <= R. Then
-    every synapse (k, i) has a crossbar with k in Y and i in C; the carries of i are one fewer than its crossbars; and i
-    is in t_i crossbars at least, since a unit reads R axons and carries at most. With values pi, mu, nu >= 0, all
-    crossbars together are worth
+    every synapse (k, i) has a crossbar with k in Y and i in C; the carries of i are one fewer than its c_i crossbars;
+    and c_i >= t_i, since a unit reads R axons and carries at most. Let z_i be the carries of i beyond t_i - 1 in a
+    crossbar. All z_i together are c_i - t_i at most, since c_i - 1 carries are all there are, and t_i - 1 of them do
+    not count in the first crossbar. With values pi, mu, nu >= 0, all crossbars together are worth
 
-        sum over crossbars [ sum of pi[k, i] over Y x C + sum of mu_i (q_i - 1) + nu_i over C ]
+        sum over crossbars [ sum of pi[k, i] over Y x C + sum of mu_i (q_i - 1) + nu_i (1 - z_i) over C ]
             >=  sum pi - sum mu + sum t_i nu_i,
 
     and no crossbar is worth more than the best choice for its C: each of R rows takes what is worth most, an axon,
-    sum of pi[k, i] over C, or one more carry, the largest mu_i in C. All C are tried.
+    sum of pi[k, i] over C, one of the first t_i - 1 carries, mu_i, or one more, mu_i - nu_i. All C are tried.
     """
     fields = evidence.table("kind", "synapses", "carries", "units")
     neurons = [i for i, is_input in enumerate(instance.nets.is_input) if not is_input]
@@ -44,12 +45,15 @@ def prove(instance: Unroll, evidence: Field, claim: int | None) -> int | None:
     ends = [(a, place[i]) for a, k in enumerate(axons) for i in instance.nets.posts[k]]
     for (a, i), worth in zip(ends, synapses, strict=True):
         value[i, a] = worth
+    due = units_due(instance, instance.rows)
+    first = np.repeat(np.arange(n), [t - 1 for t in due])
+    if (len(axons) + len(first) + 1) << n > MAX_STEPS:
+        evidence.rejected(f"{n} neurons of {len(axons)} axons and {len(first)} carries have too many sets")
+    of_carry = np.zeros((n, len(first)), dtype=np.int64)
+    of_carry[first, np.arange(len(first))] = np.array(carries, dtype=np.int64)[first]
+    value = np.hstack((value, of_carry))
     most = _most_valuable(instance, value, np.array(carries, dtype=np.int64), np.array(units, dtype=np.int64))
-    total = (
-        sum(synapses)
-        - sum(carries)
-        + sum(t * v for t, v in zip(units_due(instance, instance.rows), units, strict=True))
-    )
+    total = sum(synapses) - sum(carries) + sum(t * v for t, v in zip(due, units, strict=True))
     bound = -(-total // most) if most > 0 else 0
     if instance.max_crossbars is not None and bound > instance.max_crossbars:
         return None
@@ -57,9 +61,10 @@ def prove(instance: Unroll, evidence: Field, claim: int | None) -> int | None:
 
 
 def _most_valuable(instance: Unroll, value: Array, carries: Array, units: Array) -> int:
-    """Value of the best crossbar."""
+    """Value of the best crossbar; ``value`` has a line for each neuron, a column for each axon and first carry."""
     n, num_axons = value.shape
     rows, best = instance.rows, 0
+    further = np.maximum(0, carries - units)
     size = max(1, _CHUNK // (num_axons + 1))
     for start in range(1, 1 << n, size):
         sets = np.arange(start, min(start + size, 1 << n))
@@ -67,7 +72,7 @@ def _most_valuable(instance: Unroll, value: Array, carries: Array, units: Array)
         inside = inside[inside.sum(axis=1) <= instance.columns]
         if not len(inside):
             continue
-        carry = (inside * carries).max(axis=1)
+        carry = (inside * further).max(axis=1)
         each = np.maximum(inside @ value, carry[:, None])
         if num_axons > rows:
             taken = np.partition(each, num_axons - rows, axis=1)[:, num_axons - rows :].sum(axis=1)

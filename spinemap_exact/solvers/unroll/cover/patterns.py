@@ -5,12 +5,14 @@ carries of neurons i in C in the rows that are left, |Y| + sum q_i <= R. Crossba
 
     sum_p [(k,i) in Y_p x C_p]  >= 1      every synapse (k,i)     multiplier pi_ki >= 0
     sum_p q_ip - [i in C_p]     >= -1     carries of neuron i     multiplier mu_i  >= 0
-    sum_p [i in C_p]            >= t_i    units of neuron i       multiplier nu_i  >= 0
+    sum_p [i in C_p] - z_ip     >= t_i    units of neuron i       multiplier nu_i  >= 0
 
-so for any multipliers, if no pattern is worth more than V = max_p of its left-hand sides weighted, then at least
-(sum pi - sum mu + sum t nu) / V crossbars are needed. The multipliers come from the linear relaxation and are rounded
-to integers; the worth of the best pattern is then found in integers: for given columns C each of the R rows takes the
-best of what is left, an axon k (worth sum_(i in C) pi_ki) or a carry (worth max_(i in C) mu_i).
+where z_ip = max(0, q_ip - (t_i - 1)): a neuron of c_i units has c_i - 1 carries, so those beyond t_i - 1 in any
+crossbar are c_i - t_i at most. For any multipliers, if no pattern is worth more than V = max_p of its left-hand sides
+weighted, then at least (sum pi - sum mu + sum t nu) / V crossbars are needed. The multipliers come from the linear
+relaxation and are rounded to integers; the worth of the best pattern is then found in integers: for given columns C
+each of the R rows takes the best of what is left, an axon k (worth sum_(i in C) pi_ki), one of the first t_i - 1
+carries of i in C (worth mu_i, like an axon that only i reads), or a further carry (max_(i in C) mu_i - nu_i).
 
 P. C. Gilmore, R. E. Gomory, *A Linear Programming Approach to the Cutting-Stock Problem*, Operations Research 9(6),
 1961, doi:10.1287/opre.9.6.849; A. A. Farley, *A Note on Bounding a Class of Linear Programming Problems, Including
@@ -38,6 +40,8 @@ MOST_NEURONS = 16
 """Sets of columns are enumerated: this many neurons have 65,536, priced in a fraction of a second."""
 CHEAP_NEURONS = 14
 """Up to here enumeration is faster than guessing."""
+GUESSES = 8
+"""Rounds of guessing between two enumerations."""
 KEPT = 30
 SMOOTHING = 0.5  # towards the best multipliers so far: P. Wentges, doi:10.1111/1475-3995.00051
 
@@ -60,6 +64,7 @@ class PatternBound:
         self.synapse[neuron, axon] = np.arange(network.num_synapses)
         self.place = neuron, axon
         self.fewest = fewest_units(problem)[problem.neurons]
+        self.owner = np.repeat(np.arange(len(self.fewest)), self.fewest - 1)
         self.evidence: dict[str, Any] = {}
         self.best: float | None = None
         self._lp = self._start()
@@ -76,7 +81,7 @@ class PatternBound:
                 break  # the relaxation itself proves no more
             duals = np.maximum(0, np.floor(np.array(self._lp.getSolution().row_dual) * SCALE)).astype(np.int64)
             smoothed = duals if self.best is None else (SMOOTHING * duals + (1 - SMOOTHING) * best).astype(np.int64)
-            guess = len(self.fewest) > CHEAP_NEURONS and since_exact < 8
+            guess = len(self.fewest) > CHEAP_NEURONS and since_exact < GUESSES
             added = sum(self._add(duals, chosen) for chosen in self._guess(duals)) if guess else 0
             since_exact += 1
             if added:
@@ -109,20 +114,26 @@ class PatternBound:
         pi[self.place] = multipliers[:synapses]
         return pi, multipliers[synapses : synapses + neurons], multipliers[synapses + neurons :]
 
+    def _rows(self, multipliers: Array) -> tuple[Array, Array, Array]:
+        """Return what axons and first carries are worth to each neuron, further carries, and the price of columns."""
+        pi, mu, nu = self._split(multipliers)
+        owner = self.owner
+        carries = np.zeros((len(mu), len(owner)), dtype=np.int64)
+        carries[owner, np.arange(len(owner))] = mu[owner]
+        return np.hstack((pi, carries)), np.maximum(0, mu - nu), mu - nu
+
     def _numerator(self, multipliers: Array) -> int:
         pi, mu, nu = self._split(multipliers)
         return int(pi.sum() - mu.sum() + (self.fewest * nu).sum())
 
     def _price(self, multipliers: Array) -> tuple[int, Array]:
         """Return the exact worth of the best pattern, and the columns of the best ones found on the way."""
-        pi, mu, nu = self._split(multipliers)
-        worth, columns = _best_patterns(pi, mu, mu - nu, self.problem.rows, self.problem.columns, KEPT)
+        worth, columns = _best_patterns(*self._rows(multipliers), self.problem.rows, self.problem.columns, KEPT)
         return max(1, int(worth.max())), columns[np.argsort(-worth, kind="stable")]
 
     def _guess(self, multipliers: Array) -> Array:
         """Return columns of patterns that are worth more than they cost, without enumeration."""
-        pi, mu, nu = self._split(multipliers)
-        worth, columns = _good_patterns(pi, mu, mu - nu, self.problem.rows, self.problem.columns)
+        worth, columns = _good_patterns(*self._rows(multipliers), self.problem.rows, self.problem.columns)
         good: Array = columns[worth > SCALE + SCALE // 1000]
         return good
 
@@ -155,23 +166,28 @@ class PatternBound:
         columns = np.flatnonzero(chosen)
         if columns.size == 0:
             return 0
-        pi, mu, _ = self._split(multipliers)
-        worth = pi[columns].sum(axis=0)
-        merger = columns[np.argmax(mu[columns])]
+        value, further, _ = self._rows(multipliers)
+        worth = value[columns].sum(axis=0)
+        merger = columns[np.argmax(further[columns])]
         order = np.argsort(-worth, kind="stable")[: self.problem.rows]
-        rows = np.sort(order[worth[order] > mu[merger]])
-        carries = self.problem.rows - len(rows)
-        key = np.concatenate((columns, [-1], rows, [-1, merger])).tobytes()
+        taken = np.sort(order[worth[order] > further[merger]])
+        rows = taken[taken < len(self.axons)]
+        carries = np.bincount(self.owner[taken[len(rows) :] - len(self.axons)], minlength=len(self.fewest))
+        if further[merger] > 0:
+            carries[merger] += self.problem.rows - len(taken)
+        key = np.concatenate((columns, [-1], rows, [-1], carries)).tobytes()
         if key in self._known:
             return 0
         self._known.add(key)
         held = self.synapse[np.ix_(columns, rows)].ravel()
         held = held[held >= 0]
         synapses, neurons = self.problem.network.num_synapses, len(self.fewest)
-        balance = np.where(columns == merger, carries - 1, -1)
-        index = np.concatenate((held, (synapses + columns)[balance != 0], synapses + neurons + columns))
-        value = np.concatenate((np.ones(len(held)), balance[balance != 0], np.ones(len(columns))))
-        self._lp.addCol(1.0, 0.0, highspy.kHighsInf, len(index), index.astype(np.int32), value.astype(np.float64))
+        balance = carries[columns] - 1
+        units = 1 - np.maximum(0, carries - self.fewest + 1)[columns]
+        index = np.concatenate((held, synapses + columns, synapses + neurons + columns))
+        entry = np.concatenate((np.ones(len(held)), balance, units))
+        index, entry = index[entry != 0].astype(np.int32), entry[entry != 0].astype(np.float64)
+        self._lp.addCol(1.0, 0.0, highspy.kHighsInf, len(index), index, entry)
         return 1
 
 
