@@ -131,5 +131,5 @@ def test_homogeneous_units_are_counted_as_if_merged():
     """Two units of a neuron in one full crossbar are one: t must be that of the rows, not that of the unit fan-in."""
     problem = UnrollProblem(layered((9, 4)), 10, 12)
     # 9 axons and 4 x 1 carries of pairs of units; merged, everything fits into one crossbar of 9 rows
-    assert raise_bound(replace(problem, unit_fan_in=5), 1)[0] == 1
+    assert raise_bound(replace(problem, unit_fan_in=5), 1) == (1, {})
     assert blocks_of(replace(problem, unit_fan_in=5), [(9, 10, 11, 12)])[0].fewest.tolist() == [1] * 4

@@ -42,6 +42,8 @@ from spinemap_exact.kernels.counting import fewest_units
 from spinemap_exact.problems.unroll import UnrollProblem
 
 MOST_BLOCKS = 50
+MOST_CASES = 100_000
+"""Of one block, a fraction of a second; beyond that it proves nothing."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ class Spare:
 
 def raise_bound(problem: UnrollProblem, bound: int) -> tuple[int, dict[str, Any]]:
     """Return the bound that follows from ``bound`` crossbars at least, and evidence if it is larger."""
-    blocks = find_blocks(problem)
+    blocks = [] if problem.unit_fan_in is not None else find_blocks(problem)  # counting knows better
     least = bound
     while blocks and refutes(problem, blocks, least):
         least += 1
@@ -125,22 +127,26 @@ def _merged_units(problem: UnrollProblem) -> Array:
 
 
 def _fewest_rows(problem: UnrollProblem, block: Block, spare: Spare) -> int | None:
-    """Spare rows that a block uses in its best case; None if no case has enough to spare."""
+    """Spare rows that a block uses in its best case; None if no case has enough to spare, 0 if there are too many."""
     best = None
+    cases = 0
     for full in range(spare.crossbars + 1):
+        none, one = (int((block.fewest <= full + k).sum()) for k in (0, 1))  # neurons that may be of either kind
         units = int(np.maximum(0, full + 2 - block.fewest).sum())
-        saved = int((block.fewest <= full).sum()) + int((block.fewest <= full + 1).sum())
-        if units - saved > min(spare.rows, spare.columns):
+        if units - none - one > min(spare.rows, spare.columns):
             break  # more full crossbars ask for more units
         fewest_twice = max(0, block.num_axons - full * problem.rows)
         for twice in range(fewest_twice, min(block.num_axons, spare.rows) + 1):
             if best is not None and twice >= best:
                 break
             for others in _others(twice, full, spare):
-                extra = units - _units_saved(problem, block, full, twice, others)
+                extra = units - _units_saved(problem, block, (none, one), full, twice, others)
                 used = twice * (max(2, others) - 1) + extra
                 if extra <= spare.columns and used <= spare.rows and (best is None or used < best):
                     best = used
+                cases += 1
+                if best == 0 or cases > MOST_CASES:
+                    return 0
     return best
 
 
@@ -150,15 +156,17 @@ def _others(twice: int, full: int, spare: Spare) -> range:
     return range(most, most + 1) if twice == 0 else range(min(most, spare.rows // twice + 1) + 1)
 
 
-def _units_saved(problem: UnrollProblem, block: Block, full: int, twice: int, others: int) -> int:
+def _units_saved(
+    problem: UnrollProblem, block: Block, able: tuple[int, int], full: int, twice: int, others: int
+) -> int:
     """Units fewer than with two other crossbars for each neuron: two for the first kind, one for the second."""
     room = full * problem.rows - (block.num_axons - twice)
-    unsplit = int((block.fewest <= full).sum()) if twice == 0 and full > 0 else 0
+    unsplit = able[0] if twice == 0 and full > 0 else 0
     if full > 1:
         unsplit = min(unsplit, room // (full - 1))
     if twice > problem.rows:
         return 2 * unsplit
-    once = min(int((block.fewest <= full + 1).sum()) - unsplit, others * min(problem.columns, len(block.neurons) - 1))
+    once = min(able[1] - unsplit, others * min(problem.columns, len(block.neurons) - 1))
     if full > 0:
         room += others * (problem.rows - twice) - (full - 1) * unsplit
         once = min(once, room // full)
