@@ -15,7 +15,7 @@ from spinemap_exact.certificate.check import _blocks, _instance
 from spinemap_exact.certificate.check._blocks import Case
 from spinemap_exact.certificate.check._chains import Chains, TooManyArcs
 from spinemap_exact.certificate.check._field import Field
-from spinemap_exact.certificate.check._lines import Relaxation, relax
+from spinemap_exact.certificate.check._lines import Relaxation, pair_matrix, relax
 from spinemap_exact.errors import CertificateRejected
 
 SCALE = 8
@@ -98,14 +98,14 @@ class _Search:
 
 def ascend(case: Case, limit: int, steps: int) -> list[int]:
     """Return better multipliers: subgradient steps of Polyak's length towards the limit."""
-    weight = _blocks.pair_matrix(case.multipliers).astype(float)
+    weight = np.triu(pair_matrix(case.multipliers)).astype(float)
     best, best_value, direction, length = case.multipliers, None, np.zeros_like(weight), 1.0
     upper = np.triu(np.ones_like(weight), 1) > 0
     for step in range(steps):
         pairs = np.where(upper, np.rint(weight), 0).astype(np.int64)
         value, together = -int(pairs.sum()), np.full(pairs.shape, -1.0)
         for chains in case.chains:
-            through = chains.through(_blocks.penalties(chains.block, pairs))
+            through = chains.through(_blocks.penalties(chains.blocks, pairs + pairs.T))
             least = int(through.min())
             value += least
             together += _same_line(chains, through == least, len(pairs))
@@ -131,7 +131,7 @@ def _same_line(chains: Chains, tight: Array, n: int) -> Array:
     node = 0
     while node in next_arc:
         arc = next_arc[node]
-        members = (int(chains.block[arc]) >> np.arange(n)) & 1
+        members = (int(chains.blocks[chains.which[arc]]) >> np.arange(n)) & 1
         same += np.outer(members, members)
         node = int(chains.head[arc])
     return same
@@ -150,7 +150,7 @@ def _fewest_blocks(case: Case, n: int) -> tuple[int, int] | None:
     """
     options = []
     for direction, chains in enumerate(case.chains):
-        blocks, across = np.unique(chains.block), np.unique(case.chains[1 - direction].block)
+        blocks, across = chains.blocks, case.chains[1 - direction].blocks
         for i in range(n):
             holding = blocks[blocks >> i & 1 == 1]
             common = across & holding[0]

@@ -11,8 +11,8 @@ from spinemap_exact.certificate.check import _chains
 from spinemap_exact.certificate.check._chains import Chains
 from spinemap_exact.certificate.check._field import Field, Preorder
 from spinemap_exact.certificate.check._instance import Placement
-from spinemap_exact.certificate.check._lines import MAX_SCALE, Relaxation, relax
-from spinemap_exact.certificate.check._sets import LARGEST_COST, prefix_costs
+from spinemap_exact.certificate.check._lines import MAX_SCALE, Relaxation, pair_matrix, relax
+from spinemap_exact.certificate.check._sets import LARGEST_COST
 
 MAX_WORK = 4 * 10**9  # arcs looked at: minutes
 _ROUNDS = 3
@@ -27,7 +27,7 @@ class Case:
 
     @property
     def num_arcs(self) -> int:
-        return sum(len(c.tail) for c in self.chains)
+        return sum(c.num_arcs for c in self.chains)
 
 
 def prove(instance: Placement, evidence: Field, claim: int | None) -> int:
@@ -87,16 +87,13 @@ def below(relaxation: Relaxation, claim: int) -> int:
 
 def extract(relaxation: Relaxation, multipliers: list[int], limit: int) -> Case | None:
     """Return all chains that a placement within the limit can have; None if there are none."""
-    penalty = relaxation.penalties(multipliers)
-    least = [int(prefix_costs(d, relaxation.sets, penalty)[-1][-1]) for d in relaxation.directions]
-    slack = limit + sum(multipliers) - sum(least)
+    x, y = relaxation.lines(multipliers)
+    least = x.least()
+    slack = limit + sum(multipliers) - least - (least if y is x else y.least())
     if slack < 0:
         return None
-    x, y = (
-        _chains.extract(d, relaxation.sets, penalty, own + slack)
-        for d, own in zip(relaxation.directions, least, strict=True)
-    )
-    return Case((x, y), multipliers)
+    chains = x.below(least + slack)
+    return Case((chains, chains if y is x else y.below(y.least() + slack)), multipliers)
 
 
 def reduce(case: Case, limit: int) -> Case | None:
@@ -104,15 +101,15 @@ def reduce(case: Case, limit: int) -> Case | None:
     chains, total = list(case.chains), sum(case.multipliers)
     pairs = pair_matrix(case.multipliers)
     for _ in range(_ROUNDS):
-        if not all(len(c.tail) for c in chains):
+        if not all(c.num_arcs for c in chains):
             return None
-        through = [c.through(penalties(c.block, pairs)) for c in chains]
+        through = [c.through(penalties(c.blocks, pairs)) for c in chains]
         slack = limit + total - sum(int(t.min()) for t in through)
         if slack < 0:
             return None
-        before = [len(c.tail) for c in chains]
+        before = sum(c.num_arcs for c in chains)
         chains = [c.only(t <= int(t.min()) + slack) for c, t in zip(chains, through, strict=True)]
-        if 10 * sum(len(c.tail) for c in chains) > 9 * sum(before):
+        if 10 * sum(c.num_arcs for c in chains) > 9 * before:
             break
     return Case((chains[0], chains[1]), case.multipliers)
 
@@ -120,28 +117,18 @@ def reduce(case: Case, limit: int) -> Case | None:
 def children(case: Case, direction: int, cluster: int) -> list[Case]:
     """One case for each block that can hold the cluster."""
     mine, other = case.chains[direction], case.chains[1 - direction]
-    holds = mine.block >> cluster & 1 == 1
+    holds = mine.blocks >> cluster & 1 == 1
     cases = []
-    for block in np.unique(mine.block[holds]):
-        common = other.block & block
-        own = mine.only(~holds | (mine.block == block))
-        across = other.only(common & (common - 1) == 0)
+    for block in mine.blocks[holds]:
+        common = other.blocks & block
+        own = mine.only((~holds | (mine.blocks == block))[mine.which])
+        across = other.only((common & (common - 1) == 0)[other.which])
         cases.append(Case((across, own) if direction else (own, across), case.multipliers))
     return cases
 
 
-def pair_matrix(multipliers: list[int]) -> Array:
-    """(n, n): multiplier of (i, j) above the diagonal."""
-    n = next(n for n in range(1, 2 + 2 * len(multipliers)) if n * (n - 1) // 2 >= len(multipliers))
-    matrix = np.zeros((n, n), dtype=np.int64)
-    j, i = np.tril_indices(n, -1)
-    matrix[i, j] = multipliers
-    return matrix
-
-
-def penalties(block: Array, pairs: Array) -> Array:
-    """What each block pays for the pairs it holds."""
-    distinct, which = np.unique(block, return_inverse=True)
-    inside = distinct[:, None] >> np.arange(len(pairs)) & 1
-    paid: Array = ((inside @ pairs) * inside).sum(axis=1)[which]
+def penalties(blocks: Array, pairs: Array) -> Array:
+    """What each block pays for the pairs it holds, each of which the matrix counts in both orders."""
+    inside = blocks[:, None] >> np.arange(len(pairs)) & 1
+    paid: Array = ((inside @ pairs) * inside).sum(axis=1) // 2
     return paid

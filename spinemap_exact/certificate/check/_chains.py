@@ -4,19 +4,23 @@ one line more."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
-from itertools import combinations, product
+from dataclasses import dataclass
+from itertools import product
+from math import comb
 
 import numpy as np
 
 from spinemap_exact.arrays import Array
-from spinemap_exact.certificate.check._sets import NEVER, Direction, Sets, members, prefix_costs
+from spinemap_exact.certificate.check._sets import NEVER, Direction, Front, Sets
 
 MAX_ARCS = 4 * 10**6
+MAX_LINKS = 3 * 10**9  # pairs of sets looked at across the middle line: a minute
+_CHUNK = 2**12
+Arcs = tuple[Array, Array]  # sets before a line and after it; or sets and what they cost beyond
 
 
 class TooManyArcs(Exception):
-    """The chains below the limit do not fit into the memory allowed."""
+    """The chains below the limit do not fit into the memory or time allowed."""
 
 
 @dataclass(frozen=True)
@@ -27,10 +31,12 @@ class Chains:
     ----------
     tail, head : (num_arcs,) int64
         Nodes: sets of clusters on the first lines.
-    block : (num_arcs,) int64
-        The clusters on the line, as a bit mask.
+    which : (num_arcs,) int64
+        The block on the line, as a position in ``blocks``.
     cost : (num_arcs,) int64
         Without multipliers.
+    blocks : (num_blocks,) int64
+        Distinct bit masks, ascending.
     ends : tuple of int
         Where the arcs of each line end.
     num_nodes : int
@@ -38,22 +44,36 @@ class Chains:
 
     tail: Array
     head: Array
-    block: Array
+    which: Array
     cost: Array
+    blocks: Array
     ends: tuple[int, ...]
     num_nodes: int
 
+    @property
+    def num_arcs(self) -> int:
+        return len(self.tail)
+
     def only(self, keep: Array) -> Chains:
-        """Chains made of some of the arcs."""
+        """Chains made of some of the arcs; what belongs to no arc any more is forgotten."""
         kept = np.concatenate(([0], np.cumsum(keep)))
         ends = tuple(int(kept[end]) for end in self.ends)
-        return replace(
-            self, tail=self.tail[keep], head=self.head[keep], block=self.block[keep], cost=self.cost[keep], ends=ends
+        tail, head, which = self.tail[keep], self.head[keep], self.which[keep]
+        node = np.zeros(self.num_nodes, dtype=bool)
+        node[tail] = node[head] = True
+        block = np.zeros(len(self.blocks), dtype=bool)
+        block[which] = True
+        number, place = np.cumsum(node) - 1, np.cumsum(block) - 1
+        return Chains(
+            number[tail], number[head], place[which], self.cost[keep], self.blocks[block], ends, int(node.sum())
         )
 
-    def through(self, penalty_of_arc: Array) -> Array:
-        """(num_arcs,): cost of the cheapest chain through each arc, at least `NEVER` where there is none."""
-        weight = self.cost + penalty_of_arc
+    def through(self, penalty: Array) -> Array:
+        """(num_arcs,): cost of the cheapest chain through each arc, at least `NEVER` where there is none.
+
+        ``penalty`` is what each of ``blocks`` pays on top.
+        """
+        weight = self.cost + penalty[self.which]
         lines = list(zip((0, *self.ends), self.ends, strict=False))
         front = np.full(self.num_nodes, NEVER, dtype=np.int64)
         back = front.copy()
@@ -70,67 +90,154 @@ class Chains:
         return found
 
 
-def extract(direction: Direction, sets: Sets, penalty: Array, most: int) -> Chains:
-    """Return all arcs on chains that cost at most ``most``, penalties included.
+class Line:
+    """One direction with its multipliers: the least chain, and all chains up to a cost.
 
-    Raises
-    ------
-    TooManyArcs
+    Both ends are walked to the middle and joined there: at a border if the number of lines is even, else across the
+    line in the middle. What a set costs *beyond* is what the cheapest chain through it pays behind its border.
     """
-    n, full = sets.n, (1 << sets.n) - 1
-    front = prefix_costs(direction, sets, penalty)
-    back = prefix_costs(direction.reversed(), sets, penalty)
-    border = direction.hop * sets.cut
-    found, total = [], 0
-    for line in range(direction.num_lines):
-        entering = direction.hop * direction.away[line] * sets.entering
-        before = front[line] + border
-        behind = back[direction.num_lines - line - 1][full - np.arange(full + 1)] + border
-        arcs = [(np.zeros(0, np.int64),) * 3]
-        for t, s in product(direction.sizes(n, line + 1), direction.sizes(n, line)):
-            if not 0 <= t - s <= direction.room[line]:
+
+    def __init__(self, direction: Direction, sets: Sets, multipliers: Array) -> None:
+        self.direction, self.sets = direction, sets
+        self.front = Front(direction, sets, multipliers)
+        same = direction == direction.reversed()
+        self.back = self.front if same else Front(direction.reversed(), sets, multipliers)
+
+    def least(self) -> int:
+        """Cost of the cheapest chain."""
+        if self.direction.num_lines % 2 == 0:
+            return min(int(whole.min()) for _, whole in self._borders())
+        ends = [min(int(table.min()) for table in side.costs[-1].values()) for side in (self.front, self.back)]
+        slack = 1 + sum(ends) // 64
+        while True:
+            found = [int(cost.min()) for _, _, cost in self._links(sum(ends) + slack, Budget())]
+            if found:
+                return min(found)
+            slack *= 2
+
+    def below(self, most: int) -> Chains:
+        """Return all arcs on chains that cost at most ``most``, multipliers included.
+
+        Raises
+        ------
+        TooManyArcs
+        """
+        full, budget = self.sets.full, Budget()
+        if self.direction.num_lines % 2 == 0:
+            middle: list[Arcs] = []
+            front, back = self._kept_at_the_border(most)
+        else:
+            links = [(*_EMPTY, _EMPTY[0]), *self._links(most, budget)]
+            tail, head, cost = (np.concatenate(part) for part in zip(*links, strict=True))
+            middle = [(tail, head)]
+            front = _cheapest(tail, cost - self.front.value(tail))
+            back = _cheapest(full ^ head, cost - self.back.value(full ^ head))
+        before = _unwind(self.front, *front, most, budget)
+        after = [(full ^ s, full ^ p) for p, s in reversed(_unwind(self.back, *back, most, budget))]
+        return self._numbered([*before, *middle, *after])
+
+    def _borders(self) -> Iterator[tuple[int, Array]]:
+        """Sizes of the sets on the first half of the lines, and the cost of the cheapest chain through each set."""
+        front, back = self.front.costs[-1], self.back.costs[-1]
+        for t in front:
+            if self.sets.n - t in back:  # complements of ascending sets descend; both ends count the border
+                yield t, front[t] + back[self.sets.n - t][::-1] - self.direction.hop * self.sets.cut_of_size(t)
+
+    def _kept_at_the_border(self, most: int) -> tuple[Arcs, Arcs]:
+        """Sets in front of the middle and behind it that are cheap enough, with what they cost beyond."""
+        kept = [(t, np.flatnonzero(whole <= most), whole) for t, whole in self._borders()]
+        masks = np.concatenate([_EMPTY[0], *(self.sets.of_size(t)[k] for t, k, _ in kept)])
+        whole = np.concatenate([_EMPTY[0], *(w[k] for _, k, w in kept)])
+        others = self.sets.full ^ masks
+        return (masks, whole - self.front.value(masks)), (others, whole - self.back.value(others))
+
+    def _links(self, most: int, budget: Budget) -> Iterator[tuple[Array, Array, Array]]:
+        """Sets before and after the middle line, and the cost of the cheapest chain through both."""
+        sets, n, line = self.sets, self.sets.n, self.direction.num_lines // 2
+        for (s, ahead), (q, behind) in product(self.front.costs[-1].items(), self.back.costs[-1].items()):
+            if not 0 <= n - s - q <= self.direction.room[line]:
                 continue
-            for arc in _arcs(before, penalty + entering, behind, sets.of_size(t), t - s, most):
-                arcs.append(arc)
-                total += len(arc[0])
-                if total > MAX_ARCS:  # before they fill the memory
-                    raise TooManyArcs
-        tail, head, block = (np.concatenate(part) for part in zip(*arcs, strict=True))
-        found.append((tail, head, block, border[head] + entering[block]))
-    return _number(found, full)
+            paid = self.front.paid(line, n - s - q)
+            kept = np.flatnonzero(ahead <= most - int(behind.min()))
+            budget.spend(links=len(kept) * comb(n - s, q))
+            for start in range(0, len(kept), _CHUNK):
+                chosen = kept[start : start + _CHUNK]
+                masks = sets.of_size(s)[chosen]
+                for block, rest in sets.splits(sets.full ^ masks, n - s, q):
+                    cost = ahead[chosen] + paid[block] + behind[rest]
+                    if (near := np.flatnonzero(cost <= most)).size:
+                        budget.spend(arcs=near.size)
+                        yield masks[near], sets.full ^ sets.of_size(q)[rest[near]], cost[near]
+
+    def _numbered(self, arcs: list[Arcs]) -> Chains:
+        """Number the sets line by line, and the blocks."""
+        direction, sets = self.direction, self.sets
+        size, lines = sets.full + 1, len(arcs)
+        keys = [line * size + tail for line, (tail, _) in enumerate(arcs)]
+        keys += [(line + 1) * size + head for line, (_, head) in enumerate(arcs)]
+        nodes = np.unique(np.concatenate([*keys, [0, lines * size + sets.full]]))
+        tail, head = (np.searchsorted(nodes, np.concatenate(k)) for k in (keys[:lines], keys[lines:]))
+        filled = [t ^ h for t, h in arcs]
+        blocks, which = np.unique(np.concatenate(filled), return_inverse=True)
+        cost = direction.hop * sets.cut(np.concatenate([h for _, h in arcs]))
+        away = np.repeat(direction.away, [len(t) for t, _ in arcs])
+        cost += direction.hop * away * sets.entering(blocks)[which]
+        ends = tuple(int(end) for end in np.cumsum([len(t) for t, _ in arcs]))
+        return Chains(tail, head, which, cost, blocks, ends, len(nodes))
 
 
-def _arcs(
-    before: Array, block: Array, behind: Array, targets: Array, size: int, most: int
+_EMPTY = (np.zeros(0, dtype=np.int64),) * 2
+
+
+class Budget:
+    """What may still be looked at and kept; whoever spends more raises `TooManyArcs`."""
+
+    def __init__(self) -> None:
+        self._links, self._arcs = MAX_LINKS, MAX_ARCS
+
+    def spend(self, links: int = 0, arcs: int = 0) -> None:
+        self._links -= links
+        self._arcs -= arcs
+        if min(self._links, self._arcs) < 0:
+            raise TooManyArcs
+
+
+def _unwind(front: Front, masks: Array, beyond: Array, most: int, budget: Budget) -> list[Arcs]:
+    """Arcs from the first line to the middle on chains through given sets that cost at most ``most``, line by line."""
+    found: list[Arcs] = []
+    for line in reversed(range(len(front.costs) - 1)):
+        steps = [(*_EMPTY, _EMPTY[0]), *_backwards(front, line, masks, beyond, most, budget)]
+        before, after, cost = (np.concatenate(part) for part in zip(*steps, strict=True))
+        found.append((before, after))
+        masks, beyond = _cheapest(before, cost)
+    return found[::-1]
+
+
+def _backwards(
+    front: Front, line: int, masks: Array, beyond: Array, most: int, budget: Budget
 ) -> Iterator[tuple[Array, Array, Array]]:
-    """Sets, sets with one block more, and blocks, wherever a chain through them costs at most ``most``."""
-    targets = targets[behind[targets] <= most]
-    bits = members(targets)
-    left = most - behind[targets]
-    for chosen in combinations(range(len(bits)), size):
-        last = np.zeros_like(targets)
-        for k in chosen:
-            last |= bits[k]
-        keep = np.minimum(before[targets ^ last], NEVER) + block[last] <= left
-        if keep.any():
-            yield targets[keep] ^ last[keep], targets[keep], last[keep]
+    """Sets before a line and after it, and what is paid from the line on."""
+    sets, hop = front.sets, front.direction.hop
+    size_of = sets.size(masks)
+    for t, block in front.direction.moves(sets.n, line):
+        mine = np.flatnonzero(size_of == t)
+        if not mine.size or t - block not in front.costs[line]:
+            continue
+        budget.spend(links=mine.size * comb(t, block))
+        costs, paid = front.costs[line][t - block], front.paid(line, block)
+        onward = beyond[mine] + hop * sets.cut(masks[mine])
+        for start in range(0, mine.size, _CHUNK):
+            here, there = masks[mine[start : start + _CHUNK]], onward[start : start + _CHUNK]
+            for rest, last in sets.splits(here, t, block):
+                cost = paid[last] + there
+                if (near := np.flatnonzero(costs[rest] + cost <= most)).size:
+                    budget.spend(arcs=near.size)
+                    yield sets.of_size(t - block)[rest[near]], here[near], cost[near]
 
 
-def _number(found: list[tuple[Array, Array, Array, Array]], full: int) -> Chains:
-    """Number the sets line by line."""
-    size = full + 1
-    keys = [line * size + tail for line, (tail, _, _, _) in enumerate(found)]
-    keys += [(line + 1) * size + head for line, (_, head, _, _) in enumerate(found)]
-    nodes = np.unique(np.concatenate([*keys, [0, len(found) * size + full]]))
-    lines = len(found)
-    tail = np.searchsorted(nodes, np.concatenate(keys[:lines]))
-    head = np.searchsorted(nodes, np.concatenate(keys[lines:]))
-    ends = tuple(int(e) for e in np.cumsum([len(tail) for tail, _, _, _ in found]))
-    return Chains(
-        tail,
-        head,
-        np.concatenate([b for _, _, b, _ in found]),
-        np.concatenate([c for *_, c in found]),
-        ends,
-        len(nodes),
-    )
+def _cheapest(masks: Array, cost: Array) -> Arcs:
+    """Distinct sets, and the least cost of each."""
+    distinct, which = np.unique(masks, return_inverse=True)
+    least = np.full(len(distinct), NEVER, dtype=np.int64)
+    np.minimum.at(least, which, cost)
+    return distinct, least

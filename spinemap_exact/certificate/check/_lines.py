@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import gcd
 
+import numpy as np
+
 from spinemap_exact.arrays import Array
+from spinemap_exact.certificate.check._chains import Line, TooManyArcs
 from spinemap_exact.certificate.check._field import Field
 from spinemap_exact.certificate.check._instance import Placement
-from spinemap_exact.certificate.check._sets import LARGEST_COST, Direction, Sets, directions, pair_sums, prefix_costs
+from spinemap_exact.certificate.check._sets import LARGEST_COST, Direction, Sets, directions
 
-MAX_CLUSTERS = 22  # tables over all sets
-MAX_STEPS = 5 * 10**8  # of both dynamic programmes: seconds
+MAX_CLUSTERS = 25  # a table for the sets of one size takes 42 MB at most
+MAX_STEPS = 6 * 10**9  # of all dynamic programmes: minutes
 MAX_SCALE = 2**20
 
 
@@ -45,15 +48,20 @@ class Relaxation:
         grain = self.grain * self.scale
         return -(-scaled // grain) * self.grain
 
-    def penalties(self, multipliers: list[int]) -> Array:
-        """Table of what each block pays for its pairs; multipliers in the order (0, 1), (0, 2), (1, 2), (0, 3), ..."""
-        n = self.sets.n
-        weight = [[0] * n for _ in range(n)]
-        pairs = iter(multipliers)
-        for j in range(n):
-            for i in range(j):
-                weight[i][j] = weight[j][i] = next(pairs)
-        return pair_sums(weight)
+    def lines(self, multipliers: list[int]) -> tuple[Line, Line]:
+        """Both directions with multipliers; the work is done once if they are alike."""
+        weight = pair_matrix(multipliers)
+        x = Line(self.directions[0], self.sets, weight)
+        return x, x if self.directions[0] == self.directions[1] else Line(self.directions[1], self.sets, weight)
+
+
+def pair_matrix(multipliers: list[int]) -> Array:
+    """(n, n), symmetric: multipliers of pairs, given in the order (0, 1), (0, 2), (1, 2), (0, 3), ..."""
+    n = next(n for n in range(1, 2 + 2 * len(multipliers)) if n * (n - 1) // 2 >= len(multipliers))
+    matrix = np.zeros((n, n), dtype=np.int64)
+    j, i = np.tril_indices(n, -1)
+    matrix[i, j] = matrix[j, i] = multipliers
+    return matrix
 
 
 def relax(instance: Placement, evidence: Field, scale: int) -> Relaxation:
@@ -67,14 +75,14 @@ def relax(instance: Placement, evidence: Field, scale: int) -> Relaxation:
     if extent > 4 * MAX_CLUSTERS:
         evidence.rejected(f"the mesh has more lines than {4 * MAX_CLUSTERS}")
     both = directions(instance, scale)
-    steps = sum(d.steps(n) for d in both)
+    steps = sum(d.steps(n) for one in {*both} for d in {one, one.reversed()})
     if steps > MAX_STEPS:
         evidence.rejected(f"the dynamic programmes take {steps} steps, more than {MAX_STEPS}")
     total = sum(f for _, _, f in instance.flows) + sum(instance.input_flow or ())
-    # a cut counts a flow once for each border; tables reach twice the flow of all clusters
+    # a cut counts a flow once for each border; both ends together count one border twice
     if 4 * total * (instance.hop_x + instance.hop_y + 1) * (extent + 1) * scale > LARGEST_COST:
         evidence.rejected("the costs are too large for this scale")
-    return Relaxation(instance, scale, both, Sets.of(instance))
+    return Relaxation(instance, scale, both, Sets(instance))
 
 
 def prove(instance: Placement, evidence: Field, claim: int | None) -> int:
@@ -88,6 +96,8 @@ def prove(instance: Placement, evidence: Field, claim: int | None) -> int:
     fields = evidence.table("kind", "scale", "multipliers")
     relaxation = relax(instance, evidence, fields["scale"].integer(1, MAX_SCALE))
     multipliers = fields["multipliers"].integers(relaxation.num_pairs, low=0)
-    penalty = relaxation.penalties(multipliers)
-    shortest = [int(prefix_costs(d, relaxation.sets, penalty)[-1][-1]) for d in relaxation.directions]
-    return max(0, relaxation.round_up(sum(shortest) - sum(multipliers)))
+    try:
+        shortest = sum(line.least() for line in relaxation.lines(multipliers))
+    except TooManyArcs:
+        evidence.rejected("the least chains take longer to find than the checker allows")
+    return max(0, relaxation.round_up(shortest - sum(multipliers)))

@@ -1,4 +1,4 @@
-"""Placement on a mesh, one direction at a time: chains of blocks and the dynamic programme over all sets of clusters.
+"""Placement on a mesh, one direction at a time: chains of blocks and the dynamic programme over sets of clusters.
 
 In one direction the mesh is a row of parallel lines. A placement gives each line a *block* of clusters, so it walks a
 *chain* of sets: the clusters on the first 0, 1, 2, ... lines. A flow between two clusters crosses as many borders
@@ -6,13 +6,15 @@ between lines as their lines are apart, hence
 
     cost of the direction = hop * sum over borders (flow across) + sum over lines (what its block pays there).
 
-Sets are bit masks; tables over all sets are int64 arrays of 2^n entries.
+Sets are bit masks. Those of one size, in ascending order, are numbered; with members c_1 < c_2 < ... a set has the
+number sum of binomials(c_k, k). Tables hold one int64 for each set of a size.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import combinations
+from functools import cache, cached_property
 from math import comb
 
 import numpy as np
@@ -22,6 +24,8 @@ from spinemap_exact.certificate.check._instance import Placement
 
 NEVER = 2**62  # larger than any cost; NEVER plus a cost still fits into int64
 LARGEST_COST = 2**60
+_CHUNK = 2**12  # sets looked at together: what belongs to them stays near the processor
+_HALF = 13  # bits of a mask that are looked up together
 
 
 @dataclass(frozen=True)
@@ -30,17 +34,17 @@ class Direction:
 
     Attributes
     ----------
-    room : list of int
+    room : tuple of int
         Tiles of each line.
     hop : int
         Cost of crossing a border, scaled.
-    away : list of int
+    away : tuple of int
         Borders between each line and the I/O tile; all zero without one.
     """
 
-    room: list[int]
+    room: tuple[int, ...]
     hop: int
-    away: list[int]
+    away: tuple[int, ...]
 
     @property
     def num_lines(self) -> int:
@@ -53,15 +57,14 @@ class Direction:
         """How many of n clusters may lie on the first ``line`` lines."""
         return range(max(0, n - sum(self.room[line:])), min(n, sum(self.room[:line])) + 1)
 
+    def moves(self, n: int, line: int) -> list[tuple[int, int]]:
+        """(clusters on the lines up to this one, clusters on it)."""
+        ends, starts = self.sizes(n, line + 1), self.sizes(n, line)
+        return [(t, t - s) for t in ends for s in starts if 0 <= t - s <= self.room[line]]
+
     def steps(self, n: int) -> int:
-        """Pairs (set, block) that the dynamic programme looks at."""
-        return sum(
-            comb(n, t) * comb(t, s)
-            for line in range(self.num_lines)
-            for t in self.sizes(n, line + 1)
-            for s in self.sizes(n, line)
-            if 0 <= t - s <= self.room[line]
-        )
+        """Pairs (set, block) that the dynamic programme looks at, from the first line to the middle."""
+        return sum(comb(n, t) * comb(t, size) for line in range(self.num_lines // 2) for t, size in self.moves(n, line))
 
 
 def directions(instance: Placement, scale: int) -> tuple[Direction, Direction]:
@@ -72,37 +75,102 @@ def directions(instance: Placement, scale: int) -> tuple[Direction, Direction]:
         values = [place[axis] for place in instance.coordinates]
         lines = range(max(values) + 1)
         entry = instance.coordinates[instance.io_tile][axis] if instance.io_tile is not None else 0
-        away = [abs(p - entry) if instance.input_flow is not None else 0 for p in lines]
-        found.append(Direction([values.count(p) for p in lines], hop * scale, away))
+        away = tuple(abs(p - entry) if instance.input_flow is not None else 0 for p in lines)
+        found.append(Direction(tuple(values.count(p) for p in lines), hop * scale, away))
     return found[0], found[1]
 
 
-@dataclass(frozen=True)
 class Sets:
-    """Tables over all sets of n clusters."""
+    """All sets of n clusters, by size, and sums over them."""
 
-    n: int
-    size: Array
-    cut: Array
-    entering: Array
-
-    @classmethod
-    def of(cls, instance: Placement) -> Sets:
-        n = instance.num_clusters
-        flow = [[0] * n for _ in range(n)]
+    def __init__(self, instance: Placement) -> None:
+        self.n = n = instance.num_clusters
+        self.flow = np.zeros((n, n), dtype=np.int64)
         for a, b, f in instance.flows:
             if a != b:
-                flow[a][b] += f
-                flow[b][a] += f
-        leaving = sums([sum(row) for row in flow])
-        entering = sums([0] * n if instance.input_flow is None else instance.input_flow)
-        return cls(n, sums([1] * n), leaving - 2 * pair_sums(flow), entering)
+                self.flow[a, b] += f
+                self.flow[b, a] += f
+        self._entering = np.array(instance.input_flow or [0] * n, dtype=np.int64)
+        self.of_size = cache(self._of_size)
+        self.cut_of_size = cache(lambda size: self.cut(self.of_size(size)))
 
-    def of_size(self, t: int) -> Array:
-        return np.flatnonzero(self.size == t)
+    @property
+    def full(self) -> int:
+        return (1 << self.n) - 1
+
+    def _of_size(self, size: int) -> Array:
+        """All sets of a size, ascending."""
+        layers = [np.array([0] if t == 0 else [], dtype=np.int64) for t in range(size + 1)]
+        for i in range(self.n):
+            layers = [
+                layer if t == 0 else np.concatenate((layer, layers[t - 1] | 1 << i)) for t, layer in enumerate(layers)
+            ]
+        return layers[size]
+
+    @cached_property
+    def _binomials(self) -> Array:
+        return np.array([[comb(i, k) for k in range(self.n + 1)] for i in range(self.n)], dtype=np.int64)
+
+    def number(self, masks: Array, size: int) -> Array:
+        """Number of each set of one size."""
+        total = np.zeros_like(masks)
+        for k, c in enumerate(self.members(masks, size)):
+            total += self._binomials[c, k + 1]
+        return total
+
+    def size(self, masks: Array) -> Array:
+        """Number of clusters in each set."""
+        return self._sums(masks, np.ones(self.n, dtype=np.int64))
+
+    def members(self, masks: Array, size: int) -> list[Array]:
+        """For sets of one size: as many arrays with one member each, ascending."""
+        left, found = masks.copy(), []
+        powers = 1 << np.arange(self.n)
+        for _ in range(size):
+            found.append(np.searchsorted(powers, left & -left))
+            left &= left - 1
+        return found
+
+    def splits(self, masks: Array, size: int, block: int) -> Iterator[tuple[Array, Array]]:
+        """All ways to split blocks of one size off sets of one size: numbers of what is left, and of the blocks."""
+        places = self.members(masks, size)
+        at = [[self._binomials[c, k + 1] for k in range(a + 1)] for a, c in enumerate(places)]
+        nothing = np.zeros_like(masks)
+        stack = [(0, 0, nothing, nothing)]
+        while stack:
+            a, taken, rest, last = stack.pop()
+            if a == size:
+                yield rest, last
+                continue
+            if taken < block:
+                stack.append((a + 1, taken + 1, rest, last + at[a][taken]))
+            if a - taken < size - block:
+                stack.append((a + 1, taken, rest + at[a][a - taken], last))
+
+    def cut(self, masks: Array) -> Array:
+        """Flow between each set and all other clusters."""
+        leaving: Array = self._sums(masks, self.flow.sum(axis=1)) - 2 * self.pairs(masks, self.flow)
+        return leaving
+
+    def entering(self, masks: Array) -> Array:
+        """Input flow to each set."""
+        return self._sums(masks, self._entering)
+
+    def pairs(self, masks: Array, weight: Array) -> Array:
+        """Sum of a symmetric weight over the pairs in each set."""
+        total = np.zeros(masks.shape, dtype=np.int64)
+        for j in range(1, self.n):
+            inside = masks >> j & 1 == 1
+            total[inside] += self._sums(masks[inside] & ((1 << j) - 1), weight[j])
+        return total
+
+    def _sums(self, masks: Array, weights: Array) -> Array:
+        low, high = sums(weights[:_HALF]), sums(weights[_HALF:])
+        total: Array = low[masks & ((1 << _HALF) - 1)] + high[masks >> _HALF]
+        return total
 
 
-def sums(weights: list[int]) -> Array:
+def sums(weights: Array) -> Array:
     """(2^n,): sum of the weights in each set."""
     table = np.zeros(1 << len(weights), dtype=np.int64)
     for i, weight in enumerate(weights):
@@ -110,51 +178,48 @@ def sums(weights: list[int]) -> Array:
     return table
 
 
-def pair_sums(weights: list[list[int]]) -> Array:
-    """(2^n,): sum of a symmetric weight over the pairs in each set."""
-    table = np.zeros(1 << len(weights), dtype=np.int64)
-    for i, row in enumerate(weights):
-        table[1 << i : 2 << i] = table[: 1 << i] + sums(row[:i])
-    return table
+class Front:
+    """Least costs of the first 0, 1, ..., half of the lines, for each set that they may hold.
 
-
-def prefix_costs(direction: Direction, sets: Sets, penalty: Array) -> list[Array]:
-    """Least cost of the first 0, 1, 2, ... lines for each set they may hold.
-
-    ``penalty`` is what a block pays on any line. The border after the last of the lines is not counted. Sets that the
-    lines cannot hold cost `NEVER`.
+    Attributes
+    ----------
+    costs : list of dict
+        For each number of lines: size of the set -> table, border behind the last of the lines included.
     """
-    costs = [np.full(1 << sets.n, NEVER, dtype=np.int64)]
-    costs[0][0] = 0
-    for line in range(direction.num_lines):
-        block = penalty + direction.hop * direction.away[line] * sets.entering
-        before = costs[-1] + direction.hop * sets.cut  # the cut of the empty set is zero
-        np.minimum(before, NEVER, out=before)
-        after = np.full(1 << sets.n, NEVER, dtype=np.int64)
-        for t in direction.sizes(sets.n, line + 1):
-            for s in direction.sizes(sets.n, line):
-                if 0 <= t - s <= direction.room[line]:
-                    _append(before, block, after, sets.of_size(t), t - s)
-        costs.append(after)
-    return costs
 
+    def __init__(self, direction: Direction, sets: Sets, multipliers: Array) -> None:
+        self.direction, self.sets, self.multipliers = direction, sets, multipliers
+        self._pairs = cache(lambda size: sets.pairs(sets.of_size(size), multipliers))
+        self.costs: list[dict[int, Array]] = [{0: np.zeros(1, dtype=np.int64)}]
+        for line in range(direction.num_lines // 2):
+            self.costs.append(self._line(line))
 
-def _append(before: Array, block: Array, after: Array, targets: Array, size: int) -> None:
-    """Improve each target set by splitting off every block of one size."""
-    bits = members(targets)
-    best = after[targets]
-    for chosen in combinations(range(len(bits)), size):
-        last = np.zeros_like(targets)
-        for k in chosen:
-            last |= bits[k]
-        np.minimum(best, before[targets ^ last] + block[last], out=best)
-    after[targets] = np.minimum(best, NEVER)
+    def paid(self, line: int, size: int) -> Array:
+        """What each block of a size pays on a line: its multipliers, and for its inputs."""
+        paid: Array = self._pairs(size)
+        if self.direction.away[line]:
+            away = self.direction.hop * self.direction.away[line]
+            paid = paid + away * self.sets.entering(self.sets.of_size(size))
+        return paid
 
+    def _line(self, line: int) -> dict[int, Array]:
+        sets, n, before = self.sets, self.sets.n, self.costs[line]
+        found: dict[int, Array] = {}
+        for t, size in self.direction.moves(n, line):
+            if t - size not in before:
+                continue
+            masks, paid = sets.of_size(t), self.paid(line, size)
+            table = found.setdefault(t, np.full(len(masks), NEVER, dtype=np.int64))
+            for start in range(0, len(masks), _CHUNK):
+                best = table[start : start + _CHUNK]
+                for rest, last in sets.splits(masks[start : start + _CHUNK], t, size):
+                    np.minimum(best, before[t - size][rest] + paid[last], out=best)
+        return {t: table + self.direction.hop * sets.cut_of_size(t) for t, table in found.items()}
 
-def members(masks: Array) -> list[Array]:
-    """For sets of equal size t: t arrays with one member each, as bits, in ascending order."""
-    left, found = masks.copy(), []
-    while left.size and left[0]:
-        found.append(left & -left)
-        left = left & (left - 1)
-    return found
+    def value(self, masks: Array) -> Array:
+        """Least cost of sets on half of the lines."""
+        size_of, found = self.sets.size(masks), np.full(masks.shape, NEVER, dtype=np.int64)
+        for t, table in self.costs[-1].items():
+            mine = size_of == t
+            found[mine] = table[self.sets.number(masks[mine], t)]
+        return found
