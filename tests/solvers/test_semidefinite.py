@@ -126,3 +126,16 @@ def test_products_of_a_placement_are_a_fixed_point():
     splitting = Splitting(PlacementProblem.from_matrices(np.ones((n, n)), distance=np.arange(n * n).reshape(n, n)))
     nearest, _ = splitting._semidefinite(product)
     np.testing.assert_allclose(nearest, product, atol=1e-9)
+
+
+def test_a_new_balance_of_the_residuals_leaves_the_multipliers_alone():
+    """The penalty changes after every 25th step; the bound of that step is none the worse."""
+    flow = np.random.default_rng(4).integers(0, 9, (12, 12))
+    problem = PlacementProblem.from_matrices(flow, mesh=Mesh.of_grid(TileGrid(4, 3)))
+    splitting, rounding = Splitting(problem), Rounding(problem)
+    bounds = {}
+    for step in range(1, 26):
+        splitting.step()
+        if step in (20, 25):
+            bounds[step] = rounding.bound(*splitting.multipliers())
+    assert bounds[20] < bounds[25]

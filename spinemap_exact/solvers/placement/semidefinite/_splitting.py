@@ -44,12 +44,13 @@ class Splitting:
         project_on_simplices(self._y)
         self._r = self._y
         self._z = np.zeros_like(self._y)
-        self._factors: list[Array] = []
+        self._factor = np.zeros((0, n, n))
 
     def step(self) -> None:
         """Project on the positive semidefinite matrices of the face, move the multipliers, project on the simplices."""
         mixed = self._y if not self.steps else _RELAXATION * self._y + (1 - _RELAXATION) * self._r
-        self._r, self._factors = self._semidefinite(mixed + self._z / self._pull)
+        self._r, cut = self._semidefinite(mixed + self._z / self._pull)
+        self._factor = np.concatenate(cut) * np.sqrt(self._pull)
         self._z = self._z + self._pull * (mixed - self._r)
         before = self._y
         self._y = self._r - (self._cost + self._z) / self._pull
@@ -72,7 +73,6 @@ class Splitting:
         beside_tile : (n, n, n) float64
             [i, t, u]: multiplier of "if i lies on t, somebody lies on u".
         """
-        factor = np.concatenate(self._factors) * np.sqrt(self._pull * self._unit)
         # off the face Z is X + X' where X[it,ju] is a function of (i,ju) plus one of (t,ju)
         z = self._z
         half = z - 0.5 * (z.mean(axis=3, keepdims=True) + z.mean(axis=2, keepdims=True))
@@ -80,7 +80,11 @@ class Splitting:
         constant = half.mean(axis=(0, 1))
         of_cluster, of_tile = half.mean(axis=1) - constant, half.mean(axis=0) - constant
         scale = -2.0 * self._unit
-        return factor, scale * of_cluster.transpose(1, 2, 0), scale * of_tile.transpose(1, 2, 0)
+        return (
+            self._factor * np.sqrt(self._unit),
+            scale * of_cluster.transpose(1, 2, 0),
+            scale * of_tile.transpose(1, 2, 0),
+        )
 
     def _semidefinite(self, given: Array) -> tuple[Array, list[Array]]:
         """Return the nearest positive semidefinite matrix on the face, and G: G'G is the part that is cut off."""
