@@ -6,6 +6,8 @@ as many clusters as tiles.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from numba import njit
 
@@ -20,7 +22,9 @@ _REVIEW = 25  # steps between two looks at the balance of the two residuals
 class Splitting:
     """Minimise <C, Y> over Y = R with Y in the simplices of its blocks and R positive semidefinite on the face.
 
-    Step by step, R and Y are projections of each other's last value, moved by the multipliers Z of Y = R.
+    This is the splitting of Douglas and Rachford: one matrix A carries both the mean of Y and R and the multipliers Z
+    of Y = R. A step takes R, the projection of A, then Z = pull (A - R), and Y, the projection of R - (C + Z) / pull.
+    Single precision is enough, since `_rounding` believes nothing.
 
     Parameters
     ----------
@@ -37,29 +41,39 @@ class Splitting:
         self.n, self.steps = n, 0
         cost = _cost(problem)
         self._unit = float(np.linalg.norm(cost)) / n**2 or 1.0
-        self._cost = cost / self._unit
-        self._bases = symmetric_bases(automorphisms(problem), n)
+        self._cost = (cost / self._unit).astype(np.float32)
+        bases = symmetric_bases(automorphisms(problem), n)
+        self._basis = np.ascontiguousarray(np.hstack(bases), dtype=np.float32)
+        self._parts = np.concatenate(([0], np.cumsum([basis.shape[1] for basis in bases]))).tolist()
         self._pull = n / 2  # penalty of the difference between Y and R
-        self._y = np.full((n, n, n, n), 1.0 / (n * (n - 1)))
+        self._y = np.full((n, n, n, n), 1.0 / (n * (n - 1)), dtype=np.float32)
         project_on_simplices(self._y)
-        self._r = self._y
-        self._z = np.zeros_like(self._y)
-        self._factor = np.zeros((0, n, n))
+        self._next = self._a = self._r = self._y
+        self._scale = 0.0
+        self._factor = np.zeros((0, n, n), dtype=np.float32)
 
     def step(self) -> None:
-        """Project on the positive semidefinite matrices of the face, move the multipliers, project on the simplices."""
-        mixed = self._y if not self.steps else _RELAXATION * self._y + (1 - _RELAXATION) * self._r
-        self._r, cut = self._semidefinite(mixed + self._z / self._pull)
-        self._factor = np.concatenate(cut) * np.sqrt(self._pull)
-        self._z = self._z + self._pull * (mixed - self._r)
+        """Project on the positive semidefinite matrices of the face, then on the simplices."""
         before = self._y
-        self._y = self._r - (self._cost + self._z) / self._pull
-        project_on_simplices(self._y)
+        self._a = self._next
+        self._r, cut = self._semidefinite(self._a)
+        self._scale = self._pull
+        self._factor = np.concatenate(cut) * np.float32(np.sqrt(self._pull))
+        y = 2 * self._r
+        y -= self._a
+        y -= self._cost * np.float32(1 / self._pull)
+        project_on_simplices(y)
+        apart = y - self._r
+        self._next = self._a + np.float32(_RELAXATION) * apart
+        self._y = y
         self.steps += 1
         if self.steps % _REVIEW == 0:
-            primal = np.linalg.norm(self._y - self._r) / np.linalg.norm(self._y)
-            dual = self._pull * np.linalg.norm(self._y - before) / np.linalg.norm(self._z)
-            self._pull *= 1.3 if primal > 4 * dual else 1 / 1.3 if dual > 4 * primal else 1.0
+            spread = self._a - self._r  # Z / pull
+            primal = np.linalg.norm(apart) / np.linalg.norm(y)
+            dual = np.linalg.norm(y - before) / np.linalg.norm(spread)
+            change = 1.3 if primal > 4 * dual else 1 / 1.3 if dual > 4 * primal else 1.0
+            self._pull *= change
+            self._next += np.float32(1 / change - 1) * spread  # Z stays as it is
 
     def multipliers(self) -> tuple[Array, Array, Array]:
         """Return the multipliers of the last step in units of the cost.
@@ -74,35 +88,32 @@ class Splitting:
             [i, t, u]: multiplier of "if i lies on t, somebody lies on u".
         """
         # off the face Z is X + X' where X[it,ju] is a function of (i,ju) plus one of (t,ju)
-        z = self._z
+        z = (self._a - self._r).astype(np.float64)
         half = z - 0.5 * (z.mean(axis=3, keepdims=True) + z.mean(axis=2, keepdims=True))
         half += z.mean(axis=(2, 3), keepdims=True)
         constant = half.mean(axis=(0, 1))
         of_cluster, of_tile = half.mean(axis=1) - constant, half.mean(axis=0) - constant
-        scale = -2.0 * self._unit
-        return (
-            self._factor * np.sqrt(self._unit),
-            scale * of_cluster.transpose(1, 2, 0),
-            scale * of_tile.transpose(1, 2, 0),
-        )
+        scale = -2.0 * self._unit * self._scale
+        factor = self._factor.astype(np.float64) * np.sqrt(self._unit)
+        return factor, scale * of_cluster.transpose(1, 2, 0), scale * of_tile.transpose(1, 2, 0)
 
     def _semidefinite(self, given: Array) -> tuple[Array, list[Array]]:
         """Return the nearest positive semidefinite matrix on the face, and G: G'G is the part that is cut off."""
         n = self.n
-        nearest, cut = np.zeros_like(given), []
-        for first, basis in enumerate(self._bases):
-            k = basis.shape[1]
-            block = (given.reshape(-1, n) @ basis).reshape(n, n, n * k)
-            block = np.matmul(basis.T, block).reshape(n, k, n, k)
+        turned = (given.reshape(-1, n) @ self._basis).reshape(n, n, n, n)
+        cut = []
+        for first, last in pairwise(self._parts):
+            k = last - first
+            basis = self._basis[:, first:last]
+            block = np.matmul(basis.T, turned[..., first:last].reshape(n, n, n * k)).reshape(n, k, n, k)
             flat = _on_face(block, first == 0).reshape(n * k, n * k)
             values, vectors = np.linalg.eigh((flat + flat.T) / 2)
-            tiny = 1e-12 * max(1.0, float(np.abs(values).max()))
+            tiny = 1e-6 * max(1.0, float(np.abs(values).max()))
             kept = vectors[:, values > tiny] * np.sqrt(values[values > tiny])
             lost = vectors[:, values < -tiny] * np.sqrt(-values[values < -tiny])
             cut.append(lost.T.reshape(-1, n, k) @ basis.T)
-            back = np.matmul(basis, (kept @ kept.T).reshape(n, k, n * k)).reshape(-1, k) @ basis.T
-            nearest += back.reshape(given.shape)
-        return nearest, cut
+            turned[..., first:last] = np.matmul(basis, (kept @ kept.T).reshape(n, k, n * k)).reshape(n, n, n, k)
+        return (turned.reshape(-1, n) @ self._basis.T).reshape(given.shape), cut
 
 
 def _cost(problem: PlacementProblem) -> Array:
