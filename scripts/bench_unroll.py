@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Compare ways of unrolling: pruning, published chains, wide chains, constructions, the exact solver.
 
-    scripts/bench_unroll.py [--time-limit S] [--growth] [FOLDER]
+    scripts/bench_unroll.py [--time-limit S] [--growth] [FOLDER | NAME]
 
 FOLDER holds networks as JSON (name, rows, columns, fan_in); without it the networks that ship and generated ones are
-compared on 128x128 crossbars. --growth prints how time grows with the synapses instead.
+compared, or the one called NAME. --growth prints how time grows with the synapses instead.
 """
 
 from __future__ import annotations
@@ -13,29 +13,37 @@ import argparse
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from spinemap_exact import heuristics, solvers
+from spinemap_exact.evaluator import evaluate
+from spinemap_exact.hardware import Hardware, TileGrid
 from spinemap_exact.heuristics.unroll._pruning import prune
 from spinemap_exact.instances import load
 from spinemap_exact.instances.convolutional import lenet
 from spinemap_exact.instances.generators import layered, random_sparse
 from spinemap_exact.kernels.counting import counting_bounds
+from spinemap_exact.mapping import Mapping, Placement
 from spinemap_exact.network import Network
 from spinemap_exact.problems.unroll import PackedUnrolling, UnrollProblem
 from spinemap_exact.result import Limits, Watch
 
-METHODS = {"chain of two": "chain-of-two", "R-ary chain": "chain", "row slices": "row-slices", "annealing": "annealing"}
-HEAD = (
-    "| network | method | crossbars | columns used | cells used | idle cells | deepest carry | synapses lost | CPU s |"
-)
+METHODS = {
+    "chain of two": "chain-of-two",
+    "R-ary chain": "chain",
+    "even chain": "even-chain",
+    "row slices": "row-slices",
+    "annealing": "annealing",
+}
+HEAD = "| network | method | crossbars | columns used | cells used | idle cells | depth | synapses lost | CPU s |"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", nargs="?", type=Path)
+    parser.add_argument("networks", nargs="?", metavar="FOLDER | NAME")
     parser.add_argument("--time-limit", type=float, default=60.0)
     parser.add_argument("--growth", action="store_true")
     options = parser.parse_args()
@@ -44,13 +52,15 @@ def main() -> None:
         return
     print(HEAD)
     print("|" + "---|" * (HEAD.count("|") - 1))
-    for name, problem in problems(options.folder):
-        compare(name, problem, options.time_limit)
+    known = None if options.networks is None or Path(options.networks).is_dir() else options.networks
+    for name, problem in problems(None if known else options.networks):
+        if known in (None, name):
+            compare(name, problem, options.time_limit)
 
 
-def problems(folder: Path | None) -> Iterator[tuple[str, UnrollProblem]]:
+def problems(folder: str | None) -> Iterator[tuple[str, UnrollProblem]]:
     if folder is not None:
-        for path in sorted(folder.glob("*_R*.json")):
+        for path in sorted(Path(folder).glob("*_R*.json")):
             yield path.stem, read(path)
         return
     for name in ("digits-64-32-10", "digits-64-100-10"):
@@ -85,9 +95,20 @@ def compare(name: str, problem: UnrollProblem, time_s: float) -> None:
         row(name, method, problem, packed, 0, start)
         if packed is not None and (best is None or problem.cost(packed) < problem.cost(best)):
             best = packed
-    start = time.process_time()
-    result = solvers.load("unroll", "cover")(problem, watch(time_s), best)
-    row(name, f"exact, at least {result.dual_bound}", problem, result.incumbent, 0, start)
+    exact(name, "exact", problem, best, time_s)
+    width = problem.rows
+    exact(name, f"units of {width} inputs", replace(problem, unit_fan_in=width), None, time_s)
+    exact(name, "one carry in a row", replace(problem, max_depth=1), None, time_s)
+
+
+def exact(name: str, method: str, problem: UnrollProblem, start: PackedUnrolling | None, time_s: float) -> None:
+    """Run the solver; without a start, from the best construction that keeps the options of the problem."""
+    clock = time.process_time()
+    if start is None:
+        tried = (heuristics.load("unroll", name)(problem, watch(time_s)) for name in ("even-chain", "row-slices"))
+        start = min((packed for packed in tried if packed is not None), key=problem.cost, default=None)
+    result = solvers.load("unroll", "cover")(problem, watch(time_s), start)
+    row(name, f"{method}, at least {result.dual_bound}", problem, result.incumbent, 0, clock)
 
 
 def watch(time_s: float) -> Watch:
@@ -97,17 +118,21 @@ def watch(time_s: float) -> Watch:
 def row(
     name: str, method: str, problem: UnrollProblem, packed: PackedUnrolling | None, lost: int, start: float
 ) -> None:
+    """Print what the shared evaluator says of an unrolling; where the crossbars lie does not matter here."""
     spent = time.process_time() - start
     if packed is None:
         print(f"| {name} | {method} | - | | | | | {lost} | {spent:.1f} |", flush=True)
         return
     crossbars = packed.partition.num_clusters
-    cells = crossbars * problem.rows * problem.columns
-    used = problem.network.num_synapses + packed.unrolling.num_carries
-    columns = packed.unrolling.num_units / (crossbars * problem.columns)
+    hardware = Hardware("in a line", TileGrid(crossbars, 1), (problem.crossbar,))
+    mapping = Mapping(packed.unrolling, packed.partition, Placement(np.arange(crossbars)))
+    priced = evaluate(problem.network, hardware, mapping)
+    if priced.violations or problem.violations(packed):
+        raise SystemExit(f"{name}, {method}: {[*priced.violations, *problem.violations(packed)][0]}")
     print(
-        f"| {name} | {method} | {crossbars} | {columns:.1%} | {used / cells:.1%} | {cells - used} "
-        f"| {packed.unrolling.depth_of_unit.max()} | {lost} | {spent:.1f} |",
+        f"| {name} | {method} | {crossbars} | {float(priced.column_utilisation or 0):.1%} "
+        f"| {float(priced.cell_utilisation or 0):.1%} | {priced.cells_idle} | {priced.tree_depth} | {lost} "
+        f"| {spent:.1f} |",
         flush=True,
     )
 

@@ -21,7 +21,7 @@ NO_SOLVER = "none"
 
 # What is tried for a warm start where nobody asks for one, cheapest first; the best is kept.
 _WARM_STARTS = {
-    "unroll": ("row-slices", "chain"),
+    "unroll": ("row-slices", "even-chain", "chain"),
     "packing": ("best-fit",),
     "partition": ("sequential", "best-effort"),
     "placement": ("sequential", "tabu"),

@@ -59,6 +59,32 @@ def test_chain_fills_all_units_but_the_last(unit_fan_in, fan_in):
     assert 1 <= read[-1] <= unit_fan_in
 
 
+@pytest.mark.parametrize("unit_fan_in", [2, 3, 4, 7])
+@pytest.mark.parametrize("fan_in", range(1, 16))
+def test_even_chain_reads_about_as_much_everywhere(unit_fan_in, fan_in):
+    network = star(fan_in)
+
+    unrolling = chain(network, unit_fan_in, even=True)
+    inputs = unrolling.unit_network(network).fan_in[: unrolling.num_units]
+
+    assert unrolling.violations(network) == []
+    assert unrolling.num_units == chain(network, unit_fan_in).num_units
+    assert inputs.max() <= unit_fan_in
+    assert inputs.max() - inputs.min() <= 1
+
+
+def test_even_chains_leave_rows_for_carries():
+    """16 axons feed two neurons, 7 rows: chains of 7, 6 and 3 axons, or of 6, 5 and 5, each but the first with a carry.
+
+    Full chains: 7 rows for both, 6 + 1 for either, 3 + 2 for both. Even ones: 6 rows for both, 5 + 2 for both, twice.
+    """
+    pre, post = np.divmod(np.arange(32), 2)
+    network = Network.from_synapses(pre + 2, post, np.ones(18, dtype=int), is_input=np.arange(18) >= 2)
+    problem = UnrollProblem(network, 7, 4)
+
+    assert [problem.cost(run(name, problem)) for name in ("chain", "even-chain")] == [4, 3]
+
+
 def test_chain_leaves_narrow_neurons_whole():
     assert chain(star(16), 16).num_units == 1
     assert chain(star(17), 16).num_units == 2

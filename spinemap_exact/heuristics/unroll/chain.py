@@ -24,19 +24,21 @@ def run(problem: UnrollProblem, watch: Watch, start: PackedUnrolling | None = No
     return packed_chain(problem, problem.unit_fan_in or problem.rows)
 
 
-def packed_chain(problem: UnrollProblem, unit_fan_in: int) -> PackedUnrolling | None:
+def packed_chain(problem: UnrollProblem, unit_fan_in: int, *, even: bool = False) -> PackedUnrolling | None:
     """Chain and pack first-fit; None if a limit of the problem forbids the result."""
     if unit_fan_in < 2 and problem.network.fan_in.max() < 2:
         unrolling = Unrolling.identity(problem.network)  # a crossbar of one row, and nothing to unroll
     else:
-        unrolling = chain(problem.network, unit_fan_in)
+        unrolling = chain(problem.network, unit_fan_in, even=even)
     units = unrolling.unit_network(problem.network)
     packed = PackedUnrolling(unrolling, first_fit(units, problem.rows, problem.columns))
     return None if problem.violations(packed) else packed
 
 
-def chain(network: Network, unit_fan_in: int) -> Unrolling:
+def chain(network: Network, unit_fan_in: int, *, even: bool = False) -> Unrolling:
     """Unroll every neuron with more than ``unit_fan_in`` inputs into a chain; units follow neurons, then the chain.
+
+    Each unit reads as many inputs as it may and the last one the rest, or all of them about as many if ``even``.
 
     Raises
     ------
@@ -53,6 +55,9 @@ def chain(network: Network, unit_fan_in: int) -> Unrolling:
     post = network.post[order]
     position = np.arange(network.num_synapses) - network.fanin_ptr[post]
     step = np.where(position < unit_fan_in, 0, (position - 1) // (unit_fan_in - 1))
+    if even:  # t units read m - 1 inputs besides a first one or a carry each
+        others = np.maximum(1, network.fan_in[post] - 1)
+        step = np.maximum(0, (position * units_of_neuron[post] - 1) // others)
     unit_of_synapse = np.empty(network.num_synapses, dtype=np.int64)
     unit_of_synapse[order] = first_unit[post] + step
 
