@@ -17,7 +17,7 @@ from spinemap_exact.kernels.partition_search import Search, annealed, fewest_clu
 from spinemap_exact.mapping import Partition
 from spinemap_exact.result import Watch
 from spinemap_exact.solvers.partition.branch_price import _cuts
-from spinemap_exact.solvers.partition.branch_price._bundle import Bundle, Oracle
+from spinemap_exact.solvers.partition.branch_price._bundle import Bundle
 from spinemap_exact.solvers.partition.branch_price._graph import Branching, Instance, Pricing
 from spinemap_exact.solvers.partition.branch_price._master import Master, Relaxed
 
@@ -69,6 +69,39 @@ class _Node:
     order: int
     branching: Branching = field(compare=False)
     proof: Proof | None = field(compare=False)
+
+
+class _Oracle:
+    """Answers the bundle's questions at one node, and keeps what was proven."""
+
+    bundle: Bundle
+
+    def __init__(self, tree: Tree, node: _Node, pricing: Pricing, watch: Watch) -> None:
+        self.tree, self.node, self.pricing, self.watch = tree, node, pricing, watch
+
+    def guess(self, duals: Array, penalties: Array) -> list[frozenset[int]]:
+        tree, bundle, n = self.tree, self.bundle, len(duals)
+        heavy = [bundle.clusters[int(i)] for i in np.argsort(-bundle.weight)[:12]]
+        first = int(tree.random.integers(n))
+        alone = [frozenset(((first + i * 7) % n,)) for i in range(12)]
+        seeds = [c for c in heavy if c] + alone
+        return self.pricing.probe(duals, penalties, tree.scale, 0, seeds, 1500, tree.state)
+
+    def prove(self, duals: Array, penalties: Array, known: int, spoils: float) -> tuple[int, list[frozenset[int]]]:
+        tree, left = self.tree, self.watch.remaining_s
+        part = self.watch if left is None else self.watch.part(max(2.0, 0.3 * left))
+        priced = self.pricing.exact(duals, penalties, tree.scale, known, known, part, spoils)
+        tree.pricing_calls += 1
+        tree.prove(self.node, duals, penalties, priced.most)
+        bound, clusters = min(self.node.bound, tree.cutoff), len(self.bundle.clusters)
+        tree.watch.report(tree.objective, bound, note=f"bundle, {clusters} clusters")
+        return priced.most, priced.clusters
+
+    def value(self, cluster: frozenset[int], duals: Array, penalties: Array) -> int:
+        return self.pricing.value(cluster, duals, penalties, self.tree.scale)
+
+    def cost(self, cluster: frozenset[int]) -> int:
+        return self.tree.instance.cost(cluster)
 
 
 class Tree:
@@ -154,6 +187,7 @@ class Tree:
         self.master.restrict(node.branching)
         if at_root and self.instance.packets and self.instance.num_units >= _LARGE * self.max_clusters:
             self._ascend(node, pricing)
+            pricing = Pricing(self.instance, node.branching, self.master.triples)
         rounds, before = 0, node.bound
         while True:
             relaxed = self._generate(node, pricing, alone)
@@ -224,34 +258,33 @@ class Tree:
     # --- bounds --------------------------------------------------------------------------------------------------
 
     def _ascend(self, node: _Node, pricing: Pricing) -> None:
-        """Raise the bound of the root by a bundle method; its clusters and duals are where columns begin."""
-        n, watch, none = self.instance.num_units, self.watch, np.zeros(0, dtype=np.int64)
-        left = watch.remaining_s
-        part = watch if left is None else watch.part(0.6 * left)
-
-        def guess(duals: Array) -> list[frozenset[int]]:
-            heavy = [bundle.clusters[int(i)] for i in np.argsort(-bundle.weight)[:12]]
-            first = int(self.random.integers(n))
-            alone = [frozenset(((first + i * 7) % n,)) for i in range(12)]
-            return pricing.probe(duals, none, self.scale, 0, [c for c in heavy if c] + alone, 1500, self.state)
-
-        def prove(duals: Array, known: int, spoils: float) -> tuple[int, list[frozenset[int]]]:
-            left = part.remaining_s
-            share = part if left is None else part.part(max(2.0, 0.3 * left))
-            priced = pricing.exact(duals, none, self.scale, known, known, share, spoils)
-            self.pricing_calls += 1
-            self._prove(node, duals, none, priced.most)
-            watch.report(self.objective, min(node.bound, self.cutoff), note=f"bundle, {len(bundle.clusters)} clusters")
-            return priced.most, priced.clusters
-
-        bundle = Bundle(n, self.max_clusters, self.scale, self._fair_shares(), Oracle(guess, prove, self.instance.cost))
+        """Raise the bound of the root by a bundle method, with cuts; its clusters and duals are where columns begin."""
+        left = self.watch.remaining_s
+        part = self.watch if left is None else self.watch.part(0.8 * left)
+        oracle = _Oracle(self, node, pricing, part)
+        bundle = oracle.bundle = Bundle(self.max_clusters, self.scale, self._fair_shares(), oracle)
         bundle.add(self.master.clusters)
-        bundle.ascend(part, math.ceil((self.cutoff - self.step + 2e-3) * self.scale))
-        self.centre = np.floor(bundle.centre).astype(np.int64)
+        enough = math.ceil((self.cutoff - self.step + 2e-3) * self.scale)
+        for rounds in range(16):
+            before = node.bound
+            bundle.ascend(part, enough)
+            if rounds == 0:
+                self._round(bundle.clusters, bundle.weight, node.bound)
+                enough = math.ceil((self.cutoff - self.step + 2e-3) * self.scale)
+            weak = rounds > 0 and node.bound - before < _WORTHWHILE * (self.cutoff - node.bound)
+            if weak or self._closed(node.bound) or part.should_stop():
+                break
+            fresh = _cuts.separate(
+                bundle.clusters, self.max_clusters * bundle.weight, len(bundle.duals), set(bundle.triples), 12
+            )
+            if not fresh:
+                break
+            self.master.cut(fresh)
+            bundle.cut(fresh)
+            oracle.pricing = Pricing(self.instance, node.branching, self.master.triples)
+        self.centre = np.floor(bundle.duals).astype(np.int64)
         self.master.add(c for c in bundle.clusters if c)
         self.root_bound = node.bound
-        if not self._closed(node.bound):
-            self._round(bundle.clusters, bundle.weight, node.bound)
 
     def _fair_shares(self) -> Array:
         """Duals near the cost of the incumbent: each packet shared by its readers in a cluster."""
@@ -292,7 +325,7 @@ class Tree:
                     guide, penalties, scale, self._proof_to(guide, penalties, relaxed.value), worth, watch.part(late_s)
                 )
                 self.pricing_calls += 1
-                self._prove(node, guide, penalties, rough.most)
+                self.prove(node, guide, penalties, rough.most)
                 master.add(c for c in rough.clusters if pricing.value(c, duals, penalties, scale) > worth)
                 if alone:
                     watch.report(self.objective, min(node.bound, self.cutoff))
@@ -309,7 +342,7 @@ class Tree:
             )
             self.proof_s = watch.elapsed_s - began
             self.pricing_calls += 1
-            self._prove(node, duals, penalties, priced.most)
+            self.prove(node, duals, penalties, priced.most)
             added = master.add(c for c in priced.clusters if node.branching.allows(c))
             logger.debug(
                 "relaxation %.3f bound %d clusters %d pricing nodes %d complete %s",
@@ -370,7 +403,7 @@ class Tree:
             return math.floor((total - target * self.scale) / self.max_clusters)
         return math.floor(total / target) if target > 0 else 0
 
-    def _prove(self, node: _Node, duals: Array, penalties: Array, most: int) -> None:
+    def prove(self, node: _Node, duals: Array, penalties: Array, most: int) -> None:
         """Turn what pricing proved into a bound, by integers alone."""
         total = int(duals.sum()) - int(penalties.sum())
         if self.instance.packets:
