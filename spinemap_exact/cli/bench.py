@@ -57,7 +57,7 @@ def report(args: argparse.Namespace) -> int:
 
     cases = _cases(args) if args.suite else []
     runs = read_runs(args.runs)
-    files = write_report(runs, args.out, cases, args.title)
+    files = write_report(runs, args.out, cases, args.title, is_interactive=args.interactive)
     if args.json:
         print(json.dumps({"files": [str(f) for f in files], "runs": len(runs)}, indent=1))
     else:
@@ -162,11 +162,13 @@ def add_verbs(verbs: Any, add: Any) -> None:
         "report",
         report,
         "tables and pictures of what a bench found",
-        "Write report.html (one file, opens offline), report.md and runs.csv, and print the tables.",
+        "Write report.html (one file, opens offline), report.md, runs.csv and profiles.csv (points of the curves),\n"
+        "and print the tables. Runs without an answer are counted apart and enter no gap.",
     )
     parser.add_argument("runs", metavar="RUNS", help="what bench --out wrote")
     parser.add_argument("--suite", metavar="FILE", help="take the bounds that this suite records, too")
     parser.add_argument("--out", metavar="DIR", default="report", help="default: report")
+    parser.add_argument("--interactive", action="store_true", help="interactive.html besides; needs the extra viz")
     parser.add_argument("--title", default="Bench of mapping methods")
 
 

@@ -8,15 +8,14 @@ from importlib import resources
 
 from spinemap_exact.bench.store import Run
 from spinemap_exact.report import svg
+from spinemap_exact.report.profiles import CLOSE, WORST_DRAWN, cactus, found_at, performance
 from spinemap_exact.report.summary import Summary
-from spinemap_exact.report.tables import METHOD_COLUMNS, method_cells, percent
+from spinemap_exact.report.tables import percent, table_of_methods
 from spinemap_exact.result import relative_gap
 from spinemap_exact.units import duration_text, energy_text
 
 _MOST_MAPPINGS = 40
 _MOST_TRACES = 24
-_WORST_DRAWN = 2.0  # times the best objective
-_CLOSE = 0.01  # a run counts as good if it is within this share of the best objective
 
 
 def html(summary: Summary, title: str) -> str:
@@ -64,8 +63,7 @@ def _intro(summary: Summary) -> str:
 
 
 def _methods(summary: Summary, problem: str) -> str:
-    rows = [method_cells(row) for row in summary.rows if row.problem == problem]
-    return _table(METHOD_COLUMNS, rows)
+    return _table(*table_of_methods(summary, problem))
 
 
 def _cases(summary: Summary, problem: str) -> str:
@@ -79,26 +77,21 @@ def _cases(summary: Summary, problem: str) -> str:
 
 def _profiles(summary: Summary, problem: str) -> str:
     methods = summary.methods(problem)
-    cactus, profile = [], []
     of_problem = [r for r in summary.runs if r["problem"] == problem]
-    slowest = max((_found_at(r) for r in of_problem if r["objective"] is not None), default=1.0)
+    slowest = max((found_at(r) for r in of_problem if r["objective"] is not None), default=1.0)
     most = max(sum(r["method"] == method for r in of_problem) for method in methods)
+    cactuses, profiles = [], []
     for method in methods:
-        runs = [r for r in of_problem if r["method"] == method]
-        excess = [e for r in runs if (e := summary.excess(r)) is not None]
-        good = sorted(_found_at(r) for r in runs if (e := summary.excess(r)) is not None and e <= _CLOSE)
-        counted = [(t, float(k)) for k, t in enumerate(good, start=1)]
-        cactus.append((method, [(good[0], 0.0), *counted, (slowest, counted[-1][1])] if counted else []))
-        share = 100 / len(runs)
-        ratios = sorted(1 + e for e in excess if e <= _WORST_DRAWN - 1)
-        points = [(ratio, share * k) for k, ratio in enumerate(ratios, start=1)]
-        profile.append((method, [(1.0, 0.0), *points, (_WORST_DRAWN, points[-1][1])] if points else []))
+        points = cactus(summary, problem, method)
+        cactuses.append((method, [(points[0][0], 0.0), *points, (slowest, points[-1][1])] if points else []))
+        points = [(ratio, share) for ratio, share in performance(summary, problem, method) if ratio <= WORST_DRAWN]
+        profiles.append((method, [(1.0, 0.0), *points, (WORST_DRAWN, points[-1][1])] if points else []))
     figures = [
         (
             svg.chart(
-                cactus,
+                cactuses,
                 "seconds until found",
-                f"runs within {100 * _CLOSE:g} % of the best",
+                f"runs within {100 * CLOSE:g} % of the best",
                 log_x=True,
                 y_range=(0, most),
             ),
@@ -106,7 +99,7 @@ def _profiles(summary: Summary, problem: str) -> str:
         ),
         (
             svg.chart(
-                profile, "objective / best objective", "% of all runs", x_range=(1.0, _WORST_DRAWN), y_range=(0, 100)
+                profiles, "objective / best objective", "% of all runs", x_range=(1.0, WORST_DRAWN), y_range=(0, 100)
             ),
             "Performance profile: the share of runs within a factor of the best.",
         ),
@@ -203,22 +196,17 @@ def _trace_chart(trace: Sequence[Sequence[float | None]], end: float, measure: s
     """Steps of objective and bound; empty where nothing changed on the way."""
     incumbent = [(float(t), float(o)) for t, o, _ in trace if t is not None and o is not None]
     bound = [(float(t), float(b)) for t, _, b in trace if t is not None and b is not None]
-    if len({*incumbent, *bound}) < 2:
+    values = [value for _, value in (*incumbent, *bound)]
+    if len(set(values)) < 2:
         return ""
     lines = [(name, [*line, (end, line[-1][1])]) for name, line in (("incumbent", incumbent), ("bound", bound)) if line]
-    return svg.chart(lines, "seconds", measure)
+    margin = 0.06 * (max(values) - min(values))
+    y_range = max(0.0, min(values) - margin), max(values) + margin
+    return svg.chart(lines, "seconds", measure, x_range=(0.0, max(end, 1e-3)), y_range=y_range, dashed=True)
 
 
 def _whole(value: int | None) -> str:
     return "-" if value is None else f"{value:,}"
-
-
-def _found_at(run: Run) -> float:
-    """When the answer of a run was found; heuristics that report nothing found it at their end."""
-    for time_s, objective, _ in run.get("trace") or ():
-        if objective == run["objective"]:
-            return max(1e-3, float(time_s))
-    return max(1e-3, float(run["runtime_s"]))
 
 
 def _heat_key() -> str:

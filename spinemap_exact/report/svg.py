@@ -27,8 +27,12 @@ def chart(
     steps: bool = True,
     x_range: tuple[float, float] | None = None,
     y_range: tuple[float, float] | None = None,
+    dashed: bool = False,
 ) -> str:
-    """Lines over two axes; the key stands below, so that it fits narrow screens."""
+    """Lines over two axes; the key stands below, so that it fits narrow screens.
+
+    ``dashed`` tells lines apart by dashes as well as by colour, from the first on.
+    """
     points = [p for _, line in lines for p in line]
     if not points:
         return ""
@@ -37,7 +41,7 @@ def chart(
     if log_x:
         x_low = max(x_low, 1e-3)
         x_high = max(x_high, x_low * 10)
-    left, top, width, height = 58.0, 10.0, 420.0, 220.0
+    left, top, width, height = 56.0, 10.0, 300.0, 170.0
 
     def at_x(x: float) -> float:
         share = (
@@ -62,10 +66,10 @@ def chart(
         if line:
             path = _stepped(line) if steps else list(line)
             d = "M" + "L".join(f"{at_x(x):.1f} {at_y(y):.1f}" for x, y in path)
-            parts.append(f'<path class="line" {_stroke(k)} d="{d}"><title>{escape(name)}</title></path>')
-    picture = _svg(left + width + 12, top + height + 42, parts, f"{y_label} over {x_label}")
+            parts.append(f'<path class="line" {_stroke(k, dashed)} d="{d}"><title>{escape(name)}</title></path>')
+    picture = _svg(left + width + 18, top + height + 42, parts, f"{y_label} over {x_label}", most=430)
     names = [
-        f'<li><svg viewBox="0 0 26 8" width="26" height="8" aria-hidden="true"><path class="line" {_stroke(k)} '
+        f'<li><svg viewBox="0 0 26 8" width="26" height="8" aria-hidden="true"><path class="line" {_stroke(k, dashed)} '
         f'd="M0 4H26"/></svg>{escape(name)}</li>'
         for k, (name, _) in enumerate(lines)
     ]
@@ -119,16 +123,26 @@ def matrix(picture: dict[str, Any]) -> str:
     if not traffic:
         return ""
     n = len(picture["tile_of_cluster"])
-    cell = max(2.0, min(24.0, 320.0 / (n + 1)))
+    cell = max(2.0, min(24.0, 300.0 / (n + 1)))
+    left, top = 24.0, 16.0
     highest = max(packets for _, _, packets in traffic)
     shaded: dict[int, list[str]] = defaultdict(list)
     for source, target, packets in traffic:
         row = n if source < 0 else source
-        shaded[_shade(packets, highest)].append(f"M{cell * target:g} {cell * row:g}h{cell:g}v{cell:g}h-{cell:g}z")
-    side = cell * n
-    parts = [f'<path class="grid" d="M0 0H{side:g}V{side + cell:g}H0zM0 {side:g}H{side:g}"/>']
-    parts += [f'<path fill="var(--h{s})" d="{"".join(d)}"/>' for s, d in sorted(shaded.items())]
-    return _svg(side, side + cell, parts, f"traffic between {n} clusters, at most {highest} packets", most=side)
+        x, y = left + cell * target, top + cell * row
+        shaded[_shade(packets, highest)].append(f"M{x:g} {y:g}h{cell:g}v{cell:g}h-{cell:g}z")
+    right, inputs = left + cell * n, top + cell * n
+    parts = [f'<path fill="var(--h{s})" d="{"".join(d)}"/>' for s, d in sorted(shaded.items())]
+    frame = f"M{left:g} {top:g}H{right:g}V{inputs + cell:g}H{left:g}zM{left:g} {inputs:g}H{right:g}"
+    parts.append(f'<path class="grid" d="{frame}"/>')
+    for c in range(0, n, max(1, -(-18 // int(cell)))):
+        centre = cell * (c + 0.5)
+        parts.append(f'<text class="mid" x="{left + centre:g}" y="{top - 4:g}">{c}</text>')
+        parts.append(f'<text class="end" x="{left - 4:g}" y="{top + centre + 4:g}">{c}</text>')
+    if cell >= 12:
+        parts.append(f'<text class="end" x="{left - 4:g}" y="{inputs + cell / 2 + 4:g}">in</text>')
+    label = f"traffic between {n} clusters, at most {highest} packets"
+    return _svg(right + 2, inputs + cell + 2, parts, label, most=right + 2)
 
 
 def bars(items: Sequence[tuple[str, float, str]], highest: float | None = None) -> str:
@@ -137,10 +151,10 @@ def bars(items: Sequence[tuple[str, float, str]], highest: float | None = None) 
     parts = []
     for k, (name, value, text) in enumerate(items):
         y = 20 * k
-        parts.append(f'<text class="end" x="92" y="{y + 14}">{escape(name)}</text>')
-        parts.append(f'<path class="bar" d="M98 {y + 4}h{max(0.5, 200 * value / top):.1f}v12H98z"/>')
-        parts.append(f'<text x="{104 + 200 * value / top:.1f}" y="{y + 14}">{escape(text)}</text>')
-    return _svg(430, 20 * len(items) + 4, parts, "bars")
+        parts.append(f'<text class="end" x="60" y="{y + 14}">{escape(name)}</text>')
+        parts.append(f'<path class="bar" d="M66 {y + 4}h{max(0.5, 160 * value / top):.1f}v12H66z"/>')
+        parts.append(f'<text x="{72 + 160 * value / top:.1f}" y="{y + 14}">{escape(text)}</text>')
+    return _svg(310, 20 * len(items) + 4, parts, "bars", most=400)
 
 
 def columns(picture: dict[str, Any]) -> str:
@@ -157,6 +171,10 @@ def columns(picture: dict[str, Any]) -> str:
             taken[key].append(f"M{x:.1f} 110v{-100 * share:.1f}h{step * 0.38:.1f}V110z")
     width = 56 + step * len(clusters)
     parts = [
+        *(
+            f'<text class="mid" x="{50 + step * (c + 0.4):.1f}" y="125">{c}</text>'
+            for c in clusters[:: max(1, -(-18 // int(step)))]
+        ),
         f'<path class="grid" d="M48 10V110H{width:.0f}"/><path class="grid faint" d="M48 10H{width:.0f}"/>',
         '<text class="end" x="44" y="14">100 %</text><text class="end" x="44" y="114">0</text>',
         f'<path fill="var(--c0)" d="{"".join(taken["r"])}"/><path fill="var(--c1)" d="{"".join(taken["c"])}"/>',
@@ -165,7 +183,7 @@ def columns(picture: dict[str, Any]) -> str:
         '<ul class="key"><li><i style="background:var(--c0)"></i>rows used</li>'
         '<li><i style="background:var(--c1)"></i>columns used</li></ul>'
     )
-    return _svg(width, 118, parts, "occupancy of the crossbars", most=max(200.0, width)) + legend
+    return _svg(width, 130, parts, "occupancy of the crossbars", most=max(200.0, width)) + legend
 
 
 def _links(picture: dict[str, Any], cell: float, tile: float) -> Iterable[tuple[float, float, float, float, int]]:
@@ -193,8 +211,8 @@ def _svg(width: float, height: float, parts: Iterable[str], label: str, most: fl
     )
 
 
-def _stroke(k: int) -> str:
-    dash = _DASHES[k // 8 % len(_DASHES)]
+def _stroke(k: int, dashed: bool = False) -> str:
+    dash = _DASHES[(k if dashed else k // 8) % len(_DASHES)]
     return f'stroke="var(--c{k % 8})"' + (f' stroke-dasharray="{dash}"' if dash else "")
 
 

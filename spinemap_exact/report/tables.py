@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Sequence
 
+from spinemap_exact.report.profiles import cactus, performance
 from spinemap_exact.report.summary import Row, Summary
 
 METHOD_COLUMNS = (
@@ -37,12 +38,18 @@ def method_cells(row: Row) -> list[str]:
     ]
 
 
+def table_of_methods(summary: Summary, problem: str) -> tuple[list[str], list[list[str]]]:
+    """Header and lines for one kind of problem; columns that say nothing about any method are left out."""
+    lines = [method_cells(row) for row in summary.rows if row.problem == problem]
+    told = [k for k in range(len(METHOD_COLUMNS)) if any(line[k] not in ("", "-") for line in lines)]
+    return [METHOD_COLUMNS[k] for k in told], [[line[k] for k in told] for line in lines]
+
+
 def markdown(summary: Summary) -> str:
     """All tables: methods, then cases, for every kind of problem."""
     parts = []
     for problem in summary.problems():
-        rows = [method_cells(row) for row in summary.rows if row.problem == problem]
-        parts.append(f"## {problem}: methods\n\n" + _table(METHOD_COLUMNS, rows))
+        parts.append(f"## {problem}: methods\n\n" + _table(*table_of_methods(summary, problem)))
         header, lines = summary.table_of_cases(problem)
         cells = [[_cell(value, k > 2) for k, value in enumerate(line)] for line in lines]
         parts.append(f"## {problem}: median gap to the bound by case, in percent\n\n" + _table(header, cells))
@@ -60,6 +67,19 @@ def csv_text(summary: Summary) -> str:
         measured = [known.objective, known.bound, summary.gap(run), summary.excess(run)]
         times = [run.get("runtime_s"), run.get("cpu_s"), run.get("error")]
         writer.writerow(["" if v is None else v for v in (*(run.get(f) for f in fields), *measured, *times)])
+    return file.getvalue()
+
+
+def profiles_csv(summary: Summary) -> str:
+    """One line a point of the curves: ``cactus`` (seconds, runs) and ``performance`` (times the best, percent)."""
+    file = io.StringIO()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(["problem", "method", "curve", "x", "y"])
+    for problem in summary.problems():
+        for method in summary.methods(problem):
+            for name, curve in (("cactus", cactus), ("performance", performance)):
+                points = curve(summary, problem, method)
+                writer.writerows([problem, method, name, f"{x:.6g}", f"{y:.6g}"] for x, y in points)
     return file.getvalue()
 
 

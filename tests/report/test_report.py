@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import sys
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -12,11 +13,14 @@ import pytest
 from spinemap_exact.bench.methods import Method
 from spinemap_exact.bench.suite import Case, MappingProblem
 from spinemap_exact.bench.task import Task, execute
-from spinemap_exact.errors import InvalidInput
+from spinemap_exact.errors import InvalidInput, MissingExtra
 from spinemap_exact.hardware import read_hardware
 from spinemap_exact.instances.generators import layered
 from spinemap_exact.mapping import Unrolling
-from spinemap_exact.report import csv_text, html, markdown, summarise, write_report
+from spinemap_exact.pipeline import map_network
+from spinemap_exact.report import csv_text, html, html_of_run, markdown, profiles_csv, summarise, write_report
+from spinemap_exact.report.profiles import cactus, performance
+from spinemap_exact.result import Limits
 
 
 def line(method, objective, seed=0, *, case="a", bound=None, status="FEASIBLE", **more):
@@ -94,13 +98,78 @@ def test_tables_hold_every_method_and_case():
     assert rows[4]["error"] == "tile 3 holds 2 clusters" and rows[4]["gap"] == ""
 
 
+# Two cases, two methods, two seeds, worked out by hand. Bounds: 80 in case a (of the suite), 50 in case b (of a run).
+#   case  method  objectives   gap to the bound           above the best (a: 80, b: 50)   seconds until found
+#   a     x       100, 90      20/100, 10/90              20/80, 10/80                    2, 4
+#   a     y       80, -        0, -                       0, -                            8, -
+#   b     x       50, 60       0, 10/60                   0, 10/50                        1, 3
+#   b     y       75, 75       25/75, 25/75               25/50, 25/50                    5, 6
+def timed(method, objective, seed, case, seconds, **more):
+    return line(method, objective, seed, case=case, runtime_s=9.0, trace=[[seconds, objective, None]], **more)
+
+
+BY_HAND = [
+    timed("x", 100, 0, "a", 2),
+    timed("x", 90, 1, "a", 4),
+    timed("y", 80, 0, "a", 8),
+    timed("y", None, 1, "a", 10, status="UNKNOWN"),
+    timed("x", 50, 0, "b", 1, bound=50, status="OPTIMAL"),
+    timed("x", 60, 1, "b", 3),
+    timed("y", 75, 0, "b", 5),
+    timed("y", 75, 1, "b", 6),
+]
+
+
+@pytest.fixture(scope="module")
+def by_hand():
+    class Problem:
+        kind, digest = "placement", "digest of a"
+
+    return summarise(BY_HAND, [Case("a", Problem(), best={"objective": 85, "bound": 80, "trust": "verified"})])
+
+
+def test_the_table_of_methods_by_hand(by_hand):
+    x, y = row(by_hand, "x"), row(by_hand, "y")
+    assert x.median_gap == pytest.approx((1 / 9 + 1 / 6) / 2) and x.worst_gap == 1 / 5
+    assert y.median_gap == pytest.approx(1 / 3) and y.worst_gap == pytest.approx(1 / 3)
+    assert x.median_excess == pytest.approx((1 / 8 + 1 / 5) / 2) and x.worst_excess == 1 / 4
+    assert (y.median_excess, y.worst_excess) == (1 / 2, 1 / 2)
+    assert (x.runs, x.proven, x.unanswered, y.runs, y.proven, y.unanswered) == (4, 1, 0, 4, 0, 1)
+    # columns without an entry (rejected, crashed) are left out; 1/9 and 1/6 have the mean 13.89 %
+    assert "| method | runs | gap to bound, median | gap to bound, worst | above best, median |" in markdown(by_hand)
+    assert "| x | 4 | 13.89 % | 20.00 % | 16.25 % | 25.00 % | 1 |  | 9.00 s |" in markdown(by_hand)
+    assert "| y | 4 | 33.33 % | 33.33 % | 50.00 % | 50.00 % |  | 1 | 9.00 s |" in markdown(by_hand)
+    # medians of x: (20 + 11.11) / 2 and (0 + 16.67) / 2; of y in case a only the run with an answer counts
+    assert "| a | 80 | 80 | 15.56 | 0.00 |" in markdown(by_hand)
+    assert "| b | 50 | 50 | 8.33 | 33.33 |" in markdown(by_hand)
+
+
+def test_the_curves_by_hand(by_hand):
+    # one run each comes within 1 % of the best: x in case b after 1 s, y in case a after 8 s
+    assert cactus(by_hand, "placement", "x") == [(1.0, 1.0)]
+    assert cactus(by_hand, "placement", "y") == [(8.0, 1.0)]
+    # shares of four runs each, of which y has only three with an answer
+    assert performance(by_hand, "placement", "x") == [(1.0, 25.0), (1.125, 50.0), (1.2, 75.0), (1.25, 100.0)]
+    assert performance(by_hand, "placement", "y") == [(1.0, 25.0), (1.5, 50.0), (1.5, 75.0)]
+    assert profiles_csv(by_hand).splitlines()[:3] == [
+        "problem,method,curve,x,y",
+        "placement,x,cactus,1,1",
+        "placement,x,performance,1,25",
+    ]
+
+
+def test_the_spreadsheet_by_hand(by_hand):
+    rows = list(csv.DictReader(io.StringIO(csv_text(by_hand))))
+    told = [(r["method"], r["seed"], r["status"], r["best_bound"], r["gap"], r["above_best"]) for r in rows]
+    assert told[0] == ("x", "0", "FEASIBLE", "80", "0.2", "0.25")
+    assert told[3] == ("y", "1", "UNKNOWN", "80", "", "")
+
+
 @pytest.fixture(scope="module")
 def mapped():
     network = layered([8, 40, 10], seed=1)
     network = Unrolling.identity(network).unit_network(network)
     problem = MappingProblem(network, read_hardware("generic-16x16"))
-    from spinemap_exact.result import Limits
-
     return execute(Task(Case("net <1>", problem), Method("spinemap"), Limits(1.0, 1)))
 
 
@@ -128,6 +197,15 @@ def test_twenty_mappings_stay_below_a_megabyte(mapped):
     assert len(page_of(runs).encode()) < 1_000_000
 
 
+def test_a_mapping_has_a_page_of_its_own():
+    network = layered([8, 40, 10], seed=1)
+    run = map_network(network, read_hardware("generic-16x16"), limits=Limits(2.0, 1))
+    page = html_of_run(run, "net <1>")
+    ET.fromstring(page[page.index("<body>") : page.index("</html>")])
+    for text in ("net &lt;1&gt; on generic-16x16", "mesh of", "Energy by term", "vouched for by", "partition"):
+        assert text in page
+
+
 def test_light_dark_and_print_are_provided_for():
     page = page_of(RUNS)
     assert "prefers-color-scheme:dark" in page and "@media print" in page
@@ -137,4 +215,22 @@ def test_nothing_to_report_is_an_error(tmp_path):
     with pytest.raises(InvalidInput, match="no runs to report"):
         write_report([], tmp_path)
     write_report(RUNS, tmp_path / "new")
-    assert {f.name for f in (tmp_path / "new").iterdir()} == {"report.html", "report.md", "runs.csv"}
+    assert {f.name for f in (tmp_path / "new").iterdir()} == {
+        "report.html",
+        "report.md",
+        "runs.csv",
+        "profiles.csv",
+    }
+
+
+def test_interactive_plots_are_an_extra(tmp_path):
+    pytest.importorskip("plotly")
+    write_report(RUNS, tmp_path, is_interactive=True)
+    page = (tmp_path / "interactive.html").read_text()
+    assert "tabu" in page and not re.search(r"<script[^>]*src=", page)  # plotly itself is inside
+
+
+def test_a_missing_extra_is_named(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "plotly", None)
+    with pytest.raises(MissingExtra, match=r"pip install 'spinemap-exact\[viz\]'"):
+        write_report(RUNS, tmp_path, is_interactive=True)
