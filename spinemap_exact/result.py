@@ -89,7 +89,8 @@ class Watch:
     """Clock, stop flag and logbook of one solve.
 
     Solvers ask `should_stop` often, and `report` whatever improves. A stop request (Ctrl-C, SIGTERM) reaches all
-    watches that share the same ``stop`` event.
+    watches that share the same ``stop`` event. ``clock`` gives seconds: those of the wall, or on a shared machine those
+    of this process alone.
     """
 
     def __init__(
@@ -97,18 +98,20 @@ class Watch:
         limits: Limits,
         listen: Callable[[Progress], None] | None = None,
         stop: threading.Event | None = None,
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self.limits = limits
         self.trace: list[Progress] = []
         self._listen = listen
         self._stop = stop or threading.Event()
-        self._start = time.perf_counter()
+        self._clock = clock
+        self._start = clock()
         self._objective: int | None = None
         self._dual_bound: int | None = None
 
     @property
     def elapsed_s(self) -> float:
-        return time.perf_counter() - self._start
+        return self._clock() - self._start
 
     @property
     def remaining_s(self) -> float | None:
@@ -151,7 +154,7 @@ class Watch:
             time_s=None if budget is None else max(budget, 1e-3),
             workers=workers or self.limits.workers,
         )
-        return Watch(limits, stop=self._stop)
+        return Watch(limits, stop=self._stop, clock=self._clock)
 
     def after(self, time_s: float | None) -> Watch:
         """Return a watch for what comes after a solve: same stop flag and listener, a clock of its own."""

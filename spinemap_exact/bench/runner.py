@@ -27,7 +27,11 @@ class Tally:
 
 
 def tasks_of(
-    cases: Sequence[Case], methods: Iterable[str | Method], seeds: Iterable[int], limits: Limits
+    cases: Sequence[Case],
+    methods: Iterable[str | Method],
+    seeds: Iterable[int],
+    limits: Limits,
+    clock: str = "wall",
 ) -> list[Task]:
     """Pair every case with every method that applies to it.
 
@@ -48,7 +52,7 @@ def tasks_of(
             missing = f"no file {method.file}" if method.file else f"known: {', '.join(known)}"
             raise InvalidInput(f"the method {method.name!r} applies to no case of the suite; {missing}")
         once = seeds[:1] if method.file else seeds
-        tasks += [Task(case, method, replace(limits, seed=seed)) for case in suited for seed in once]
+        tasks += [Task(case, method, replace(limits, seed=seed), clock) for case in suited for seed in once]
     return list({task.key: task for task in tasks}.values())
 
 
@@ -60,6 +64,7 @@ def run_suite(
     out: str | Path,
     executor: Executor | None = None,
     listen: Callable[[Run, int, int], None] | None = None,
+    clock: str = "wall",
 ) -> Tally:
     """Run what is missing in ``out`` and append a line for each run.
 
@@ -74,8 +79,10 @@ def run_suite(
         Default: one process at a time.
     listen : callable, optional
         Called with each line, how many are there, and how many there will be.
+    clock : str
+        What the time limit counts: see `Task`.
     """
-    tasks = tasks_of(cases, methods, seeds, limits)
+    tasks = tasks_of(cases, methods, seeds, limits, clock)
     with Store(out) as store:
         missing = [task for task in tasks if task.key not in store.keys]
         tally = Tally(planned=len(tasks), skipped=len(tasks) - len(missing))

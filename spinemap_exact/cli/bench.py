@@ -33,12 +33,14 @@ def bench(args: argparse.Namespace) -> int:
     limits = Limits(args.time_limit if args.time_limit != 0 else None, args.workers, args.seed)
     seeds = range(args.seed, args.seed + args.seeds)
     if args.dry_run:
-        return _dry_run(args, len(tasks_of(cases, methods, seeds, limits)))
+        return _dry_run(args, len(tasks_of(cases, methods, seeds, limits, args.clock)))
     if args.out is None:
         raise InvalidInput("say where the runs go: --out runs.jsonl")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        tally = run_suite(cases, methods, seeds, limits, args.out, _executor(args), None if args.quiet else _say_line)
+        tally = run_suite(
+            cases, methods, seeds, limits, args.out, _executor(args), None if args.quiet else _say_line, args.clock
+        )
     except KeyboardInterrupt:
         print(f"stopped; the same command goes on where {args.out} ends", file=sys.stderr)
         return NOTHING_FOUND
@@ -186,6 +188,9 @@ def _add_bench(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seeds", type=int, default=5, metavar="N", help="how many, from --seed on; default 5")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="the first seed; default 0")
     parser.add_argument("--time-limit", type=float, default=10.0, metavar="S", help="of a run, 0 for none; default 10")
+    parser.add_argument(
+        "--clock", choices=("wall", "cpu"), default="wall", help="what the limit counts; cpu where a machine is shared"
+    )
     parser.add_argument("--workers", type=int, default=1, metavar="K", help="threads of a run; default 1")
     where = parser.add_argument_group("where runs run")
     where.add_argument("--jobs", type=int, default=max(1, (os.cpu_count() or 2) // 2), metavar="N",

@@ -16,6 +16,10 @@ MAX_CELLS = 10**8
 """Sources times clusters that a search state may take."""
 
 _SYNAPSES_PER_CHUNK = 2_000_000  # looked at between two looks at the clock
+_FRESH_PER_UNIT = 500  # proposals at least, from scratch
+_LOCAL_PER_UNIT = 1_000  # proposals where only some clusters are annealed
+_LOCAL_HEAT = 0.3
+_TAKEN = (3, 4, 5)
 _COLD = 0.015  # last temperature, in mean changes of the price by a random move
 
 
@@ -243,7 +247,9 @@ def annealed(
     rounds: int | None = None,
     attempt: int = 0,
 ) -> Partition | None:
-    """Anneal again and again, each time for longer, until the time is up; return the best partition met.
+    """Anneal from scratch and again some clusters of the best, in turns and each time for longer; return the best.
+
+    Stops when the time is up, at ``target``, or where nothing is left to pay.
 
     Parameters
     ----------
@@ -260,29 +266,73 @@ def annealed(
         return fewest_clusters(problem, watch, start, target, attempt)
     random = np.random.default_rng([watch.limits.seed, attempt])
     search = Search(problem)
-    best = start
+    kept = _Kept(problem, search, watch)
+    if start is not None and search.load(start):
+        kept.offer(search.home[: search.num_units], "start")
     if rounds is None and watch.remaining_s is None:
         rounds = 12
-    trials, done = first_trials, 0
+    trials, done = max(first_trials, _FRESH_PER_UNIT * problem.num_units), 0
     while done == 0 or not (watch.should_stop() or (rounds is not None and done >= rounds)):
-        again = best is not None and done % 3 != 2 and search.load(best)
-        if not again and not opening(search, problem, watch, random):
+        # a start of a large network is worth more than what annealing finds from scratch
+        if kept.price is not None and (done > 0 or trials > first_trials):
+            _repartition(search, kept, watch, random, trials // 2, target)
+        if watch.should_stop() or kept.reached(target) or not opening(search, problem, watch, random):
             break
-        if best is None:
-            best = search.current()
-            watch.report(problem.cost(best), note="opening")
-        # warm enough to leave a local optimum, too cold to forget it
-        if search.anneal(watch, random, trials, 0.2 if again else 1.0):
-            found = search.partition(search.best)
-            if best is None or problem.cost(found) < problem.cost(best):
-                best = found
-                watch.report(problem.cost(best), note="annealing")
-                if target is not None and problem.cost(best) <= target:
-                    break
+        kept.offer(search.home[: search.num_units], "opening")
+        if search.anneal(watch, random, trials, 1.0):
+            kept.offer(search.best, "annealing")
         done += 1
-        if done % 3 == 0:
+        if done % 2 == 0:
             trials *= 2
-    return best
+    return start if kept.price is None else kept.partition()
+
+
+class _Kept:
+    """The best labels met."""
+
+    def __init__(self, problem: PartitionProblem, search: Search, watch: Watch) -> None:
+        self.problem, self.search, self.watch = problem, search, watch
+        self.price: int | None = None
+        self.labels = np.zeros(search.num_units, dtype=np.int64)
+
+    def offer(self, labels: Array, note: str) -> None:
+        """Keep these labels unless they cost more."""
+        price = self.problem.cost(self.search.partition(labels))
+        if self.price is None or price <= self.price:
+            better = self.price is None or price < self.price
+            self.price = price
+            self.labels[:] = labels
+            if better:
+                self.watch.report(price, note=note)
+
+    def reached(self, target: int | None) -> bool:
+        return self.price is not None and self.price <= (0 if target is None else target)
+
+    def partition(self) -> Partition:
+        return self.search.partition(self.labels)
+
+
+def _repartition(
+    search: Search, kept: _Kept, watch: Watch, random: np.random.Generator, trials: int, target: int | None
+) -> None:
+    """Take three to five clusters that share sources out of the best partition and anneal them alone, many times."""
+    while trials > 0 and not (watch.should_stop() or kept.reached(target)):
+        search.set(kept.labels)
+        some = _related(search, random, int(random.choice(_TAKEN)))
+        proposals = _LOCAL_PER_UNIT * max(1, int(search.columns[some].sum()))
+        if search.anneal(watch, random, proposals, _LOCAL_HEAT, some):
+            kept.offer(search.best, "annealing of some clusters")
+        trials -= proposals
+
+
+def _related(search: Search, random: np.random.Generator, size: int) -> Array:
+    """A random cluster and those that share most sources with it."""
+    used = np.flatnonzero(search.columns)
+    first = used[random.integers(used.size)]
+    sources = search.count[search.count[:, first] > 0] > 0
+    likeness = sources.sum(axis=0) + random.random(len(search.slots)) * (1 + 0.5 * len(sources))
+    likeness[first] = np.inf
+    return np.argsort(-likeness)[:size]
 
 
 def fewest_clusters(
@@ -298,8 +348,8 @@ def fewest_clusters(
     rounds = 0
     while not watch.should_stop() and (target is None or best is None or best.num_clusters > target):
         allowed = problem.max_clusters if best is None else best.num_clusters - 1
-        if allowed < 1:
-            break
+        if problem.num_units > allowed * max(c.columns for c in problem.crossbars):
+            break  # proven: no fewer clusters have columns for all units
         search = Search(problem, packing_only=True, max_clusters=allowed)
         search.gather(random)
         if search.anneal(watch, random, 100_000 << min(rounds, 12), 1.0):

@@ -1,49 +1,45 @@
-"""Our own best: the quick methods, then annealing and FM in turns from the best of them; multilevel if it is large."""
+"""Our own best: slices, multilevel, then annealing until the time is up; what published methods find where it fails."""
 
 from __future__ import annotations
 
 from spinemap_exact.heuristics.partition import (
     anneal,
     edgemap,
-    fm,
     hedge_overlap,
-    kl,
     multilevel,
     sequential,
     spinecluster_greedy,
 )
-from spinemap_exact.kernels.partition_search import Search
 from spinemap_exact.mapping import Partition
-from spinemap_exact.problems.partition import PartitionObjective, PartitionProblem
+from spinemap_exact.problems.partition import PartitionProblem
 from spinemap_exact.result import Watch
 
-_QUICK = (sequential, spinecluster_greedy, edgemap, hedge_overlap)
-_LARGE = 200_000  # synapses; beyond it only what takes time in proportion to them
-_SHARE_QUICK, _SHARE_DESCENT = 0.05, 0.1
+_LARGE = 200_000  # synapses; beyond it multilevel goes to its end, and only then clusters are annealed
+_SHARE = 0.1
 
 
 def run(problem: PartitionProblem, watch: Watch, start: Partition | None = None) -> Partition | None:
-    """Return the best partition that any of the methods finds from ``start`` and on their own."""
+    """Return the best partition that any of the methods finds from ``start`` and on their own.
+
+    Ends before its time only where nothing is left to pay, or nothing fits.
+    """
     best = start if start is not None and not problem.violations(start) else None
     is_large = problem.network.num_synapses > _LARGE
-    for method in (sequential,) if is_large else _QUICK:
-        best = _better(problem, best, method.run(problem, _share(watch, _SHARE_QUICK)))
-        if watch.should_stop() or (best is not None and problem.cost(best) == 0):
-            return best
-    best = _better(problem, best, multilevel.run(problem, _share(watch, 1.0 if is_large else _SHARE_QUICK)))
-    if watch.should_stop() or not Search.fits(problem):
+    best = _better(problem, best, sequential.run(problem, watch.part()))
+    best = _better(problem, best, multilevel.run(problem, watch.part() if is_large else _share(watch)))
+    if best is None:
+        for method in (spinecluster_greedy, hedge_overlap, edgemap):
+            best = _better(problem, best, method.run(problem, _share(watch)))
+    if best is not None:
+        watch.report(objective=problem.cost(best))
+    if watch.should_stop() or (best is not None and problem.cost(best) == 0):
         return best
-    if problem.objective is not PartitionObjective.CROSSBARS:
-        for method in (kl, fm):
-            best = _better(problem, best, method.run(problem, _share(watch, _SHARE_DESCENT), best))
-    if not watch.should_stop():
-        best = _better(problem, best, anneal.run(problem, watch, best))
-    return best
+    return _better(problem, best, anneal.run(problem, watch, best))
 
 
-def _share(watch: Watch, share: float) -> Watch:
+def _share(watch: Watch) -> Watch:
     left = watch.remaining_s
-    return watch.part(None if left is None else left * share)
+    return watch.part(None if left is None else left * _SHARE)
 
 
 def _better(problem: PartitionProblem, best: Partition | None, found: Partition | None) -> Partition | None:
