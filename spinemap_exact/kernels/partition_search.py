@@ -18,8 +18,8 @@ MAX_CELLS = 10**8
 _SYNAPSES_PER_CHUNK = 2_000_000  # looked at between two looks at the clock
 _FRESH_PER_UNIT = 500  # proposals at least, from scratch
 _LOCAL_PER_UNIT = 1_000  # proposals where only some clusters are annealed
-_LOCAL_HEAT = 0.3
-_TAKEN = (3, 4, 5)
+_LOCAL_HEAT = 0.2
+_TAKEN = (3, 4, 5, None, None)  # clusters, None for all
 _COLD = 0.015  # last temperature, in mean changes of the price by a random move
 
 
@@ -315,10 +315,10 @@ class _Kept:
 def _repartition(
     search: Search, kept: _Kept, watch: Watch, random: np.random.Generator, trials: int, target: int | None
 ) -> None:
-    """Take three to five clusters that share sources out of the best partition and anneal them alone, many times."""
+    """Anneal three to five clusters of the best partition that share sources, or all, warm rather than hot, many times."""
     while trials > 0 and not (watch.should_stop() or kept.reached(target)):
         search.set(kept.labels)
-        some = _related(search, random, int(random.choice(_TAKEN)))
+        some = _related(search, random, _TAKEN[random.integers(len(_TAKEN))] or len(search.slots))
         proposals = _LOCAL_PER_UNIT * max(1, int(search.columns[some].sum()))
         if search.anneal(watch, random, proposals, _LOCAL_HEAT, some):
             kept.offer(search.best, "annealing of some clusters")
