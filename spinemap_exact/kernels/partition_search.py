@@ -315,7 +315,7 @@ class _Kept:
 def _repartition(
     search: Search, kept: _Kept, watch: Watch, random: np.random.Generator, trials: int, target: int | None
 ) -> None:
-    """Anneal three to five clusters of the best partition that share sources, or all, warm rather than hot, many times."""
+    """Anneal some clusters of the best partition that share sources, or all, warm rather than hot, many times."""
     while trials > 0 and not (watch.should_stop() or kept.reached(target)):
         search.set(kept.labels)
         some = _related(search, random, _TAKEN[random.integers(len(_TAKEN))] or len(search.slots))
