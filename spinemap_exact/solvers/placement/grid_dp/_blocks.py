@@ -229,37 +229,3 @@ def advance(at, smooth, gain, current, missing, length):  # type: ignore[no-unty
         at[e] = max(0.0, at[e] + step * smooth[e])
         current[e] = np.int64(at[e] + 0.5)
     return True
-
-
-class Ascent:
-    """Multipliers on their way up, for bounds that take long to evaluate.
-
-    Attributes
-    ----------
-    current : (num_multipliers,) int64
-        To be evaluated next.
-    best : (num_multipliers,) int64
-    bound : int or None
-        Reached by ``best``.
-    """
-
-    def __init__(self, start: Array, target: int, length: float, patience: int) -> None:
-        self.current, self.best = start.copy(), start.copy()
-        self.bound: int | None = None
-        self.target, self.patience = target, patience
-        self._at, self._smooth = start.astype(np.float64), np.zeros(len(start))
-        self._length, self._stale = length, 0
-
-    def advance(self, bound: int, gain: Array) -> bool:
-        """Take the value at ``current`` and its slopes; False if the ascent is over."""
-        if self.bound is None or bound > self.bound:
-            self.bound, self.best, self._stale = bound, self.current.copy(), 0
-        else:
-            self._stale += 1
-            if self._stale == self.patience:
-                self._length, self._stale = self._length / 2, 0
-                self._at = self.best.astype(np.float64)
-                self._smooth[:] = 0.0
-        if self.bound >= self.target:
-            return False
-        return bool(advance(self._at, self._smooth, gain, self.current, float(self.target - bound), self._length))

@@ -45,6 +45,11 @@ class Chains(NamedTuple):
     def num_arcs(self) -> int:
         return len(self.tail)
 
+    @property
+    def arguments(self) -> tuple[object, ...]:
+        """For `_paths.ascend`."""
+        return (*self[:5], self.num_nodes)
+
     def least(self, charge: Array) -> int:
         """Value of the cheapest chain, where ``charge`` is what each block pays on top."""
         return int(_paths.forward(*self[:4], charge, self.num_nodes)[0][-1])
@@ -73,7 +78,9 @@ class Chains(NamedTuple):
         return Chains(*_paths.restrict(*self, keep))
 
 
-def extract(layers: Layers, charge: Array, threshold: int, guesses: list[Array], cap: int) -> Chains | None:
+def extract(
+    layers: Layers, charge: Array, threshold: int, guesses: list[Array], most_sets: int, most_arcs: int
+) -> Chains | None:
     """Return all chains of value at most ``threshold``, or None if there are none.
 
     Where the direction has a leader, those that do not have it in front are left out.
@@ -84,15 +91,15 @@ def extract(layers: Layers, charge: Array, threshold: int, guesses: list[Array],
         What each block pays.
     guesses : list of (num_clusters,) int64
         Lines of clusters on chains that are not bad.
-    cap : int
-        Most sets and most arcs.
+    most_sets, most_arcs : int
+        Most sets of one layer, and arcs altogether.
 
     Raises
     ------
     TooManyChains, OutOfTime
     """
-    found = layers.below(charge, threshold, guesses, cap)
-    return None if found is None else _Linker(layers, charge, *found, threshold, cap).link()
+    found = layers.below(charge, threshold, guesses, most_sets)
+    return None if found is None else _Linker(layers, charge, *found, threshold, most_arcs).link()
 
 
 class _Linker:

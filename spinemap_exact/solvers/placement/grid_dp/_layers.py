@@ -12,6 +12,7 @@ from spinemap_exact.arrays import Array
 from spinemap_exact.solvers.placement.grid_dp import _sets
 from spinemap_exact.solvers.placement.grid_dp._blocks import Blocks
 
+_LIST_SHARE = 4  # a set in a list takes a fraction of what a set with its arcs takes
 _SETS_PER_CHUNK = 1 << 18  # sets looked at between two looks at the clock
 
 
@@ -314,7 +315,9 @@ class _Side:
             least_block = self.blocks.least(charge, self.direction.sizes[p - 1])
             allowed = limit - self._least_between(charge, p, depth)
             before = everything[-1]
-            masks, cuts = self.lists.upto(self.filled[p], *self._terms(p), allowed - before.floor - least_block, cap)
+            masks, cuts = self.lists.upto(
+                self.filled[p], *self._terms(p), allowed - before.floor - least_block, _LIST_SHARE * cap
+            )
             found = [(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.int64))]
             total, shrink = 0, only_least and p == depth
             for first, last in chunks(len(masks) if len(before.masks) else 0, _SETS_PER_CHUNK):

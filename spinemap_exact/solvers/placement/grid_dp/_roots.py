@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 
 from spinemap_exact.arrays import Array
 from spinemap_exact.problems.placement import Mesh, PlacementProblem
-from spinemap_exact.solvers.placement.grid_dp._blocks import Ascent, Blocks, constant, gains, num_multipliers, tables
+from spinemap_exact.solvers.placement.grid_dp._blocks import Blocks, constant, num_multipliers, tables
 from spinemap_exact.solvers.placement.grid_dp._chains import Chains, extract
+from spinemap_exact.solvers.placement.grid_dp._climb import Climb
 from spinemap_exact.solvers.placement.grid_dp._layers import Direction, Layers, OutOfTime, SetLists, TooManyChains
 from spinemap_exact.solvers.placement.grid_dp._tree import SCALE, Node, Pair, Tree
 
 MOST_CLUSTERS = 31  # sets are enumerated: 2^31 of them take a quarter of a minute
 MOST_PROFILES = 1500
-_STEPS, _STEPS_AT_ONCE = 60, 10
-_LENGTH, _PATIENCE = 0.5, 8
 _FEW_ARCS = 3_000_000
 _MOST_TRIALS = 8
 Profile = tuple[int, ...]
@@ -88,9 +87,7 @@ class _Pair:
     bound: int
     multipliers: Array
     tried: int = 1
-    steps: int = 0
-    ascent: Ascent | None = None
-    lines: list[Array] = field(default_factory=list)
+    climb: Climb | None = None
 
 
 class Roots:
@@ -204,18 +201,27 @@ class Roots:
             self._try_pool(pair)
             if pair.bound > before:
                 return [self._node(pair)]
-            if pair.ascent is None and self._blocks.listed:
-                pair.ascent = Ascent(pair.multipliers, self.tree.limit + 1, _LENGTH, _PATIENCE)
-            cap = self.cap if pair.ascent is None or pair.steps >= _STEPS else min(self.cap, _FEW_ARCS)
+            climb = pair.climb
+            if self._is_worth_climbing(pair):
+                self._climb(pair, climb or self._new_climb(pair))
+                return [self._node(pair)]
+            last = not self._blocks.listed or (climb is not None and climb.exhausted)
             try:
-                return self._extracted(pair, cap)
+                return self._extracted(pair, self.cap if last else min(self.cap, _FEW_ARCS))
             except TooManyChains:
-                if cap == self.cap:
+                if last:
                     raise
-            self._climb(pair)
+            self._climb(pair, climb or self._new_climb(pair))
         except OutOfTime:
             pass
         return [self._node(pair)]
+
+    def _is_worth_climbing(self, pair: _Pair) -> bool:
+        """True where chains are certainly too many to extract, or where multipliers serve other pairs as well."""
+        if pair.climb is None:
+            return self._num_pairs > 1 and self._blocks.listed
+        far = self._num_pairs > 1 or 2 * pair.climb.reach < self.tree.limit - pair.bound
+        return far and not pair.climb.exhausted
 
     def _extracted(self, pair: _Pair, cap: int) -> Pair | list[Node]:
         x = self._chains(0, pair, cap)
@@ -233,36 +239,19 @@ class Roots:
                 pair.bound, pair.multipliers = bound, multipliers
         pair.tried = end
 
-    def _climb(self, pair: _Pair) -> None:
-        """Some steps of the ascent with full dynamic programmes."""
-        m = self.problem.num_clusters
-        assert pair.ascent is not None
+    def _new_climb(self, pair: _Pair) -> Climb:
         x, y = self._of(0, pair.columns), self._of(1, pair.rows)
-        same = self.exchangeable and pair.columns == pair.rows and not x.direction.linear.any()
-        gain = np.empty(len(pair.multipliers), dtype=np.int64)
-        for _ in range(_STEPS_AT_ONCE):
-            charge = self._blocks.charges(pair.ascent.current)
-            x_value, x_line = x.least(
-                charge, pair.lines[:1] or [self._least(0, pair.columns, 0)[1]], self.cap, pair.steps
-            )
-            y_value, y_line = x_value, x_line
-            if not same:
-                guesses = pair.lines[1:] or [self._least(1, pair.rows, 0)[1]]
-                y_value, y_line = y.least(charge, guesses, self.cap, pair.steps)
-            pair.lines = [x_line, y_line]
-            pair.steps += 1
-            bound = x_value + y_value - constant(pair.ascent.current, m)
-            if bound > pair.bound:
-                pair.bound, pair.multipliers = bound, pair.ascent.current.copy()
-                if self._num_pairs == 1:
-                    self.tree.watch.report(dual_bound=self.tree.round_up(bound))
-            if gains(x_line, y_line, gain):
-                self.tree.offer(x_line, y_line)
-            if not pair.ascent.advance(bound, gain):
-                pair.steps = _STEPS
-                break
-        if self._num_pairs > 1:
-            self._pool.append((pair.multipliers, self._blocks.charges(pair.multipliers)))
+        alike = self.exchangeable and pair.columns == pair.rows and not x.direction.linear.any()
+        limit = self.tree.limit + 1
+        return Climb(x, y, alike, self._blocks, pair.multipliers, limit, self.cap, self.tree.offer)
+
+    def _climb(self, pair: _Pair, climb: Climb) -> None:
+        pair.climb = climb
+        climb.advance()
+        if climb.bound is not None and climb.bound > pair.bound:
+            pair.bound, pair.multipliers = climb.bound, climb.multipliers
+            if self._num_pairs > 1:
+                self._pool.append((pair.multipliers, self._blocks.charges(pair.multipliers)))
 
     def _chains(self, d: int, pair: _Pair, cap: int) -> Chains | None:
         """Chains of one direction that may belong to a better placement."""
@@ -272,18 +261,18 @@ class Roots:
         nothing = self._pool[0][1]
         total = constant(pair.multipliers, self.problem.num_clusters)
         guess = self._least(d, layers.direction.sizes, 0)
-        threshold = self.tree.limit + total - across.least(charge, pair.lines[1 - d : 2 - d], self.cap)[0]
+        threshold = self.tree.limit + total - across.least(charge, [], self.cap)[0]
         if d == 1 or not self.exchangeable:
-            return extract(layers, charge, threshold, [guess[1]], cap)
+            return extract(layers, charge, threshold, [guess[1]], cap, cap)
         # Columns cost at most half of what the incumbent costs. Of the two limits take the tighter one first.
         half = self.tree.limit // 2
-        if half - guess[0] < threshold - layers.least(charge, pair.lines[d : d + 1], self.cap)[0]:
-            chains = extract(layers, nothing, half, [guess[1]], cap)
+        if half - guess[0] < threshold - layers.least(charge, [guess[1]], self.cap)[0]:
+            chains = extract(layers, nothing, half, [guess[1]], cap, cap)
             if chains is None:
                 return None
             left = chains.marginals(chains.charges(*tables(pair.multipliers, self.problem.num_clusters))) <= threshold
         else:
-            chains = extract(layers, charge, threshold, [guess[1]], cap)
+            chains = extract(layers, charge, threshold, [guess[1]], cap, cap)
             if chains is None:
                 return None
             left = chains.marginals(np.zeros(len(chains.blocks), np.int64)) <= half

@@ -167,7 +167,7 @@ class Tree:
                 return []
             x, y = pair
             value, multipliers, placed = _paths.ascend(
-                self.m, *_arguments(x), *_arguments(y), multipliers, self.limit + 1, steps, length, _PATIENCE
+                self.m, *x.arguments, *y.arguments, multipliers, self.limit + 1, steps, length, _PATIENCE
             )
             bound = max(bound, int(value))
             if placed:
@@ -185,7 +185,7 @@ class Tree:
         """Multipliers of pairs alone are evidence that a checker can follow; they replace others if they are better."""
         start = np.zeros(self.m * (self.m - 1) // 2, dtype=np.int64)
         value, pairs, _ = _paths.ascend(
-            self.m, *_arguments(x), *_arguments(y), start, self.limit + 1, _PAIR_STEPS, _ROOT_LENGTH, _PATIENCE
+            self.m, *x.arguments, *y.arguments, start, self.limit + 1, _PAIR_STEPS, _ROOT_LENGTH, _PATIENCE
         )
         self.climbs.append((int(value), pairs))
         if value <= bound:
@@ -271,10 +271,6 @@ class Tree:
 
 def _known(x: Chains, y: Chains) -> Callable[[], Pair | list[Node]]:
     return lambda: (x, y)
-
-
-def _arguments(chains: Chains) -> tuple[object, ...]:
-    return (*chains[:5], chains.num_nodes)
 
 
 def _lines(blocks: list[int], num_clusters: int) -> Array:
