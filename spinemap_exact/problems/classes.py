@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -62,12 +63,12 @@ class Classes:
     def num_axon_classes(self) -> int:
         return len(self.axon_ptr) - 1
 
-    @property
+    @cached_property
     def neurons_in(self) -> Array:
         """(num_neuron_classes,) int64: size of each class."""
         return np.diff(self.neuron_ptr)
 
-    @property
+    @cached_property
     def axons_in(self) -> Array:
         """(num_axon_classes,) int64: size of each class."""
         return np.diff(self.axon_ptr)

@@ -7,6 +7,7 @@ import pytest
 
 import spinemap_exact.heuristics as heuristics
 from spinemap_exact.errors import InvalidInstance
+from spinemap_exact.heuristics.unroll._clusters import by_shared_axons
 from spinemap_exact.heuristics.unroll._first_fit import first_fit
 from spinemap_exact.heuristics.unroll._pruning import prune
 from spinemap_exact.heuristics.unroll.chain import chain
@@ -30,7 +31,8 @@ def random_network(seed: int, neurons: int, axons: int, density: float) -> Netwo
 
 
 def run(name: str, problem: UnrollProblem) -> PackedUnrolling | None:
-    return heuristics.load("unroll", name)(problem, Watch(Limits(time_s=1)))
+    time_s = 60 if name == "row-slices" else 1  # it ends by itself
+    return heuristics.load("unroll", name)(problem, Watch(Limits(time_s=time_s)))
 
 
 def test_published_chain():
@@ -224,3 +226,35 @@ def test_split_combiners_fill_their_crossbars():
 
     assert packed is not None
     assert packed.partition.num_clusters == 6
+
+
+def test_neurons_that_share_axons_are_grouped():
+    """Windows of 4x4 on a field of 12x12, taken in groups of 9: side by side they read 4x12 axons, as a block fewer."""
+    row, column = np.divmod(np.arange(81), 9)
+    window = (row * 12 + column)[:, None] + (np.arange(4)[:, None] * 12 + np.arange(4)).ravel()
+    network = Network.from_synapses(
+        window.ravel() + 81, np.repeat(np.arange(81), 16), np.ones(225, dtype=int), is_input=np.arange(225) >= 81
+    )
+    classes = UnrollProblem(network, rows=36, columns=9).classes  # each neuron is one of its own
+
+    order = by_shared_axons(classes, np.arange(81), 9)
+
+    assert sorted(order.tolist()) == list(range(81))
+    groups = [{k for i in order[n : n + 9] for k in network.fan_in_of(int(i)).tolist()} for n in range(0, 81, 9)]
+    assert sum(map(len, groups)) < 0.9 * 9 * 4 * 12
+
+
+def test_whole_neurons_leave_columns_to_those_that_share_no_rows():
+    """40 neurons read the same 8 axons, 8 neurons 4 axons each of their own; crossbars of 16 rows and 12 columns.
+
+    Four crossbars: 10 columns of the first kind and 2 of the second in each, 8 + 2 x 4 rows. First-fit alone fills 3
+    and a third of the crossbars with the first kind and needs a fifth for the second.
+    """
+    pre = np.concatenate([np.tile(np.arange(8), 40), 8 + np.arange(32)])
+    post = np.concatenate([np.repeat(np.arange(40), 8), 40 + np.repeat(np.arange(8), 4)])
+    network = Network.from_synapses(pre + 48, post, np.ones(88, dtype=int), is_input=np.arange(88) >= 48)
+
+    packed = run("row-slices", UnrollProblem(network, rows=16, columns=12))
+
+    assert packed is not None
+    assert packed.partition.num_clusters == 4

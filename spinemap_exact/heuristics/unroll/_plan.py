@@ -45,7 +45,7 @@ class Plan:
     slices: list[Sliced] = field(default_factory=list)
     batches: list[Batch] = field(default_factory=list)
     merges: list[tuple[int, int, int]] = field(default_factory=list)  # neuron, crossbar, carries
-    unplaced: list[int] = field(default_factory=list)  # classes of neurons that stay whole
+    unplaced: list[int] = field(default_factory=list)  # classes of neurons that are to stay whole
     whole: list[tuple[Array, int]] = field(default_factory=list)  # neurons, crossbar
 
     def copy(self) -> Plan:
@@ -65,7 +65,7 @@ class Plan:
     def least_crossbars(self) -> int:
         """Crossbars once all carries have rows, at least."""
         rows = sum(self.rows_used) + sum(batch.due * len(batch.neurons) for batch in self.batches)
-        units = self.num_units + sum(int(self.problem.classes.neurons_in[c]) for c in self.unplaced)
+        units = self.num_units + int(self.problem.classes.neurons_in[self.unplaced].sum())
         return max(self.num_crossbars, -(-rows // self.problem.rows), -(-units // self.problem.columns))
 
     def open(self, rows: int, columns: int) -> int:
@@ -95,9 +95,13 @@ class Plan:
             self._merge_at_home(batch, [i], here)
             due.append((count - here, i))
         self._combine(sorted((d for d in due if d[0] > 0), key=lambda d: (-d[0], d[1])), split=split)
+        self.batches = []
 
-    def place_whole(self) -> None:
-        """Give each neuron that stays whole a unit, first-fit around what is there."""
+    def place_whole(self, shares_rows: Array, reserve: int) -> None:
+        """Give each neuron that stays whole a unit, first-fit around what is there.
+
+        Classes that share their rows with many come first and leave ``reserve`` columns to the others, if any.
+        """
         known = self.problem.classes
         holding: defaultdict[int, list[int]] = defaultdict(list)  # crossbars that hold each axon
         for cut in self.slices if self.unplaced else []:
@@ -108,12 +112,16 @@ class Plan:
                 holding[k] += copies if copies and part == parts - 1 else [cut.crossbar + part]
         free = np.array([self.rows_used, self.columns_used], dtype=np.int64)
         free = np.array([[self.problem.rows], [self.problem.columns]]) - free
-        for c in self.unplaced:
+        first = [c for c in self.unplaced if reserve and shares_rows[c]]
+        for c, kept in [
+            *((c, reserve) for c in first),
+            *((c, 0) for c in self.unplaced if not (reserve and shares_rows[c])),
+        ]:
             neurons = known.neurons_of(c)
             axons = [k for d in known.reads_of(c) for k in known.axons_of(d).tolist()]
             while len(neurons):
                 here = np.bincount([b for k in axons for b in holding[k]], minlength=free.shape[1])
-                fits = (free[0] + here >= len(axons)) & (free[1] > 0)
+                fits = (free[0] + here >= len(axons)) & (free[1] > kept)
                 b = int(fits.argmax()) if fits.any() else self.open(0, 0)
                 if b == free.shape[1]:
                     free = np.hstack([free, [[self.problem.rows], [self.problem.columns]]])
@@ -121,7 +129,7 @@ class Plan:
                     if b not in holding[k]:
                         holding[k].append(b)
                         free[0, b] -= 1
-                placed = min(len(neurons), int(free[1, b]))
+                placed = min(len(neurons), int(free[1, b]) - kept)
                 free[1, b] -= placed
                 self.whole.append((neurons[:placed], b))
                 neurons = neurons[placed:]

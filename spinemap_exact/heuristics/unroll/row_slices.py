@@ -14,12 +14,18 @@ from itertools import product
 import numpy as np
 
 from spinemap_exact.arrays import Array
+from spinemap_exact.heuristics.unroll._clusters import by_shared_axons
 from spinemap_exact.heuristics.unroll._plan import Batch, Plan, Sliced
 from spinemap_exact.problems.unroll import PackedUnrolling, UnrollProblem
 from spinemap_exact.result import Watch
 
 FEW_CROSSBARS = 200
 """Up to here combiners that stay in one piece are tried, too: not fewer crossbars as a rule, but fewer units."""
+
+MOST_FINISHED = 4
+"""Ways to cut wide neurons around which the others are placed."""
+MOST_CLUSTERED = 20_000
+"""Classes of neurons that are compared with each other."""
 
 
 def run(problem: UnrollProblem, watch: Watch, start: PackedUnrolling | None = None) -> PackedUnrolling | None:
@@ -32,23 +38,34 @@ def run(problem: UnrollProblem, watch: Watch, start: PackedUnrolling | None = No
     """
     if problem.unit_fan_in is not None:
         return None
-    plans: list[Plan] = []
-    for cut, note in _Slicer(problem).cuts():
-        # a limit of depth may forbid the best plan, but no worse one otherwise
-        fewest = plans[0].num_crossbars if plans and problem.max_depth is None else None
+    slicer = _Slicer(problem)
+    sliced: dict[bool, list[tuple[int, int, str, Plan]]] = {False: [], True: []}  # whether neurons stay whole
+    for cut, note in slicer.cuts():
+        others = sliced[bool(cut.unplaced)]
+        fewest = min((least for least, *_ in others), default=None)
         for split in (False, True) if cut.num_crossbars <= FEW_CROSSBARS else (True,):
-            plan = cut.copy()
-            if fewest is not None and plan.least_crossbars > fewest:
+            # a limit of depth may forbid the best plan, but no worse one otherwise
+            if fewest is not None and cut.least_crossbars > fewest and problem.max_depth is None:
                 break
+            plan = cut.copy()
             plan.merge_carries(split=split)
-            plan.place_whole()
-            plans = sorted([*plans, plan], key=lambda plan: (plan.num_crossbars, plan.num_units))
-            if plans[0] is plan:
-                watch.report(plan.num_crossbars, note=note)
-            if problem.max_depth is None:
-                del plans[1:]
+            others.append((plan.least_crossbars, plan.num_units, note, plan))
         if watch.should_stop():
             break
+    plans: list[Plan] = []
+    for others in sliced.values():
+        others.sort(key=lambda each: each[:2])
+        for *_, note, plan in others if problem.max_depth is not None else others[:MOST_FINISHED]:
+            for unplaced, reserve in product(slicer.orders(plan.unplaced), slicer.reserves(plan)):
+                if plans and watch.should_stop():
+                    break
+                grown = plan.copy()
+                grown.unplaced = unplaced
+                grown.place_whole(slicer.shares_rows, reserve)
+                plans.append(grown)
+                if all(grown.num_crossbars < other.num_crossbars for other in plans[:-1]):
+                    watch.report(grown.num_crossbars, note=note)
+    plans.sort(key=lambda plan: (plan.num_crossbars, plan.num_units))
     return next((packed for plan in plans if not problem.violations(packed := plan.packed())), None)
 
 
@@ -79,6 +96,7 @@ class _Slicer:
         self.problem = problem
         self.classes = problem.classes
         self._groups: dict[bytes, list[_Group]] = {}
+        self._clusters: dict[bytes, Array] = {}
 
     @cached_property
     def order(self) -> Array:
@@ -89,24 +107,72 @@ class _Slicer:
 
     def cuts(self) -> Iterator[tuple[Plan, str]]:
         """Yield plans whose carries and whole neurons have no place yet, each with a note."""
+        fan_in = self._axons_read[self.order]
+        wide, narrow = self.order[fan_in > self.problem.rows], self.order[fan_in <= self.problem.rows]
+        yield from self._cuts(wide, narrow, "in order")
+        if 2 < len(self.order) <= MOST_CLUSTERED:
+            yield from self._cuts(self._clustered(wide), self._clustered(narrow), "by shared axons")
+
+    def orders(self, classes: list[int]) -> list[list[int]]:
+        """Return orders in which classes that stay whole may be placed: by their axons, and by shared axons."""
+        if not 2 < len(classes) <= MOST_CLUSTERED:
+            return [classes]
+        key = self._rank[classes]
+        in_order = np.array(classes)[np.argsort(key)]
+        return [in_order.tolist(), self._clustered(in_order).tolist()]
+
+    @cached_property
+    def _rank(self) -> Array:
+        rank: Array = np.argsort(self.order)
+        return rank
+
+    def _clustered(self, classes: Array) -> Array:
+        key = classes.tobytes()
+        if key not in self._clusters:
+            self._clusters[key] = by_shared_axons(self.classes, classes, self.problem.columns)
+        return self._clusters[key]
+
+    def _cuts(self, wide: Array, narrow: Array, how: str) -> Iterator[tuple[Plan, str]]:
         rows = self.problem.rows
-        fan_in = self.problem.network.fan_in[self.classes.neuron_idx[self.classes.neuron_ptr[self.order]]]
-        wide, narrow = self.order[fan_in > rows], self.order[fan_in <= rows]
         # fractions of the rows, the most promising first; at least two must remain for axons
         spares = sorted({rows * k // 32 for k in range(13) if rows - rows * k // 32 >= 2} or {0})
         if len(wide) == 0:
-            yield Plan(self.problem, unplaced=narrow.tolist()), "whole neurons"
+            yield Plan(self.problem, unplaced=narrow.tolist()), f"whole neurons {how}"
         twins = bool((self.classes.neurons_in[wide] > 1).any())
         for spare, repeat in product(spares if len(wide) else [], (False, True) if twins else (False,)):
             plan = Plan(self.problem, unplaced=narrow.tolist())
             rest = [c for c in wide if not (repeat and self._repeat_last(plan, c, rows - spare))]
             self._cut(plan, np.array(rest, dtype=np.int64), rows - spare)
-            yield plan, f"row slices, {spare} rows kept free"
-        idle = self.order[fan_in == 0]
-        for spare in spares if (fan_in[fan_in <= rows] > 1).any() else []:
-            plan = Plan(self.problem, unplaced=idle.tolist())
-            self._cut(plan, self.order[fan_in > 0], rows - spare)
-            yield plan, f"row slices of all neurons, {spare} rows kept free"
+            yield plan, f"row slices {how}, {spare} rows kept free"
+        inputs = self._axons_read[narrow]
+        cut = np.concatenate([wide, narrow[inputs > 0]])
+        for spare in spares if (inputs > 1).any() else []:
+            plan = Plan(self.problem, unplaced=narrow[inputs == 0].tolist())
+            self._cut(plan, cut, rows - spare)
+            yield plan, f"row slices of all neurons {how}, {spare} rows kept free"
+
+    @cached_property
+    def shares_rows(self) -> Array:
+        """(num_neuron_classes,) bool: columns run out before rows where the axons meet all who read them."""
+        problem, network = self.problem, self.problem.network
+        row = 1 / np.minimum(np.maximum(1, network.fan_out), problem.columns)  # of each axon, for each reader
+        rows = np.bincount(network.post, row[network.pre], minlength=network.num_neurons)
+        first = self.classes.neuron_idx[self.classes.neuron_ptr[:-1]]
+        shares: Array = rows[first] * problem.columns <= problem.rows
+        return shares
+
+    def reserves(self, plan: Plan) -> tuple[int, ...]:
+        """Columns to keep free of neurons with many axons in common, for those that have few: up to their share."""
+        unplaced = np.array(plan.unplaced, dtype=np.int64)
+        lonely = int(self.classes.neurons_in[unplaced[~self.shares_rows[unplaced]]].sum())
+        share = min(self.problem.columns - 1, -(-lonely // max(1, plan.least_crossbars)))
+        return tuple(sorted({0, share // 2, share}))
+
+    @cached_property
+    def _axons_read(self) -> Array:
+        """(num_neuron_classes,) int64: fan-in of the neurons of each class."""
+        fan_in: Array = self.problem.network.fan_in[self.classes.neuron_idx[self.classes.neuron_ptr[:-1]]]
+        return fan_in
 
     def _cut(self, plan: Plan, classes: Array, rows: int) -> None:
         key = classes.tobytes()
