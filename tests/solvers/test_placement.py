@@ -141,6 +141,10 @@ def test_choice_by_what_each_is_good_at():
     assert choose(larger_problem(0)) == "grid-dp"
     assert choose(PlacementProblem.from_matrices(np.ones((9, 9)), distance=np.ones((9, 9)))) == "rlt1"
     assert choose(PlacementProblem.from_matrices(np.ones((20, 20)), distance=np.ones((20, 20)))) == "semidefinite"
+    assert choose(larger_problem(0, clusters=16)) == "grid-dp"
+    large = Mesh.of_grid(TileGrid(6, 6))
+    assert choose(PlacementProblem.from_matrices(np.ones((28, 28)), mesh=large)) == "semidefinite"
+    assert choose(PlacementProblem(32, np.arange(31), np.arange(1, 32), np.ones(31), mesh=large)) == "semidefinite"
 
 
 @pytest.mark.parametrize("seed", range(60))

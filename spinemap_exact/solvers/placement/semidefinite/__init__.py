@@ -41,7 +41,7 @@ from spinemap_exact.solvers.placement.semidefinite._splitting import Splitting
 logger = logging.getLogger(__name__)
 
 ENGINE = "semidefinite"
-_STEPS = 20  # between two exact bounds
+_FIRST_STEPS, _STEPS = 5, 20  # before the first exact bound, and between two of them
 _IDLE, _SLOW = 4, 200  # stop after so many bounds in a row that close less than 1/200 of the gap
 
 
@@ -62,16 +62,21 @@ def solve(problem: PlacementProblem, watch: Watch, warm_start: Placement | None 
 
 
 def _ascend(problem: PlacementProblem, watch: Watch, cost: int, bound: int) -> tuple[int, int]:
-    """Raise the bound until it meets the cost, hardly rises any more, or the watch says stop."""
+    """Raise the bound until it meets the cost, hardly rises any more, or the time is over."""
     unit = grain(problem)
     splitting, rounding = Splitting(problem), Rounding(problem)
-    idle = 0
-    while bound < cost and idle < _IDLE:
-        for _ in range(_STEPS):
+    idle, rounding_s, over = 0, 0.0, False
+    while bound < cost and idle < _IDLE and not over:
+        for _ in range(_STEPS if splitting.steps else _FIRST_STEPS):
             if watch.should_stop():
                 return bound, splitting.steps
+            over = watch.remaining_s is not None and watch.remaining_s < 2 * rounding_s
+            if over:  # what is left is just enough for a last bound
+                break
             splitting.step()
+        began = watch.elapsed_s
         proven = rounding.bound(*splitting.multipliers())
+        rounding_s = watch.elapsed_s - began
         proven = min(cost, -(-proven // unit) * unit)
         idle = idle + 1 if (proven - bound) * _SLOW <= cost - bound else 0
         bound = max(bound, proven)

@@ -45,7 +45,7 @@ class Splitting:
         bases = symmetric_bases(automorphisms(problem), n)
         self._basis = np.ascontiguousarray(np.hstack(bases), dtype=np.float32)
         self._parts = np.concatenate(([0], np.cumsum([basis.shape[1] for basis in bases]))).tolist()
-        self._pull = n / 2  # penalty of the difference between Y and R
+        self._pull = float(n)  # penalty of the difference between Y and R
         self._y = np.full((n, n, n, n), 1.0 / (n * (n - 1)), dtype=np.float32)
         project_on_simplices(self._y)
         self._next = self._a = self._r = self._y
