@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from spinemap_exact import solvers
+from spinemap_exact import registry, solvers
 from spinemap_exact.errors import SpinemapError
 from spinemap_exact.hardware import TileGrid
 from spinemap_exact.io import read_problem
@@ -48,13 +48,13 @@ def main() -> None:
     limits = Limits(time_s=options.time_limit, workers=options.workers, seed=options.seed)
     runs = [json.loads(line) for line in options.out.read_text().splitlines()] if options.out.exists() else []
     done = {(r["problem"], r["asked"]) for r in runs}
-    warm: set[str] = set()
+    own, warm = registry.names(solvers, "placement"), set[str]()
     for given in options.files:
         problem, label = read(given), Path(given.partition(":")[0]).stem
         for asked in options.solvers:
             if (label, asked) in done:
                 continue
-            if asked not in warm:
+            if asked in own and asked not in warm:
                 warm_up(asked)
                 warm.add(asked)
             sizes = {"clusters": problem.num_clusters, "tiles": problem.num_tiles, "choice": choose(problem)}
@@ -75,9 +75,9 @@ def read(given: str) -> PlacementProblem:
 
 
 def warm_up(asked: str) -> None:
-    """Let a solver compile its kernels on a problem of twelve clusters."""
+    """Let one of our own solvers compile its kernels on a problem of twelve clusters."""
     flow = np.random.default_rng(0).integers(0, 9, (12, 12))
-    run(PlacementProblem.from_matrices(flow, mesh=Mesh.of_grid(TileGrid(4, 3))), asked, Limits(time_s=1.0))
+    run(PlacementProblem.from_matrices(flow, mesh=Mesh.of_grid(TileGrid(4, 3))), asked, Limits(time_s=60.0))
 
 
 def run(problem: PlacementProblem, asked: str, limits: Limits) -> dict[str, Any]:

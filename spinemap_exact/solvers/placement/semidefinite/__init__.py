@@ -36,7 +36,7 @@ from spinemap_exact.solvers.placement._bounds import cheap_bound
 from spinemap_exact.solvers.placement._symmetry import grain
 from spinemap_exact.solvers.placement.rlt1 import obstacle
 from spinemap_exact.solvers.placement.semidefinite._rounding import Rounding
-from spinemap_exact.solvers.placement.semidefinite._splitting import Splitting
+from spinemap_exact.solvers.placement.semidefinite._splitting import Splitting, single_threaded
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +57,8 @@ def solve(problem: PlacementProblem, watch: Watch, warm_start: Placement | None 
         logger.warning("semidefinite falls back to a simple bound: %s", why)
         reason = f"fell back to a simple bound: {why}"
     elif bound < cost:
-        bound, steps = _ascend(problem, watch, cost, bound)
+        with single_threaded():
+            bound, steps = _ascend(problem, watch, cost, bound)
     return conclude(problem, incumbent, bound, engine=ENGINE, watch=watch, reason=reason, details={"steps": steps})
 
 
