@@ -5,6 +5,8 @@ The checker's own deletion is used, so that what closes a case here closes it th
 
 from __future__ import annotations
 
+import json
+import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -14,14 +16,16 @@ from spinemap_exact.arrays import Array
 from spinemap_exact.certificate.check import _blocks, _instance
 from spinemap_exact.certificate.check._blocks import Case
 from spinemap_exact.certificate.check._chains import Chains, TooManyArcs
+from spinemap_exact.certificate.check._charges import Charges, lengths, triples_of
 from spinemap_exact.certificate.check._field import Field
-from spinemap_exact.certificate.check._lines import Relaxation, pair_matrix, relax
+from spinemap_exact.certificate.check._lines import Relaxation, relax
 from spinemap_exact.errors import CertificateRejected
 
 SCALE = 8
 _ROOT_STEPS, _NODE_STEPS = 60, 20
 _WORTH = 0.7  # multipliers are written down if they leave less than this share of the arcs
 _MAX_ENTRIES = 200_000
+_SMALL = 16  # clusters
 
 
 def prove(
@@ -38,9 +42,18 @@ def prove(
     assert isinstance(instance, _instance.Placement)
     try:
         relaxation = relax(instance, Field({}, "evidence"), SCALE)
-        return _Search(relaxation, claim, should_stop).run(start or [0] * relaxation.num_pairs)
+        search = _Search(relaxation, claim, should_stop)
+        pairs, both = lengths(relaxation.sets.n)
+        found = [search.run(start or [0] * both)]
+        if relaxation.sets.n <= _SMALL:  # a tree without triples may be the shorter one
+            found.append(search.run([0] * pairs if start is None else start[:pairs]))
     except (CertificateRejected, TooManyArcs):
         return None
+    return min((evidence for evidence in found if evidence), key=_length, default=None)
+
+
+def _length(evidence: dict[str, Any]) -> int:
+    return len(zlib.compress(json.dumps(evidence).encode()))
 
 
 class _Search:
@@ -56,27 +69,33 @@ class _Search:
         root = _blocks.extract(self.relaxation, best, self.limit)
         if root is None:
             return {"kind": "lines", "scale": SCALE, "multipliers": best}
-        open_cases = [(root, True)]
+        open_cases = [(root, best, True)]
         while open_cases:
             if self.should_stop() or len(entries) > _MAX_ENTRIES:
                 return None
-            case, fresh = open_cases.pop()
+            case, multipliers, fresh = open_cases.pop()
             left = _blocks.reduce(case, self.limit)
             if left is None:
                 continue
             if fresh:
-                better = ascend(left, self.limit, _NODE_STEPS)
-                after = _blocks.reduce(Case(left.chains, better), self.limit)
+                better = ascend(left, self.limit, _NODE_STEPS, multipliers)
+                changed = Case(left.chains, Charges.of(self.relaxation.sets.n, better))
+                after = _blocks.reduce(changed, self.limit)
                 if after is None or after.num_arcs < _WORTH * left.num_arcs:
                     entries.append({"multipliers": better})
-                    open_cases.append((Case(left.chains, better), False))
+                    open_cases.append((changed, better, False))
                     continue
             choice = _fewest_blocks(left, self.relaxation.sets.n)
-            if choice is None:
-                return None  # both chains are certain: a placement below the claim
+            if choice is None:  # all blocks are certain, and without multipliers chains cost what their placement does
+                if not any(multipliers):
+                    return None  # a placement below the claim
+                none = [0] * lengths(self.relaxation.sets.n)[0]
+                entries.append({"multipliers": none})
+                open_cases.append((Case(left.chains, Charges.of(self.relaxation.sets.n, none)), none, False))
+                continue
             direction, cluster = choice
             entries.append({"branch": [direction, cluster]})
-            open_cases += [(child, True) for child in reversed(_blocks.children(left, direction, cluster))]
+            open_cases += [(child, multipliers, True) for child in reversed(_blocks.children(left, direction, cluster))]
         return {"kind": "blocks", "scale": SCALE, "multipliers": best, "tree": entries}
 
     def _ascend_at_root(self, start: list[int]) -> list[int] | None:
@@ -89,33 +108,35 @@ class _Search:
             left = root and _blocks.reduce(root, self.limit)
             if not left:
                 return best
-            better = ascend(left, self.limit, _ROOT_STEPS)
+            better = ascend(left, self.limit, _ROOT_STEPS, best)
             if better == best or left.num_arcs < 20_000:
                 return better
             best = better
         return best
 
 
-def ascend(case: Case, limit: int, steps: int) -> list[int]:
+def ascend(case: Case, limit: int, steps: int, start: list[int]) -> list[int]:
     """Return better multipliers: subgradient steps of Polyak's length towards the limit."""
-    weight = np.triu(pair_matrix(case.multipliers)).astype(float)
-    best, best_value, direction, length = case.multipliers, None, np.zeros_like(weight), 1.0
-    upper = np.triu(np.ones_like(weight), 1) > 0
+    n = len(case.charges.pair) - 1
+    weight, best, best_value = np.array(start, dtype=float), start, None
+    direction, length = np.zeros_like(weight), 1.0
     for step in range(steps):
-        pairs = np.where(upper, np.rint(weight), 0).astype(np.int64)
-        value, together = -int(pairs.sum()), np.full(pairs.shape, -1.0)
+        rounded = np.rint(weight).astype(np.int64).tolist()
+        charges = Charges.of(n, rounded)
+        value, together = -charges.total, np.zeros_like(weight)
         for chains in case.chains:
-            through = chains.through(_blocks.penalties(chains.blocks, pairs + pairs.T))
+            through = chains.through(charges.paid(chains.blocks))
             least = int(through.min())
             value += least
-            together += _same_line(chains, through == least, len(pairs))
+            together += _put_together(chains, through == least, n, len(weight))
         if best_value is None or value > best_value:
-            best_value, best = value, _listed(pairs)
+            best_value, best = value, rounded
         elif step % 5 == 4:
             length *= 0.7
         if value > limit:
             break
-        gradient = np.where(upper & ((together > 0) | (weight > 0)), together, 0)
+        excess = together - _most_together(n, len(weight))
+        gradient = np.where((excess > 0) | (weight > 0), excess, 0)
         direction = 0.3 * gradient + 0.7 * direction if step else gradient
         norm = float((direction * direction).sum())
         if norm == 0:
@@ -124,8 +145,8 @@ def ascend(case: Case, limit: int, steps: int) -> list[int]:
     return best
 
 
-def _same_line(chains: Chains, tight: Array, n: int) -> Array:
-    """(n, n): 1 where one cheapest chain puts two clusters on the same line."""
+def _put_together(chains: Chains, tight: Array, n: int, length: int) -> Array:
+    """(length,): how often one cheapest chain puts each pair, and each triple, together."""
     next_arc = {int(chains.tail[a]): a for a in np.flatnonzero(tight)}
     same = np.zeros((n, n))
     node = 0
@@ -134,13 +155,16 @@ def _same_line(chains: Chains, tight: Array, n: int) -> Array:
         members = (int(chains.blocks[chains.which[arc]]) >> np.arange(n)) & 1
         same += np.outer(members, members)
         node = int(chains.head[arc])
-    return same
+    pairs = same[np.tril_indices(n, -1)]
+    if len(pairs) == length:
+        return pairs
+    i, j, k = triples_of(n)
+    return np.concatenate((pairs, np.minimum(same[i, j] + same[i, k] + same[j, k], 2)))
 
 
-def _listed(pairs: Array) -> list[int]:
-    j, i = np.tril_indices(len(pairs), -1)
-    listed: list[int] = pairs[i, j].tolist()
-    return listed
+def _most_together(n: int, length: int) -> Array:
+    """(length,): how often a placement puts them together, both directions counted."""
+    return np.where(np.arange(length) < lengths(n)[0], 1, 2)
 
 
 def _fewest_blocks(case: Case, n: int) -> tuple[int, int] | None:

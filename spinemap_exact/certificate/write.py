@@ -85,7 +85,8 @@ def _proposals(problem: Any, result: SolveResult[Any], watch: Watch) -> Iterator
         yield {"kind": "counting", "argument": argument}
     left_behind = result.evidence if isinstance(result.evidence, list) else [result.evidence]
     ready = [_as_specified(evidence) for evidence in left_behind if isinstance(evidence, dict)]
-    yield from ready
+    if problem.kind != "placement":
+        yield from ready
     if _size(problem) <= _TINY[problem.kind]:
         yield {"kind": "exhaustive"}
     infeasible = result.status is Status.INFEASIBLE
@@ -100,6 +101,8 @@ def _proposals(problem: Any, result: SolveResult[Any], watch: Watch) -> Iterator
         found = _mesh_proof.prove(problem, result.dual_bound, watch.should_stop, start)
     if found is not None:
         yield found
+    if problem.kind == "placement":  # weaker than a tree, and their chains take a while beyond twenty clusters
+        yield from ready[:1]
 
 
 def _as_specified(evidence: Evidence) -> Evidence:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from math import comb
 
 import numpy as np
 import pytest
@@ -10,13 +11,16 @@ from certificate_cases import claim, mutants
 from oracle import optimum, random_placement_problem
 
 from spinemap_exact.certificate import _mesh_proof
-from spinemap_exact.certificate.check import check
+from spinemap_exact.certificate.check import check, proven_bound
+from spinemap_exact.certificate.check._field import Field
+from spinemap_exact.certificate.check._instance import read
+from spinemap_exact.certificate.check._lines import relax
 from spinemap_exact.errors import CertificateMalformed, CertificateRejected
 from spinemap_exact.problems.placement import Mesh, PlacementProblem
 
 
-def prove(problem, bound):
-    return _mesh_proof.prove(problem, bound, lambda: False)
+def prove(problem, bound, start=None):
+    return _mesh_proof.prove(problem, bound, lambda: False, start)
 
 
 def ring(clusters: int, width: int, height: int, seed: int) -> PlacementProblem:
@@ -27,9 +31,10 @@ def ring(clusters: int, width: int, height: int, seed: int) -> PlacementProblem:
     return PlacementProblem.from_matrices(np.triu(flow, 1), mesh=Mesh(tile % width, tile // width))
 
 
-def test_certified_optimum_equals_enumeration():
-    """200 tiny meshes, some with empty or missing tiles, dear hops in one direction, or an I/O tile."""
-    for seed in range(200):
+@pytest.mark.parametrize("count", [50, pytest.param(200, marks=pytest.mark.slow)])
+def test_certified_optimum_equals_enumeration(count):
+    """Tiny meshes, some with empty or missing tiles, dear hops in one direction, or an I/O tile."""
+    for seed in range(count):
         problem = random_placement_problem(seed, matrix=False)
         best = optimum(problem)
 
@@ -41,14 +46,39 @@ def test_certified_optimum_equals_enumeration():
         assert prove(problem, best + 1) is None or evidence["kind"] == "lines", seed
 
 
+@pytest.mark.parametrize("count", [20, pytest.param(80, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("seed", range(4))
-def test_mutants_are_rejected_or_still_true(seed):
-    """80 mutants of each of four trees."""
+def test_mutants_are_rejected_or_still_true(seed, count):
+    """Four trees: multipliers of pairs alone are not enough."""
     problem = ring(6, 4, 2, seed)  # two empty tiles: both directions push them to the same corner
     best = optimum(problem)
-    evidence = prove(problem, best)
+    evidence = prove(problem, best, [0] * 15)
     assert evidence["kind"] == "blocks"
-    for path, value, mutant in mutants(evidence, np.random.default_rng(seed), 80):
+    assert_mutants_claim_nothing_false(problem, best, evidence, seed, count)
+
+
+@pytest.mark.parametrize("count", [20, pytest.param(100, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("seed", range(4))
+def test_mutants_with_triples_are_rejected_or_still_true(seed, count):
+    problem = ring(8, 4, 2, seed)
+    best = optimum(problem)
+    search = _mesh_proof._Search(relax(read(problem)[0], Field({}, ""), 8), best, lambda: False)
+    assert_mutants_claim_nothing_false(problem, best, search.run([0] * (28 + 56)), seed, count)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_any_multipliers_prove_true_bounds(seed):
+    """Pairs and triples, on meshes with empty and missing tiles."""
+    problem = random_placement_problem(seed, matrix=False)
+    n, rng = problem.num_clusters, np.random.default_rng(seed)
+    for length in (comb(n, 2), comb(n, 2) + comb(n, 3)):
+        for most in (2, 9, 40):
+            evidence = {"kind": "lines", "scale": 4, "multipliers": rng.integers(0, most, length).tolist()}
+            assert proven_bound(problem, evidence, None) <= optimum(problem)
+
+
+def assert_mutants_claim_nothing_false(problem, best, evidence, seed, count):
+    for path, value, mutant in mutants(evidence, np.random.default_rng(seed), count):
         for bound in (best, best + 1):
             try:
                 check(problem, claim(problem, bound, copy.deepcopy(mutant)))
@@ -60,7 +90,7 @@ def test_mutants_are_rejected_or_still_true(seed):
 @pytest.mark.parametrize("change", [{"scale": 0}, {"scale": 2**60}, {"multipliers": [-1] * 28}, {"tree": []}])
 def test_out_of_range(change):
     problem = ring(8, 4, 2, 0)
-    evidence = prove(problem, optimum(problem)) | change
+    evidence = prove(problem, optimum(problem), [0] * 28) | change
     with pytest.raises((CertificateRejected, CertificateMalformed)):
         check(problem, claim(problem, optimum(problem), evidence))
 

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
-from spinemap_exact.arrays import Array
 from spinemap_exact.certificate.check import _chains
 from spinemap_exact.certificate.check._chains import Chains
+from spinemap_exact.certificate.check._charges import Charges
 from spinemap_exact.certificate.check._field import Field, Preorder
 from spinemap_exact.certificate.check._instance import Placement
-from spinemap_exact.certificate.check._lines import MAX_SCALE, Relaxation, pair_matrix, relax
+from spinemap_exact.certificate.check._lines import MAX_SCALE, Relaxation, relax
 from spinemap_exact.certificate.check._sets import LARGEST_COST
 
 MAX_WORK = 4 * 10**9  # arcs looked at: minutes
@@ -23,7 +21,7 @@ class Case:
     """The chains that are left in both directions, and the multipliers in force."""
 
     chains: tuple[Chains, Chains]
-    multipliers: list[int]
+    charges: Charges
 
     @property
     def num_arcs(self) -> int:
@@ -34,9 +32,9 @@ def prove(instance: Placement, evidence: Field, claim: int | None) -> int:
     """Show that no placement costs less than the claim, and return the claim.
 
     Let Z be the largest cost below the claim. A placement of cost Z or less gives a chain in each direction with
-    chain x + chain y - sum lambda <= Z for any lambda >= 0 (see `_lines.prove`), so each of its arcs lies on a chain
-    that costs at most Z + sum lambda - (the least chain of the other direction). All other arcs may be deleted, again
-    and again, and with other lambda too. Where no chain is left, the case is closed.
+    chain x + chain y - total <= Z for any multipliers (see `_lines.prove`; total is what blocks pay at most), so each
+    of its arcs lies on a chain that costs at most Z + total - (the least chain of the other direction). All other arcs
+    may be deleted, again and again, and with other multipliers too. Where no chain is left, the case is closed.
 
     A case may be split by the block that holds a cluster in one direction: exactly one does, and in the other
     direction no block then shares two clusters with it. A case is closed, or the next entry of the tree says how to go
@@ -47,7 +45,7 @@ def prove(instance: Placement, evidence: Field, claim: int | None) -> int:
     if claim is None:
         evidence.rejected("on a mesh with enough tiles something is always feasible")
     relaxation = relax(instance, evidence, fields["scale"].integer(1, MAX_SCALE))
-    multipliers = fields["multipliers"].integers(relaxation.num_pairs, low=0)
+    multipliers = relaxation.read(fields["multipliers"])
     limit = below(relaxation, claim)
     if limit > LARGEST_COST:
         evidence.rejected("no placement costs as much as the claim says")
@@ -74,8 +72,8 @@ def prove(instance: Placement, evidence: Field, claim: int | None) -> int:
                 branch.rejected("no direction or no cluster of that number")
             open_cases += list(reversed(children(left, direction, cluster)))
         else:
-            others = entry.table("multipliers")["multipliers"].integers(relaxation.num_pairs, low=0)
-            open_cases.append(Case(left.chains, others))
+            others = relaxation.read(entry.table("multipliers")["multipliers"])
+            open_cases.append(Case(left.chains, Charges.of(relaxation.sets.n, others)))
     tree.finish()
     return claim
 
@@ -89,29 +87,29 @@ def extract(relaxation: Relaxation, multipliers: list[int], limit: int) -> Case 
     """Return all chains that a placement within the limit can have; None if there are none."""
     x, y = relaxation.lines(multipliers)
     least = x.least()
-    slack = limit + sum(multipliers) - least - (least if y is x else y.least())
+    charges = Charges.of(relaxation.sets.n, multipliers)
+    slack = limit + charges.total - least - (least if y is x else y.least())
     if slack < 0:
         return None
     chains = x.below(least + slack)
-    return Case((chains, chains if y is x else y.below(y.least() + slack)), multipliers)
+    return Case((chains, chains if y is x else y.below(y.least() + slack)), charges)
 
 
 def reduce(case: Case, limit: int) -> Case | None:
     """Delete arcs that no placement within the limit can use; None if no chain is left."""
-    chains, total = list(case.chains), sum(case.multipliers)
-    pairs = pair_matrix(case.multipliers)
+    chains = list(case.chains)
     for _ in range(_ROUNDS):
         if not all(c.num_arcs for c in chains):
             return None
-        through = [c.through(penalties(c.blocks, pairs)) for c in chains]
-        slack = limit + total - sum(int(t.min()) for t in through)
+        through = [c.through(case.charges.paid(c.blocks)) for c in chains]
+        slack = limit + case.charges.total - sum(int(t.min()) for t in through)
         if slack < 0:
             return None
         before = sum(c.num_arcs for c in chains)
         chains = [c.only(t <= int(t.min()) + slack) for c, t in zip(chains, through, strict=True)]
         if 10 * sum(c.num_arcs for c in chains) > 9 * before:
             break
-    return Case((chains[0], chains[1]), case.multipliers)
+    return Case((chains[0], chains[1]), case.charges)
 
 
 def children(case: Case, direction: int, cluster: int) -> list[Case]:
@@ -123,12 +121,5 @@ def children(case: Case, direction: int, cluster: int) -> list[Case]:
         common = other.blocks & block
         own = mine.only((~holds | (mine.blocks == block))[mine.which])
         across = other.only((common & (common - 1) == 0)[other.which])
-        cases.append(Case((across, own) if direction else (own, across), case.multipliers))
+        cases.append(Case((across, own) if direction else (own, across), case.charges))
     return cases
-
-
-def penalties(blocks: Array, pairs: Array) -> Array:
-    """What each block pays for the pairs it holds, each of which the matrix counts in both orders."""
-    inside = blocks[:, None] >> np.arange(len(pairs)) & 1
-    paid: Array = ((inside @ pairs) * inside).sum(axis=1) // 2
-    return paid

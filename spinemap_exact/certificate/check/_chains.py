@@ -11,6 +11,7 @@ from math import comb
 import numpy as np
 
 from spinemap_exact.arrays import Array
+from spinemap_exact.certificate.check._charges import Charges
 from spinemap_exact.certificate.check._sets import NEVER, Direction, Front, Sets
 
 MAX_ARCS = 4 * 10**6
@@ -97,23 +98,26 @@ class Line:
     line in the middle. What a set costs *beyond* is what the cheapest chain through it pays behind its border.
     """
 
-    def __init__(self, direction: Direction, sets: Sets, multipliers: Array) -> None:
+    def __init__(self, direction: Direction, sets: Sets, charges: Charges) -> None:
         self.direction, self.sets = direction, sets
-        self.front = Front(direction, sets, multipliers)
+        self.front = Front(direction, sets, charges)
         same = direction == direction.reversed()
-        self.back = self.front if same else Front(direction.reversed(), sets, multipliers)
+        self.back = self.front if same else Front(direction.reversed(), sets, charges)
 
     def least(self) -> int:
         """Cost of the cheapest chain."""
         if self.direction.num_lines % 2 == 0:
             return min(int(whole.min()) for _, whole in self._borders())
-        ends = [min(int(table.min()) for table in side.costs[-1].values()) for side in (self.front, self.back)]
-        slack = 1 + sum(ends) // 64
-        while True:
-            found = [int(cost.min()) for _, _, cost in self._links(sum(ends) + slack, Budget())]
-            if found:
-                return min(found)
-            slack *= 2
+        best, budget = NEVER, Budget()
+        for s, ahead, q, behind in self._halves():
+            order, low = np.argsort(ahead), int(behind.min())
+            for start in range(0, len(order), _CHUNK):  # the cheapest first: the rest cannot do better some time
+                chosen = order[start : start + _CHUNK]
+                if int(ahead[chosen[0]]) + low >= best:
+                    break
+                budget.spend(links=len(chosen) * comb(self.sets.n - s, q))
+                best = min(best, *(int(cost.min()) for _, _, cost in self._across(s, q, chosen)))
+        return best
 
     def below(self, most: int) -> Chains:
         """Return all arcs on chains that cost at most ``most``, multipliers included.
@@ -151,23 +155,30 @@ class Line:
         others = self.sets.full ^ masks
         return (masks, whole - self.front.value(masks)), (others, whole - self.back.value(others))
 
+    def _halves(self) -> Iterator[tuple[int, Array, int, Array]]:
+        """Sizes and tables of the sets in front of the middle line and behind it."""
+        line = self.direction.num_lines // 2
+        for (s, ahead), (q, behind) in product(self.front.costs[-1].items(), self.back.costs[-1].items()):
+            if 0 <= self.sets.n - s - q <= self.direction.room[line]:
+                yield s, ahead, q, behind
+
+    def _across(self, s: int, q: int, chosen: Array) -> Iterator[tuple[Array, Array, Array]]:
+        """For some sets of size s in front of the middle line: those of size q behind it, by number, and the cost."""
+        sets, ahead, behind = self.sets, self.front.costs[-1][s][chosen], self.back.costs[-1][q]
+        paid, masks = self.front.paid(self.direction.num_lines // 2, sets.n - s - q), sets.of_size(s)[chosen]
+        for block, rest in sets.splits(sets.full ^ masks, sets.n - s, q):
+            yield masks, rest, ahead + paid[block] + behind[rest]
+
     def _links(self, most: int, budget: Budget) -> Iterator[tuple[Array, Array, Array]]:
         """Sets before and after the middle line, and the cost of the cheapest chain through both."""
-        sets, n, line = self.sets, self.sets.n, self.direction.num_lines // 2
-        for (s, ahead), (q, behind) in product(self.front.costs[-1].items(), self.back.costs[-1].items()):
-            if not 0 <= n - s - q <= self.direction.room[line]:
-                continue
-            paid = self.front.paid(line, n - s - q)
+        for s, ahead, q, behind in self._halves():
             kept = np.flatnonzero(ahead <= most - int(behind.min()))
-            budget.spend(links=len(kept) * comb(n - s, q))
+            budget.spend(links=len(kept) * comb(self.sets.n - s, q))
             for start in range(0, len(kept), _CHUNK):
-                chosen = kept[start : start + _CHUNK]
-                masks = sets.of_size(s)[chosen]
-                for block, rest in sets.splits(sets.full ^ masks, n - s, q):
-                    cost = ahead[chosen] + paid[block] + behind[rest]
+                for masks, rest, cost in self._across(s, q, kept[start : start + _CHUNK]):
                     if (near := np.flatnonzero(cost <= most)).size:
                         budget.spend(arcs=near.size)
-                        yield masks[near], sets.full ^ sets.of_size(q)[rest[near]], cost[near]
+                        yield masks[near], self.sets.full ^ self.sets.of_size(q)[rest[near]], cost[near]
 
     def _numbered(self, arcs: list[Arcs]) -> Chains:
         """Number the sets line by line, and the blocks."""

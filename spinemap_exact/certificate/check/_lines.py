@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import gcd
 
-import numpy as np
-
-from spinemap_exact.arrays import Array
 from spinemap_exact.certificate.check._chains import Line, TooManyArcs
+from spinemap_exact.certificate.check._charges import Charges, lengths
 from spinemap_exact.certificate.check._field import Field
 from spinemap_exact.certificate.check._instance import Placement
 from spinemap_exact.certificate.check._sets import LARGEST_COST, Direction, Sets, directions
@@ -26,10 +24,6 @@ class Relaxation:
     scale: int
     directions: tuple[Direction, Direction]
     sets: Sets
-
-    @property
-    def num_pairs(self) -> int:
-        return self.sets.n * (self.sets.n - 1) // 2
 
     @property
     def grain(self) -> int:
@@ -50,18 +44,18 @@ class Relaxation:
 
     def lines(self, multipliers: list[int]) -> tuple[Line, Line]:
         """Both directions with multipliers; the work is done once if they are alike."""
-        weight = pair_matrix(multipliers)
-        x = Line(self.directions[0], self.sets, weight)
-        return x, x if self.directions[0] == self.directions[1] else Line(self.directions[1], self.sets, weight)
+        charges = Charges.of(self.sets.n, multipliers)
+        x = Line(self.directions[0], self.sets, charges)
+        return x, x if self.directions[0] == self.directions[1] else Line(self.directions[1], self.sets, charges)
 
-
-def pair_matrix(multipliers: list[int]) -> Array:
-    """(n, n), symmetric: multipliers of pairs, given in the order (0, 1), (0, 2), (1, 2), (0, 3), ..."""
-    n = next(n for n in range(1, 2 + 2 * len(multipliers)) if n * (n - 1) // 2 >= len(multipliers))
-    matrix = np.zeros((n, n), dtype=np.int64)
-    j, i = np.tril_indices(n, -1)
-    matrix[i, j] = matrix[j, i] = multipliers
-    return matrix
+    def read(self, field: Field) -> list[int]:
+        """Read multipliers of pairs, or of pairs and triples."""
+        multipliers = field.integers(None, low=0)
+        if len(multipliers) not in lengths(self.sets.n):
+            field.rejected(
+                f"{len(multipliers)} multipliers where {' or '.join(map(str, lengths(self.sets.n)))} are due"
+            )
+        return multipliers
 
 
 def relax(instance: Placement, evidence: Field, scale: int) -> Relaxation:
@@ -86,18 +80,23 @@ def relax(instance: Placement, evidence: Field, scale: int) -> Relaxation:
 
 
 def prove(instance: Placement, evidence: Field, claim: int | None) -> int:
-    """Return the bound that multipliers of the pairs of clusters prove.
+    """Return the bound that multipliers of pairs and triples of clusters prove.
 
-    No two clusters share both their column and their row of the mesh: [same x] + [same y] <= 1. For lambda >= 0 a
-    placement therefore costs at least cost + sum lambda ([same x] + [same y] - 1). Now minimise over x and y apart:
-    each is a shortest chain of blocks in which a block pays the lambda of its pairs. Two minima minus the sum of all
-    lambda are a lower bound, rounded up to what a placement can cost.
+    No two clusters share both their column and their row of the mesh: [same x] + [same y] <= 1. Three clusters stand on
+    four lines at least, columns and rows together: on one column they need three rows, on two columns two rows, and
+    three columns have one row. A direction in which they stand on 3 - s lines puts them together s times, and a block
+    that holds two or three of them does so once or twice: over both directions, twice at most.
+
+    For lambda, mu >= 0 a placement therefore costs at least its cost + sum lambda ([same x] + [same y] - 1) + sum mu
+    (times together - 2). Now minimise over x and y apart: each is a shortest chain of blocks in which a block pays for
+    pairs and triples that it puts together. Two minima, less the sum of all lambda and twice that of all mu, are a
+    lower bound, rounded up to what a placement can cost.
     """
     fields = evidence.table("kind", "scale", "multipliers")
     relaxation = relax(instance, evidence, fields["scale"].integer(1, MAX_SCALE))
-    multipliers = fields["multipliers"].integers(relaxation.num_pairs, low=0)
+    multipliers = relaxation.read(fields["multipliers"])
     try:
         shortest = sum(line.least() for line in relaxation.lines(multipliers))
     except TooManyArcs:
         evidence.rejected("the least chains take longer to find than the checker allows")
-    return max(0, relaxation.round_up(shortest - sum(multipliers)))
+    return max(0, relaxation.round_up(shortest - Charges.of(relaxation.sets.n, multipliers).total))

@@ -20,6 +20,7 @@ from math import comb
 import numpy as np
 
 from spinemap_exact.arrays import Array
+from spinemap_exact.certificate.check._charges import Charges
 from spinemap_exact.certificate.check._instance import Placement
 
 NEVER = 2**62  # larger than any cost; NEVER plus a cost still fits into int64
@@ -149,20 +150,15 @@ class Sets:
 
     def cut(self, masks: Array) -> Array:
         """Flow between each set and all other clusters."""
-        leaving: Array = self._sums(masks, self.flow.sum(axis=1)) - 2 * self.pairs(masks, self.flow)
+        leaving = self._sums(masks, self.flow.sum(axis=1))
+        for j in range(1, self.n):
+            inside = masks >> j & 1 == 1
+            leaving[inside] -= 2 * self._sums(masks[inside] & ((1 << j) - 1), self.flow[j])
         return leaving
 
     def entering(self, masks: Array) -> Array:
         """Input flow to each set."""
         return self._sums(masks, self._entering)
-
-    def pairs(self, masks: Array, weight: Array) -> Array:
-        """Sum of a symmetric weight over the pairs in each set."""
-        total = np.zeros(masks.shape, dtype=np.int64)
-        for j in range(1, self.n):
-            inside = masks >> j & 1 == 1
-            total[inside] += self._sums(masks[inside] & ((1 << j) - 1), weight[j])
-        return total
 
     def _sums(self, masks: Array, weights: Array) -> Array:
         low, high = sums(weights[:_HALF]), sums(weights[_HALF:])
@@ -187,16 +183,16 @@ class Front:
         For each number of lines: size of the set -> table, border behind the last of the lines included.
     """
 
-    def __init__(self, direction: Direction, sets: Sets, multipliers: Array) -> None:
-        self.direction, self.sets, self.multipliers = direction, sets, multipliers
-        self._pairs = cache(lambda size: sets.pairs(sets.of_size(size), multipliers))
+    def __init__(self, direction: Direction, sets: Sets, charges: Charges) -> None:
+        self.direction, self.sets = direction, sets
+        self._charged = cache(lambda size: charges.paid(sets.of_size(size)))
         self.costs: list[dict[int, Array]] = [{0: np.zeros(1, dtype=np.int64)}]
         for line in range(direction.num_lines // 2):
             self.costs.append(self._line(line))
 
     def paid(self, line: int, size: int) -> Array:
         """What each block of a size pays on a line: its multipliers, and for its inputs."""
-        paid: Array = self._pairs(size)
+        paid: Array = self._charged(size)
         if self.direction.away[line]:
             away = self.direction.hop * self.direction.away[line]
             paid = paid + away * self.sets.entering(self.sets.of_size(size))

@@ -54,7 +54,7 @@ class Tree:
     Attributes
     ----------
     climbs : list of (int, Array)
-        Scaled bounds of roots, and the multipliers of pairs of clusters that gave them.
+        Scaled bounds of roots, and the multipliers that gave them, of pairs alone or of pairs and triples of clusters.
 
     Parameters
     ----------
@@ -170,6 +170,8 @@ class Tree:
                 self.m, *x.arguments, *y.arguments, multipliers, self.limit + 1, steps, length, _PATIENCE
             )
             bound = max(bound, int(value))
+            if not node.depth:
+                self.climbs.append((int(value), multipliers))
             if placed:
                 tables = _blocks.tables(multipliers, self.m)
                 self._offer(x.cheapest(x.charges(*tables)), y.cheapest(y.charges(*tables)))
