@@ -123,6 +123,13 @@ def test_a_mapping_that_breaks_a_limit_is_rejected(small, tmp_path):
 
     assert done.returncode == 1
     assert "cluster 0 needs 3 columns, its crossbar has 2" in done.stderr
+    assert done.stdout == ""  # no price for what does not fit
+
+    mapping |= {"cluster_of_unit": [0, 0, 1, 1, 2, 2], "tile_of_cluster": [0, 99, 1]}
+    (tmp_path / "crowded.json").write_text(json.dumps(mapping))
+    done = run("evaluate", args[0], tmp_path / "crowded.json", *args[1:], "--json")
+    assert done.returncode == 1
+    assert "cluster 1 lies on tile 99 of" in json.loads(done.stdout)["violations"][0]
 
 
 def test_convert_round_trip(small, tmp_path):

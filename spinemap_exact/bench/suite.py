@@ -100,7 +100,9 @@ def read_suite(path: str | Path) -> list[Case]:
     path = Path(path)
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as defect:
+    except OSError as defect:
+        raise InvalidInput(f"cannot read suite {path}: {defect.strerror or defect}") from defect
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as defect:
         raise InvalidInput(f"cannot read suite {path}: {defect}") from defect
     entries = [*table.get("case", [])]
     entries += [{**e, "problem": "mapping", "best": {}} for e in table.get("instance", [])]

@@ -189,8 +189,14 @@ def _add_problem(parser: argparse.ArgumentParser, required: bool) -> None:
 
 
 def _add_evaluate(verbs: Any) -> None:
-    parser = _verb(verbs, "evaluate", run.evaluate, "energy, latency, congestion of any mapping",
-                   "Price a mapping from whatever tool; exit with 1 if it breaks a limit of the hardware.")  # fmt: skip
+    parser = _verb(
+        verbs,
+        "evaluate",
+        run.evaluate,
+        "energy, latency, congestion of any mapping",
+        "Price a mapping from whatever tool. One that breaks a limit of the hardware is not priced: the limits it\n"
+        "breaks are named, and the exit status is 1.",
+    )
     _add_input(parser)
     parser.add_argument("mapping", metavar="MAPPING", help="mapping JSON, or CSV neuron,tile")
     _add_hardware(parser)

@@ -158,12 +158,16 @@ def evaluate(args: argparse.Namespace) -> int:
     if hardware is None:
         raise InvalidInput(f"say which hardware {args.input} is mapped onto: --hardware PRESET or FILE.toml")
     mapping = read_mapping(Path(args.mapping), network, hardware)
+    if violations := mapping.violations(network, hardware):  # what does not fit has no price
+        if args.json:
+            print(json.dumps({"violations": violations, "notes": notes}, indent=1))
+        for broken in violations:
+            print(f"rejected: {broken}", file=sys.stderr)
+        return REJECTED
     facts = evaluate(network, hardware, mapping, args.traffic).as_json()
     facts["notes"] = notes
     _say(args, facts, text.evaluation(facts) + _noted(notes))
-    for broken in facts["violations"]:
-        print(f"rejected: {broken}", file=sys.stderr)
-    return REJECTED if facts["violations"] else DONE
+    return DONE
 
 
 def convert(args: argparse.Namespace) -> int:

@@ -10,12 +10,13 @@ from spinemap_exact.bench.store import Run
 from spinemap_exact.report import svg
 from spinemap_exact.report.profiles import CLOSE, WORST_DRAWN, cactus, found_at, performance
 from spinemap_exact.report.summary import Summary
-from spinemap_exact.report.tables import percent, table_of_methods
+from spinemap_exact.report.tables import percent, table_of_methods, table_of_unscored
 from spinemap_exact.result import relative_gap
 from spinemap_exact.units import duration_text, energy_text
 
 _MOST_MAPPINGS = 40
 _MOST_TRACES = 24
+_MOST_UNSCORED = 40
 
 
 def html(summary: Summary, title: str) -> str:
@@ -23,7 +24,7 @@ def html(summary: Summary, title: str) -> str:
     body = [f"<h1>{escape(title)}</h1>", _intro(summary)]
     for problem in summary.problems():
         body += [f"<h2>{problem}</h2>", _methods(summary, problem), _profiles(summary, problem)]
-        body.append(_cases(summary, problem))
+        body += [_cases(summary, problem), _unscored(summary, problem)]
     body += [_mappings(summary), _traces(summary)]
     return _page(title, body)
 
@@ -73,6 +74,14 @@ def _cases(summary: Summary, problem: str) -> str:
     vouched = f"; bounds are {' or '.join(trusts)}" if trusts else ""
     table = _table(header, cells)
     return f"<details><summary>Median gap by case, in percent{vouched}</summary>{table}</details>"
+
+
+def _unscored(summary: Summary, problem: str) -> str:
+    header, lines = table_of_unscored(summary, problem)
+    if not lines:
+        return ""
+    left_out = f"<p>{len(lines) - _MOST_UNSCORED} more: see runs.csv.</p>" if len(lines) > _MOST_UNSCORED else ""
+    return f"<h3>Not scored</h3>{_table(header, lines[:_MOST_UNSCORED])}{left_out}"
 
 
 def _profiles(summary: Summary, problem: str) -> str:

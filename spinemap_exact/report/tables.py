@@ -45,14 +45,26 @@ def table_of_methods(summary: Summary, problem: str) -> tuple[list[str], list[li
     return [METHOD_COLUMNS[k] for k in told], [[line[k] for k in told] for line in lines]
 
 
+def table_of_unscored(summary: Summary, problem: str) -> tuple[list[str], list[list[str]]]:
+    """Header and lines: runs that were rejected or broke down, and why."""
+    return ["case", "method", "seed", "status", "why"], [
+        [r["case"], r["method"], str(r["seed"]), r["status"], str(r["error"]).strip().splitlines()[-1]]
+        for r in summary.runs
+        if r["problem"] == problem and r.get("error")
+    ]
+
+
 def markdown(summary: Summary) -> str:
-    """All tables: methods, then cases, for every kind of problem."""
+    """All tables: methods, cases, and what was not scored, for every kind of problem."""
     parts = []
     for problem in summary.problems():
         parts.append(f"## {problem}: methods\n\n" + _table(*table_of_methods(summary, problem)))
         header, lines = summary.table_of_cases(problem)
         cells = [[_cell(value, k > 2) for k, value in enumerate(line)] for line in lines]
         parts.append(f"## {problem}: median gap to the bound by case, in percent\n\n" + _table(header, cells))
+        header, cells = table_of_unscored(summary, problem)
+        if cells:
+            parts.append(f"## {problem}: not scored\n\n" + _table(header, cells))
     return "\n\n".join(parts) + "\n"
 
 

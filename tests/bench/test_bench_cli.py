@@ -60,3 +60,12 @@ def test_mistakes_are_told_in_one_sentence(suite, options, message):
 
 def test_a_dry_run_counts(suite):
     assert run("bench", suite, "--method", "truenorth", "--dry-run").stdout.strip() == "5 runs"
+
+
+def test_a_suite_with_a_missing_instance_stops_before_anything_runs(tmp_path):
+    path, out = tmp_path / "suite.toml", tmp_path / "runs.jsonl"
+    there = '[[case]]\nname = "a"\nproblem = "mapping"\ninstance = "small-world-32"\n'
+    path.write_text(there + '[[case]]\nname = "b"\nproblem = "mapping"\ninstance = "small-world"\n')
+    done = run("bench", path, "--method", "pacman", "--out", out)
+    assert done.returncode == 2 and not out.exists()
+    assert "case 'b': unknown instance 'small-world'; known: digits-64-32-10" in done.stderr

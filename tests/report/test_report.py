@@ -74,6 +74,13 @@ def test_runs_without_an_answer_are_counted_apart():
     assert (pso.runs, pso.rejected, pso.unanswered, pso.crashed, len(pso.gaps)) == (4, 1, 1, 1, 1)
 
 
+def test_what_is_not_scored_is_told_with_its_reason():
+    for text in (markdown(summarise(RUNS)), page_of(RUNS).replace("<td>", "| ")):
+        assert "tile 3 holds 2 clusters" in text and "the worker died of signal 9" in text
+    assert "| a | pso | 1 | REJECTED | tile 3 holds 2 clusters |" in markdown(summarise(RUNS))
+    assert "not scored" not in markdown(summarise(BY_HAND))
+
+
 def test_methods_that_answer_rank_before_those_that_do_not():
     assert summarise(RUNS).methods("placement") == ["exact", "tabu", "pso"]
 
