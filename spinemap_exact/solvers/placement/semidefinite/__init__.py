@@ -9,8 +9,8 @@ Y[it,ju] = x[i,t] x[j,u] of a placement
   vectors that sum to zero over clusters and over tiles, and on one constant vector (`_splitting`).
 
 Relaxation  `_splitting`: alternate projections with multipliers (ADMM) minimise the cost over matrices with these three
-            properties. Mirror images of the mesh split the eigenvalue problem into up to four blocks. This runs in
-            floating point, and nothing of it is believed.
+            properties. The automorphisms of a mesh split the eigenvalue problem into blocks. This runs in floating
+            point, and nothing of it is believed.
 Bound       `_rounding`: the multipliers of the first property are a matrix G'G, rounded so that G is integer. As
             |G x|^2 >= 0, a placement costs at least what it costs under C - G'G, and that is another quadratic
             assignment problem, which the integer dual ascent of `rlt1` bounds: exactly, whatever G is.

@@ -151,28 +151,25 @@ def _cost(problem: PlacementProblem) -> Array:
 
 
 def symmetric_bases(group: Array, n: int) -> list[Array]:
-    """Return bases of the functions on tiles that commuting mirror images keep or negate:
-    one, orthonormal, for each pattern of signs.
+    """Return orthonormal bases of functions on tiles: no matrix that the group leaves alone has entries between two.
 
-    A matrix that no mirror image changes has no entries between different bases. The first vector of the first basis
-    is constant.
+    Such a matrix commutes with any combination of the permutations, hence leaves its eigenspaces alone; those of a
+    random one are as small as any. The first vector of the first basis is constant.
+
+    References
+    ----------
+    K. Murota, Y. Kanno, M. Kojima, S. Kojima, Japan J. Indust. Appl. Math. 27 (2010), doi:10.1007/s13160-010-0006-9.
     """
-    mirrors: list[Array] = []
-    patterns = [np.eye(n)]
-    for image in group[1:]:
-        matrix = np.eye(n)[image]
-        if (image[image] == np.arange(n)).all() and all((image[m] == m[image]).all() for m in mirrors):
-            split = [p @ (np.eye(n) + sign * matrix) / 2 for p in patterns for sign in (1, -1)]
-            if all(np.abs(p).max() > 0.1 for p in split[:2]):
-                mirrors.append(image)
-                patterns = [p for p in split if np.abs(p).max() > 1e-9]
-    bases = []
-    for pattern in patterns:
-        values, vectors = np.linalg.eigh(pattern)
-        bases.append(np.ascontiguousarray(vectors[:, values > 0.5]))
+    combination = np.zeros((n, n))
+    for image, share in zip(group, np.random.default_rng(0).random(len(group)), strict=True):
+        combination[np.arange(n), image] += share
+    values, vectors = np.linalg.eigh(combination + combination.T)
+    # all shares are positive, so that the constant belongs to the largest eigenvalue
+    ends = np.flatnonzero(np.diff(values) > 1e-6 * values[-1]) + 1
+    bases = np.split(vectors, ends, axis=1)[::-1]
     constant = np.full((n, 1), n**-0.5)
     rotated, _ = np.linalg.qr(np.hstack((constant, bases[0])))
-    bases[0] = np.ascontiguousarray(np.hstack((constant, rotated[:, 1 : bases[0].shape[1]])))
+    bases[0] = np.hstack((constant, rotated[:, 1 : bases[0].shape[1]]))
     return bases
 
 
