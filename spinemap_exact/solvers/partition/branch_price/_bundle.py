@@ -20,6 +20,7 @@ from numba import njit
 
 from spinemap_exact.arrays import Array
 from spinemap_exact.result import Watch
+from spinemap_exact.solvers.partition.branch_price._graph import Priced
 
 _MOST_CLUSTERS = 500
 
@@ -65,8 +66,8 @@ class Oracle(Protocol):
     def guess(self, duals: Array, penalties: Array) -> list[frozenset[int]]:
         """Return clusters of good value."""
 
-    def prove(self, duals: Array, penalties: Array, known: int, spoils: float) -> tuple[int, list[frozenset[int]]]:
-        """Return a bound on all values, at least ``known``, and clusters met; a value above ``spoils`` may end it."""
+    def prove(self, duals: Array, penalties: Array, known: int, spoils: float) -> Priced:
+        """Bound all values, by ``known`` at least; a value above ``spoils`` may end the search."""
 
     def value(self, cluster: frozenset[int], duals: Array, penalties: Array) -> int: ...
 
@@ -89,6 +90,7 @@ class Bundle:
         self.cost = np.zeros(1)
         self.gram = np.zeros((1, 1))
         self.weight = np.ones(1)
+        self.real = np.ones(1, dtype=bool)  # within the limits
         self.age = np.zeros(1, dtype=np.int64)
         self.bound: int | None = None
         self.move = 2.0 * max(1.0, float(np.abs(self.duals).mean()))
@@ -96,32 +98,47 @@ class Bundle:
     def add(self, clusters: Iterable[frozenset[int]]) -> int:
         """Add clusters; return how many are new."""
         fresh = [c for c in dict.fromkeys(clusters) if c not in self.known]
-        if not fresh:
-            return 0
-        rows = np.zeros((len(fresh), len(self.duals)))
-        for i, cluster in enumerate(fresh):
-            rows[i, list(cluster)] = 1.0
-        self.known.update(fresh)
-        self.clusters += fresh
-        self.member = np.concatenate((self.member, rows))
-        self.meets = np.concatenate((self.meets, _meets(rows, self.triples)))
-        self.cost = np.concatenate((self.cost, [float(self.scale * self.oracle.cost(c)) for c in fresh]))
-        self.weight = np.concatenate((self.weight, np.zeros(len(fresh))))
-        self.age = np.concatenate((self.age, np.zeros(len(fresh), dtype=np.int64)))
-        if len(self.clusters) > _MOST_CLUSTERS + 200:
-            self._forget()
-        self.gram = self.member @ self.member.T
+        if fresh:
+            self.known.update(fresh)
+            self._append(fresh, fresh, np.array([float(self.scale * self.oracle.cost(c)) for c in fresh]))
         return len(fresh)
 
-    def _forget(self) -> None:
-        idle = self.age.copy()
-        idle[self.weight > 0] = -1
-        idle[0] = -2
-        kept = np.sort(np.argsort(idle, kind="stable")[:_MOST_CLUSTERS])
+    def _shun(self, beyond: Sequence[tuple[frozenset[int], int]], duals: Array, penalties: Array) -> None:
+        """Let sets that keep the oracle's bound up cost what makes them worth it, so that the model foresees it."""
+        if beyond:
+            rows = self._rows([units for units, _ in beyond])
+            worth = rows @ duals - _meets(rows, self.triples) @ penalties
+            cost = worth - np.array([float(bound) for _, bound in beyond])
+            self._append([units for units, _ in beyond], [frozenset()] * len(beyond), cost)
+
+    def _append(self, sets: Sequence[frozenset[int]], clusters: Sequence[frozenset[int]], cost: Array) -> None:
+        rows, count = self._rows(sets), len(sets)
+        self.clusters += clusters
+        self.member = np.concatenate((self.member, rows))
+        self.meets = np.concatenate((self.meets, _meets(rows, self.triples)))
+        self.cost = np.concatenate((self.cost, cost))
+        self.real = np.concatenate((self.real, [len(c) > 0 for c in clusters]))
+        self.weight = np.concatenate((self.weight, np.zeros(count)))
+        self.age = np.concatenate((self.age, np.zeros(count, dtype=np.int64)))
+        if len(self.clusters) > _MOST_CLUSTERS + 200:
+            idle = self.age.copy()
+            idle[self.weight > 0] = -1
+            idle[0] = -2
+            self._keep(np.sort(np.argsort(idle, kind="stable")[:_MOST_CLUSTERS]))
+        self.gram = self.member @ self.member.T
+
+    def _rows(self, sets: Sequence[frozenset[int]]) -> Array:
+        rows: Array = np.zeros((len(sets), len(self.duals)))
+        for i, units in enumerate(sets):
+            rows[i, list(units)] = 1.0
+        return rows
+
+    def _keep(self, kept: Array) -> None:
         self.clusters = [self.clusters[i] for i in kept.tolist()]
         self.known = set(self.clusters)
         self.member, self.meets, self.cost = self.member[kept], self.meets[kept], self.cost[kept]
-        self.weight, self.age = self.weight[kept], self.age[kept]
+        self.weight, self.age, self.real = self.weight[kept], self.age[kept], self.real[kept]
+        self.gram = self.member @ self.member.T
 
     def cut(self, triples: Sequence[tuple[int, ...]]) -> None:
         """Clusters that hold two units of a triple pay a penalty from now on, zero at first."""
@@ -133,7 +150,7 @@ class Bundle:
     def _candidate(self) -> tuple[Array, Array, float]:
         """Duals and penalties that maximise the model near the best ones, and what the model makes of them."""
         count = self.max_clusters
-        weight = self.weight / self.weight.sum()
+        weight = self.weight / self.weight.sum() if self.weight.any() else np.eye(1, len(self.weight))[0]
         duals = self.duals + self.move * (1.0 - count * (weight @ self.member))
         raw = self.penalties + self.move * (count * (weight @ self.meets) - 1.0)
         value = self.member @ duals - self.meets @ np.maximum(raw, 0.0) - self.cost
@@ -154,7 +171,11 @@ class Bundle:
                 duals, penalties, promised = self._candidate()
                 if promised - self.bound < patience * abs(self.bound):
                     if self.move > 1e4 * float(np.abs(self.duals).mean()):
-                        return
+                        if self.real.all():
+                            return
+                        self._keep(np.flatnonzero(self.real))  # shunned from afar, perhaps in vain
+                        self.move = 0.1 * float(np.abs(self.duals).mean())
+                        continue
                     self.move *= 4.0
                     continue
             duals, penalties = np.floor(duals).astype(np.int64), np.ceil(penalties).astype(np.int64)
@@ -166,10 +187,10 @@ class Bundle:
             best = max((self.oracle.value(c, duals, penalties) for c in found), default=0)
             gained = False
             if best <= spoils:
-                known = max(0, best, int((self.member @ duals - self.meets @ penalties - self.cost).max()))
-                most, more = self.oracle.prove(duals, penalties, known, spoils)
-                found = more + found
-                bound = total - self.max_clusters * most
+                known = max(0, best, int((self.member @ duals - self.meets @ penalties - self.cost)[self.real].max()))
+                priced = self.oracle.prove(duals, penalties, known, spoils)
+                found = priced.clusters + found
+                bound = total - self.max_clusters * priced.most
                 gained = bound >= least
                 half = self.bound is not None and bound - self.bound > 0.5 * (promised - self.bound)
                 if self.bound is None or bound > self.bound:
@@ -177,8 +198,12 @@ class Bundle:
                     self.duals, self.penalties = duals.astype(float), penalties.astype(float)
                 if self.bound >= enough:
                     return
-                if not gained and all(self.oracle.value(c, duals, penalties) <= spoils for c in more):
+                if self.bound < 0 and nulls == 0:  # too much to ask for at once
+                    self.duals, self.bound = 0.5 * self.duals, None
+                    continue
+                if not gained and all(self.oracle.value(c, duals, penalties) <= spoils for c in priced.clusters):
                     self.move *= 0.3  # no cluster speaks against the duals, the proof was too hard
+                    self._shun(priced.beyond, duals, penalties)
             fresh = self.add(found[:40])
             if gained:
                 self.move *= 2.0 if half else 1.3

@@ -20,16 +20,21 @@ from spinemap_exact.solvers.partition.branch_price import _prober as prober
 
 _POOL_BYTES = 150_000_000
 _HARVEST = 200
+_BEYOND = 24  # open nodes of a search stopped early that the bundle hears of
 
 
 @dataclass(frozen=True)
 class Priced:
-    """What pricing says: ``most`` bounds the value of every cluster, exactly so if ``complete``."""
+    """What pricing says: ``most`` bounds the value of every cluster, exactly so if ``complete``.
+
+    ``beyond`` holds sets that break the limits and kept the bound up, with the bounds that they stand for.
+    """
 
     most: int
     complete: bool
     clusters: list[frozenset[int]]
     nodes: int
+    beyond: list[tuple[frozenset[int], int]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -294,7 +299,22 @@ class Pricing:
         frontier = int(pool[3][still_open, pricer.BOUND].max()) if still_open.any() else 0
         clusters = [self.members(found[i]) for i in np.argsort(-found_value[: counters[0]], kind="stable")]
         most = max(int(limits[0]), int(counters[2]), frontier)
-        return Priced(most, not still_open.any(), list(dict.fromkeys(clusters)), int(counters[1]))
+        beyond = [] if complete else self._beyond(pool[3], model)
+        return Priced(most, not still_open.any(), list(dict.fromkeys(clusters)), int(counters[1]), beyond)
+
+    def _beyond(self, scalar: Array, model: tuple[Array, ...]) -> list[tuple[frozenset[int], int]]:
+        """Of the open nodes with the largest bounds, the set that each was last bounded by."""
+        value, rows, columns, chosen = model
+        candidates = np.flatnonzero((scalar[:, pricer.OPEN] != 0) & (scalar[:, pricer.PIECES] > 0))
+        top = candidates[np.argsort(-scalar[candidates, pricer.BOUND], kind="stable")[:_BEYOND]]
+        found = []
+        for i in top.tolist():
+            kept = min(int(scalar[i, pricer.PIECES]), value.shape[1])
+            slack = scalar[i, pricer.MU_ROWS] * (self.instance.rows - rows[i, :kept])
+            slack = slack + scalar[i, pricer.MU_COLUMNS] * (self.instance.columns - columns[i, :kept])
+            piece = int(np.argmax(value[i, :kept] + slack))
+            found.append((self.members(chosen[i, piece]), int(scalar[i, pricer.BOUND])))
+        return found
 
     def members(self, chosen: Array) -> frozenset[int]:
         return frozenset(u for g in np.flatnonzero(chosen) for u in self.groups[g])

@@ -18,7 +18,7 @@ from spinemap_exact.mapping import Partition
 from spinemap_exact.result import Watch
 from spinemap_exact.solvers.partition.branch_price import _cuts
 from spinemap_exact.solvers.partition.branch_price._bundle import Bundle
-from spinemap_exact.solvers.partition.branch_price._graph import Branching, Instance, Pricing
+from spinemap_exact.solvers.partition.branch_price._graph import Branching, Instance, Priced, Pricing
 from spinemap_exact.solvers.partition.branch_price._master import Master, Relaxed
 
 logger = logging.getLogger(__name__)
@@ -87,7 +87,7 @@ class _Oracle:
         seeds = [c for c in heavy if c] + alone
         return self.pricing.probe(duals, penalties, tree.scale, 0, seeds, 1500, tree.state)
 
-    def prove(self, duals: Array, penalties: Array, known: int, spoils: float) -> tuple[int, list[frozenset[int]]]:
+    def prove(self, duals: Array, penalties: Array, known: int, spoils: float) -> Priced:
         tree, left = self.tree, self.watch.remaining_s
         part = self.watch if left is None else self.watch.part(max(2.0, 0.3 * left))
         priced = self.pricing.exact(duals, penalties, tree.scale, known, known, part, spoils)
@@ -95,7 +95,7 @@ class _Oracle:
         tree.prove(self.node, duals, penalties, priced.most)
         bound, clusters = min(self.node.bound, tree.cutoff), len(self.bundle.clusters)
         tree.watch.report(tree.objective, bound, note=f"bundle, {clusters} clusters")
-        return priced.most, priced.clusters
+        return priced
 
     def value(self, cluster: frozenset[int], duals: Array, penalties: Array) -> int:
         return self.pricing.value(cluster, duals, penalties, self.tree.scale)
