@@ -18,7 +18,7 @@ from spinemap_exact.certificate.check._blocks import Case
 from spinemap_exact.certificate.check._chains import Chains, TooManyArcs
 from spinemap_exact.certificate.check._charges import Charges, lengths, triples_of
 from spinemap_exact.certificate.check._field import Field
-from spinemap_exact.certificate.check._lines import Relaxation, relax
+from spinemap_exact.certificate.check._lines import relax
 from spinemap_exact.errors import CertificateRejected
 
 SCALE = 8
@@ -40,13 +40,13 @@ def prove(
     """
     instance = _instance.read(problem)[0]
     assert isinstance(instance, _instance.Placement)
+    n = instance.num_clusters
+    both = start or [0] * lengths(n)[1]
     try:
-        relaxation = relax(instance, Field({}, "evidence"), SCALE)
-        search = _Search(relaxation, claim, should_stop)
-        pairs, both = lengths(relaxation.sets.n)
-        found = [search.run(start or [0] * both)]
-        if relaxation.sets.n <= _SMALL:  # a tree without triples may be the shorter one
-            found.append(search.run([0] * pairs if start is None else start[:pairs]))
+        found = [_Search(instance, SCALE, claim, should_stop).run(both)]
+        if n <= _SMALL:  # coarse multipliers, or none of triples, may give the shorter proof
+            coarse = _Search(instance, 1, claim, should_stop).run([value // SCALE for value in both])
+            found += [coarse, _Search(instance, SCALE, claim, should_stop).run(both[: lengths(n)[0]])]
     except (CertificateRejected, TooManyArcs):
         return None
     return min((evidence for evidence in found if evidence), key=_length, default=None)
@@ -57,9 +57,9 @@ def _length(evidence: dict[str, Any]) -> int:
 
 
 class _Search:
-    def __init__(self, relaxation: Relaxation, claim: int, should_stop: Callable[[], bool]) -> None:
-        self.relaxation, self.should_stop = relaxation, should_stop
-        self.limit = _blocks.below(relaxation, claim)
+    def __init__(self, instance: _instance.Placement, scale: int, claim: int, should_stop: Callable[[], bool]) -> None:
+        self.relaxation, self.should_stop = relax(instance, Field({}, "evidence"), scale), should_stop
+        self.limit = _blocks.below(self.relaxation, claim)
 
     def run(self, start: list[int]) -> dict[str, Any] | None:
         best = self._ascend_at_root(start)
@@ -68,7 +68,7 @@ class _Search:
         entries: list[dict[str, Any]] = []
         root = _blocks.extract(self.relaxation, best, self.limit)
         if root is None:
-            return {"kind": "lines", "scale": SCALE, "multipliers": best}
+            return {"kind": "lines", "scale": self.relaxation.scale, "multipliers": best}
         open_cases = [(root, best, True)]
         while open_cases:
             if self.should_stop() or len(entries) > _MAX_ENTRIES:
@@ -96,7 +96,7 @@ class _Search:
             direction, cluster = choice
             entries.append({"branch": [direction, cluster]})
             open_cases += [(child, multipliers, True) for child in reversed(_blocks.children(left, direction, cluster))]
-        return {"kind": "blocks", "scale": SCALE, "multipliers": best, "tree": entries}
+        return {"kind": "blocks", "scale": self.relaxation.scale, "multipliers": best, "tree": entries}
 
     def _ascend_at_root(self, start: list[int]) -> list[int] | None:
         """Improve the multipliers on all chains that matter, and again on those that matter then."""
