@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 
 _ATTEMPTS = 3
 _GRACE_S = 60.0  # what a run may take beyond twice its time limit before it is ended
+_FIRST_GRACE_S = 600.0  # the same for the first run of a worker, which compiles kernels
+_PATIENCE = {"wall": 2, "cpu": 20}  # times the limit; a busy machine stretches processor time
 
 
 class Executor(Protocol):
@@ -42,12 +44,14 @@ class _Worker:
         theirs.close()
         self.task: Task | None = None
         self.attempt = 0
+        self._warm = False
         self._deadline: float | None = None
 
     def begin(self, task: Task, attempt: int) -> None:
         self.task, self.attempt = task, attempt
         limit = task.limits.time_s
-        self._deadline = None if limit is None else time.monotonic() + 2 * limit + _GRACE_S
+        grace = _GRACE_S if self._warm else _FIRST_GRACE_S
+        self._deadline = None if limit is None else time.monotonic() + _PATIENCE[task.clock] * limit + grace
         with contextlib.suppress(OSError):  # it died idle; the empty pipe tells `outcome`
             self.pipe.send(task)
 
@@ -56,6 +60,7 @@ class _Worker:
         if self.pipe.poll():
             try:
                 line: Run = self.pipe.recv()
+                self._warm = True
                 return line
             except (EOFError, OSError):
                 self.process.join()

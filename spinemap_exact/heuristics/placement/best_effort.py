@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from spinemap_exact.heuristics.placement import hilbert_force, sequential, sneap, tabu, truenorth
+from spinemap_exact.heuristics.placement import hilbert_force, sequential, sneap, truenorth
+from spinemap_exact.kernels import tabu
 from spinemap_exact.mapping import Placement
 from spinemap_exact.problems.placement import PlacementProblem
 from spinemap_exact.result import Watch
@@ -10,6 +11,7 @@ from spinemap_exact.result import Watch
 _MOST_TILES = 1_500  # beyond it one step of tabu search, which prices every swap, takes too long
 _MOST_DISTANCES = 5_000  # beyond it the matrix of distances alone fills the memory
 _SHARE_QUICK = 0.1
+_NO_END = 2**31  # starts in vain; with a time limit only that ends the search
 
 
 def run(problem: PlacementProblem, watch: Watch, start: Placement | None = None) -> Placement | None:
@@ -24,7 +26,8 @@ def run(problem: PlacementProblem, watch: Watch, start: Placement | None = None)
         if watch.should_stop():
             return best
     if problem.num_tiles <= _MOST_TILES:
-        return _better(problem, best, tabu.run(problem, watch, best))
+        starts = 12 if watch.remaining_s is None else _NO_END
+        return _better(problem, best, tabu.search(problem, watch, best, idle_starts=starts))
     if problem.num_tiles <= _MOST_DISTANCES:
         best = _better(problem, best, sneap.run(problem, watch))
     return best
