@@ -27,7 +27,7 @@ _WARM_STARTS = {
     "placement": ("sequential", "tabu"),
 }
 # Beyond these sizes (synapses, items or tiles) only one pass of slicing is made.
-_LARGE = {"unroll": 1_000_000, "partition": 200_000, "placement": 1_500}
+_LARGE = {"unroll": 1_000_000, "partition": 5_000_000, "placement": 1_500}
 _FOR_LARGE = ("sequential",)
 # Beyond these sizes nothing is put before the checker, which walks synapses, items or tiles in plain loops.
 _LARGE_TO_CHECK = {"unroll": 100_000, "packing": 100_000, "partition": 50_000, "placement": 100}
