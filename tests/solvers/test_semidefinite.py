@@ -142,3 +142,14 @@ def test_a_new_balance_of_the_residuals_leaves_the_multipliers_alone():
         if step in (20, 25):
             bounds[step] = rounding.bound(*splitting.multipliers())
     assert bounds[20] < bounds[25]
+
+
+def test_threads_change_nothing():
+    problem = PlacementProblem.from_matrices(np.arange(144).reshape(12, 12) % 7, mesh=Mesh.of_grid(TileGrid(4, 3)))
+    bounds = []
+    for workers in (1, 3):
+        splitting = Splitting(problem, workers)
+        for _ in range(8):
+            splitting.step()
+        bounds.append(Rounding(problem).bound(*splitting.multipliers()))
+    assert bounds[0] == bounds[1]

@@ -65,7 +65,7 @@ def solve(problem: PlacementProblem, watch: Watch, warm_start: Placement | None 
 def _ascend(problem: PlacementProblem, watch: Watch, cost: int, bound: int) -> tuple[int, int]:
     """Raise the bound until it meets the cost, hardly rises any more, or the time is over."""
     unit = grain(problem)
-    splitting, rounding = Splitting(problem), Rounding(problem)
+    splitting, rounding = Splitting(problem, watch.limits.workers), Rounding(problem)
     idle, rounding_s, over = 0, 0.0, False
     while bound < cost and idle < _IDLE and not over:
         for _ in range(_STEPS if splitting.steps else _FIRST_STEPS):

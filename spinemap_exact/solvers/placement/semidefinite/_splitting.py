@@ -6,6 +6,7 @@ as many clusters as tiles.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
 from importlib.util import find_spec
@@ -33,6 +34,8 @@ class Splitting:
     Parameters
     ----------
     problem : PlacementProblem
+    workers : int
+        Threads that share the eigenvalue problems of a step.
 
     Attributes
     ----------
@@ -40,9 +43,10 @@ class Splitting:
         Taken so far.
     """
 
-    def __init__(self, problem: PlacementProblem) -> None:
+    def __init__(self, problem: PlacementProblem, workers: int = 1) -> None:
         n = problem.num_tiles
         self.n, self.steps = n, 0
+        self._pool = ThreadPoolExecutor(workers)
         cost = _cost(problem)
         self._unit = float(np.linalg.norm(cost)) / n**2 or 1.0
         self._cost = (cost / self._unit).astype(np.float32)
@@ -105,8 +109,9 @@ class Splitting:
         """Return the nearest positive semidefinite matrix on the face, and G: G'G is the part that is cut off."""
         n = self.n
         turned = (given.reshape(-1, n) @ self._basis).reshape(n, n, n, n)
-        cut = []
-        for first, last in pairwise(self._parts):
+
+        def project(part: tuple[int, int]) -> Array:
+            first, last = part
             k = last - first
             basis = self._basis[:, first:last]
             block = np.matmul(basis.T, turned[..., first:last].reshape(n, n, n * k)).reshape(n, k, n, k)
@@ -115,8 +120,11 @@ class Splitting:
             tiny = 1e-6 * max(1.0, float(np.abs(values).max()))
             kept = vectors[:, values > tiny] * np.sqrt(values[values > tiny])
             lost = vectors[:, values < -tiny] * np.sqrt(-values[values < -tiny])
-            cut.append(lost.T.reshape(-1, n, k) @ basis.T)
             turned[..., first:last] = np.matmul(basis, (kept @ kept.T).reshape(n, k, n * k)).reshape(n, n, n, k)
+            cut: Array = lost.T.reshape(-1, n, k) @ basis.T
+            return cut
+
+        cut = list(self._pool.map(project, pairwise(self._parts)))
         return (turned.reshape(-1, n) @ self._basis.T).reshape(given.shape), cut
 
 
