@@ -11,7 +11,7 @@ from spinemap_exact.hardware import TileGrid
 from spinemap_exact.problems.placement import Mesh, PlacementProblem
 from spinemap_exact.result import Limits, Status, Watch
 from spinemap_exact.solvers.placement import grid_dp
-from spinemap_exact.solvers.placement.grid_dp import _climb, _roots
+from spinemap_exact.solvers.placement.grid_dp import _roots
 from spinemap_exact.solvers.placement.grid_dp._blocks import Blocks, constant, gains, num_multipliers
 from spinemap_exact.solvers.placement.grid_dp._chains import extract
 from spinemap_exact.solvers.placement.grid_dp._layers import Direction, Layers, SetLists, TooManyChains
@@ -133,7 +133,8 @@ def test_slopes_of_a_placement_are_nowhere_positive():
 def test_multipliers_climb_where_chains_are_too_many(seed, monkeypatch):
     """With room for no chain at first, every root climbs on models of a few arcs; answers stay the same."""
     monkeypatch.setattr(_roots, "_FEW_ARCS", 0)
-    monkeypatch.setattr(_climb, "_MODEL_ARCS", 40)
+    monkeypatch.setattr(_roots, "_ONE_CLIMB", (40, 0.002))
+    monkeypatch.setattr(_roots, "_MANY_CLIMBS", (40, 0.05))
     random = np.random.default_rng(seed)
     width, height, m = [(3, 2, 5), (3, 2, 6), (3, 3, 6), (4, 2, 7), (3, 3, 7), (4, 3, 5)][seed % 6]
     flow = random.integers(0, 9, (m, m)) * (random.random((m, m)) < 0.5)

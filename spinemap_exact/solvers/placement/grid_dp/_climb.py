@@ -12,7 +12,7 @@ from spinemap_exact.solvers.placement.grid_dp._blocks import Blocks, constant, g
 from spinemap_exact.solvers.placement.grid_dp._chains import Chains, extract
 from spinemap_exact.solvers.placement.grid_dp._layers import Layers, TooManyChains
 
-_MODEL_SETS, _MODEL_ARCS = 4_000_000, 1_000_000
+_MODEL_SETS = 4_000_000
 _MODEL_STEPS, _MODEL_LENGTH, _PATIENCE = 60, 0.3, 12
 _HALVINGS = 3
 
@@ -35,6 +35,10 @@ class Climb:
         Bound that ends the ascent.
     cap : int
         Most sets.
+    model_arcs : int
+        Most arcs of a model.
+    least_gain : float
+        The climb is exhausted once it gains less than this part of the way to the target.
     offer : callable
         Takes lines of clusters in both directions that form a placement.
 
@@ -56,10 +60,13 @@ class Climb:
         start: Array,
         target: int,
         cap: int,
+        model_arcs: int,
+        least_gain: float,
         offer: Callable[[Array, Array], None],
     ) -> None:
         self.sides, self.alike, self.blocks, self.cap, self.offer = (x, y), alike, blocks, cap, offer
-        self.target, self.exhausted = target, False
+        self.target, self.model_arcs, self.least_gain = target, model_arcs, least_gain
+        self.exhausted = False
         self.bound: int | None = None
         self.multipliers = start
         self._values: tuple[int, int] = (0, 0)
@@ -86,7 +93,8 @@ class Climb:
             if self._known() > before:
                 break
             candidate = (candidate + self.multipliers) // 2
-        self.exhausted = self._known() >= self.target or 500 * (self._known() - before) < self.target - before
+        gain = self._known() - before
+        self.exhausted = self._known() >= self.target or gain < self.least_gain * (self.target - before)
 
     def _known(self) -> int:
         assert self.bound is not None
@@ -101,7 +109,7 @@ class Climb:
                     if found and self.alike:
                         found *= 2
                         break
-                    chains = extract(side, charge, value + self.reach, guesses, _MODEL_SETS, _MODEL_ARCS)
+                    chains = extract(side, charge, value + self.reach, guesses, _MODEL_SETS, self.model_arcs)
                     assert chains is not None
                     found.append(chains)
             except TooManyChains:
@@ -109,7 +117,7 @@ class Climb:
                     raise
                 self.reach = self.reach * 2 // 3
                 continue
-            if sum(chains.num_arcs for chains in found) < _MODEL_ARCS // 4:
+            if sum(chains.num_arcs for chains in found) < self.model_arcs // 4:
                 self.reach = self.reach * 5 // 4
             return found[0], found[1]
 

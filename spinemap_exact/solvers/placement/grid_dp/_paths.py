@@ -184,10 +184,12 @@ def least_compatible(blocks, tail, head, cost, ident, others, extra, num_nodes):
 
 
 @njit(cache=True, nogil=True)
-def count_containing(blocks, m):  # type: ignore[no-untyped-def]
-    """How many blocks contain each cluster."""
-    count = np.zeros(m, np.int64)
+def count_containing(blocks, amount, m):  # type: ignore[no-untyped-def]
+    """How many blocks contain each cluster, and what their amounts sum to."""
+    count, total = np.zeros(m, np.int64), np.zeros(m)
     for b in range(len(blocks)):
         for i in range(m):
-            count[i] += (blocks[b] >> i) & 1
-    return count
+            if (blocks[b] >> i) & 1:
+                count[i] += 1
+                total[i] += amount[b]
+    return count, total

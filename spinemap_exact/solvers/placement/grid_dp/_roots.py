@@ -19,6 +19,7 @@ from spinemap_exact.solvers.placement.grid_dp._tree import SCALE, Node, Pair, Tr
 MOST_CLUSTERS = 31  # sets are enumerated: 2^31 of them take a quarter of a minute
 MOST_PROFILES = 1500
 _FEW_ARCS = 3_000_000
+_ONE_CLIMB, _MANY_CLIMBS = (1_000_000, 0.002), (150_000, 0.05)  # arcs of a model, and the least gain
 _MOST_TRIALS = 8
 Profile = tuple[int, ...]
 
@@ -237,13 +238,15 @@ class Roots:
             bound = self._least(0, pair.columns, which)[0] + self._least(1, pair.rows, which)[0] - total
             if bound > pair.bound:
                 pair.bound, pair.multipliers = bound, multipliers
+                pair.climb = None  # another one will start from there
         pair.tried = end
 
     def _new_climb(self, pair: _Pair) -> Climb:
         x, y = self._of(0, pair.columns), self._of(1, pair.rows)
         alike = self.exchangeable and pair.columns == pair.rows and not x.direction.linear.any()
         limit = self.tree.limit + 1
-        return Climb(x, y, alike, self._blocks, pair.multipliers, limit, self.cap, self.tree.offer)
+        arcs, gain = _ONE_CLIMB if self._num_pairs == 1 else _MANY_CLIMBS
+        return Climb(x, y, alike, self._blocks, pair.multipliers, limit, self.cap, arcs, gain, self.tree.offer)
 
     def _climb(self, pair: _Pair, climb: Climb) -> None:
         pair.climb = climb

@@ -23,6 +23,7 @@ _OPEN_NODES = 20_000
 _PAIR_STEPS, _ROOT_STEPS, _NODE_STEPS = 80, 300, 25
 _ROOT_LENGTH, _NODE_LENGTH = 0.5, 0.2
 _PATIENCE = 12
+_DOUBLINGS = 6.0
 
 Pair = tuple[Chains, Chains]
 
@@ -233,13 +234,16 @@ class Tree:
         self, x: Chains, y: Chains, estimates: tuple[Array, Array], multipliers: Array, bound: int, depth: int
     ) -> list[Node]:
         """One child for each block that can be the line of one cluster in one direction."""
-        counts = np.stack([_paths.count_containing(chains.blocks, self.m) for chains in (x, y)])
+        work = []
+        for chains, estimate in zip((x, y), estimates, strict=True):
+            left = np.exp2(-_DOUBLINGS * (estimate - bound) / max(1, self.limit - bound))
+            count, total = _paths.count_containing(chains.blocks, left, self.m)
+            work.append(np.where(count == 1, np.inf, total))  # one block: decided already
         for known, across, swap in ((x, y, False), (y, x, True)):
-            if counts[int(swap)].max() == 1:
+            if np.isinf(work[int(swap)]).all():
                 self._finish(known, across, swap)
                 return []
-        counts[counts == 1] = np.iinfo(np.int64).max  # decided already
-        direction, cluster = (int(i) for i in np.unravel_index(counts.argmin(), counts.shape))
+        direction, cluster = divmod(int(np.argmin(work)), self.m)
         mine, other = (x, y) if direction == 0 else (y, x)
         estimate = estimates[direction]
         children = []
