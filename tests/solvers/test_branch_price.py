@@ -8,6 +8,7 @@ import numpy as np
 import oracle
 import pytest
 
+from spinemap_exact.certificate import _cluster_proof, check
 from spinemap_exact.hardware import Crossbar
 from spinemap_exact.network import Network
 from spinemap_exact.problems.partition import PartitionObjective, PartitionProblem, Traffic
@@ -211,3 +212,7 @@ def test_a_bundle_proves_what_column_generation_does(seed: int, monkeypatch: pyt
 
         assert result.objective == optimum
         assert result.status is (Status.INFEASIBLE if optimum is None else Status.OPTIMAL)
+        if optimum and result.evidence is not None:
+            evidence = _cluster_proof.prove(problem, optimum, result.evidence, lambda: False)
+            assert evidence is not None
+            assert check.proven_bound(problem, evidence, optimum) == optimum
