@@ -27,13 +27,19 @@ def dense(inputs: int, neurons: int) -> Network:
     return Network.from_synapses(pre.ravel(), post.ravel(), np.ones(count), is_input=np.arange(count) >= neurons)
 
 
-def cover(network: Network, rows: int, columns: int, **options) -> int | None:
-    problem = UnrollProblem(network, rows, columns, **options)
-    return solvers.load("unroll", "cover-cpsat")(problem, Watch(Limits(time_s=60, workers=1))).objective
+@pytest.fixture(params=["cover-cpsat", "classes-cpsat"])
+def cover(request):
+    """The fewest crossbars by one of the models."""
+
+    def fewest(network: Network, rows: int, columns: int, **options) -> int | None:
+        problem = UnrollProblem(network, rows, columns, **options)
+        return solvers.load("unroll", request.param)(problem, Watch(Limits(time_s=60, workers=1))).objective
+
+    return fewest
 
 
 @pytest.mark.parametrize(("rows", "expected"), [(3, 2), (4, 1), (5, 1)])
-def test_rows_are_shared_by_neurons(rows, expected):
+def test_rows_are_shared_by_neurons(cover, rows, expected):
     # with three rows: two slices of the four axons and a row for the one carry, 4 + 1 rows in two crossbars of three
     assert cover(dense(4, 1), rows, 2) == expected
     # two neurons share four rows
@@ -41,32 +47,32 @@ def test_rows_are_shared_by_neurons(rows, expected):
 
 
 @pytest.mark.parametrize(("columns", "expected"), [(1, 3), (2, 2), (3, 1), (4, 1)])
-def test_columns(columns, expected):
+def test_columns(cover, columns, expected):
     assert cover(dense(2, 3), 2, columns) == expected
 
 
 @pytest.mark.parametrize(("rows", "inputs", "expected"), [(2, 3, 2), (2, 4, 3), (3, 5, 2), (3, 6, 3)])
-def test_a_carry_takes_a_row(rows, inputs, expected):
+def test_a_carry_takes_a_row(cover, rows, inputs, expected):
     # one neuron: n units of so many rows read n * rows = inputs + (n - 1) carries at most
     assert cover(dense(inputs, 1), rows, 9) == expected
 
 
 @pytest.mark.parametrize(("crossbars", "expected"), [(1, None), (2, 2), (3, 2)])
-def test_most_crossbars(crossbars, expected):
+def test_most_crossbars(cover, crossbars, expected):
     assert cover(dense(3, 1), 2, 2, max_crossbars=crossbars) == expected
 
 
 @pytest.mark.parametrize(("units", "expected"), [(1, None), (2, 2), (3, 2)])
-def test_most_units(units, expected):
+def test_most_units(cover, units, expected):
     assert cover(dense(3, 1), 2, 2, max_units=units) == expected
 
 
-def test_neurons_without_inputs_take_a_column():
+def test_neurons_without_inputs_take_a_column(cover):
     assert cover(Network.from_synapses([], [], [1, 1, 1]), 2, 2) == 2
 
 
 @pytest.mark.parametrize("options", [{"max_depth": 1}, {"unit_fan_in": 2}, {"objective": "units"}])
-def test_what_the_model_does_not_cover_is_refused(options):
+def test_what_the_model_does_not_cover_is_refused(cover, options):
     with pytest.raises(InvalidInput, match="does not cover"):
         cover(dense(3, 1), 2, 2, **options)
 
