@@ -156,7 +156,8 @@ def duels(runs: list[Run]) -> str:
                 values = [r["objective"] for r in of if r["case"] == case and r["method"] == method]
                 methods[method] = statistics.mean(v for v in values if v is not None)
         won = [m.get("best-effort", float("inf")) <= min(m.values()) for m in mean.values()]
-        ratios = [m["mtkahypar"] / m["best-effort"] for m in mean.values() if "mtkahypar" in m and m["best-effort"] > 0]
+        both = [m for m in mean.values() if {"mtkahypar", "best-effort"} <= set(m) and m["best-effort"] > 0]
+        ratios = [m["mtkahypar"] / m["best-effort"] for m in both]
         ratio = [f"{statistics.median(ratios):.2f}", f"{max(ratios):.2f}"] if ratios else ["-", "-"]
         lines.append(f"| {group} | {sum(won)} of {len(won)} | {ratio[0]} | {ratio[1]} |")
     return "\n".join(lines)
