@@ -28,6 +28,8 @@ from __future__ import annotations
 
 import logging
 
+from threadpoolctl import threadpool_limits
+
 from spinemap_exact.kernels import tabu
 from spinemap_exact.mapping import Placement
 from spinemap_exact.problems.placement import PlacementProblem
@@ -36,7 +38,7 @@ from spinemap_exact.solvers.placement._bounds import cheap_bound
 from spinemap_exact.solvers.placement._symmetry import grain
 from spinemap_exact.solvers.placement.rlt1 import obstacle
 from spinemap_exact.solvers.placement.semidefinite._rounding import Rounding
-from spinemap_exact.solvers.placement.semidefinite._splitting import Splitting, single_threaded
+from spinemap_exact.solvers.placement.semidefinite._splitting import Splitting
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +59,8 @@ def solve(problem: PlacementProblem, watch: Watch, warm_start: Placement | None 
         logger.warning("semidefinite falls back to a simple bound: %s", why)
         reason = f"fell back to a simple bound: {why}"
     elif bound < cost:
-        with single_threaded():
+        # BLAS threads spin while they wait for each other: where there is other work, steps take ten times as long
+        with threadpool_limits(limits=1):
             bound, steps = _ascend(problem, watch, cost, bound)
     return conclude(problem, incumbent, bound, engine=ENGINE, watch=watch, reason=reason, details={"steps": steps})
 

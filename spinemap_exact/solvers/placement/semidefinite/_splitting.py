@@ -7,11 +7,7 @@ as many clusters as tiles.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
-from importlib import import_module
-from importlib.util import find_spec
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 from numba import njit
@@ -126,18 +122,6 @@ class Splitting:
 
         cut = list(self._pool.map(project, pairwise(self._parts)))
         return (turned.reshape(-1, n) @ self._basis.T).reshape(given.shape), cut
-
-
-def single_threaded() -> AbstractContextManager[Any]:
-    """Keep the linear algebra to one thread, where `threadpoolctl` is installed.
-
-    Its threads spin while they wait for each other: on a few hundred rows and a machine that has other work, steps
-    took ten times as long with two of them.
-    """
-    if find_spec("threadpoolctl") is None:
-        return nullcontext()
-    limited: AbstractContextManager[Any] = import_module("threadpoolctl").threadpool_limits(limits=1)
-    return limited
 
 
 def _cost(problem: PlacementProblem) -> Array:
