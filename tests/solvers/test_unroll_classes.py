@@ -114,6 +114,14 @@ def test_carries_without_room_cost_more_units():
     assert ClassPatternBound(problem).raise_to(None, watch()) == 14
 
 
+def test_counts_close_what_annealing_and_bounds_leave_open():
+    """65 axons to 11 neurons on 16x16: slices need eight crossbars, and neither counting nor patterns exclude seven."""
+    result = solve(dense(65, 11, 16, 16))
+
+    assert (result.objective, result.dual_bound) == (8, 8)
+    assert result.formulation == "classes"
+
+
 def test_many_classes_are_left_to_other_bounds():
     assert not ClassPatternBound.fits(oracle.random_unroll_problem(0, neurons=1, axons=1, rows=1))
     rng = np.random.default_rng(0)

@@ -3,11 +3,12 @@
 1. Counting bounds, raised by the argument about crossbars that hold all neurons of a dense block, and by the linear
    relaxation over what crossbars hold: of each class of identical neurons and axons where there are few classes, else
    of synapses between so many axons and so many neurons.
-2. Annealing, one crossbar less at a time.
-3. The linear relaxation over all crossbar patterns, where there are few enough neurons to enumerate the columns of one.
-4. The cover model in decision form, one crossbar more at a time (CP-SAT).
+2. Counts of identical neurons and axons in decision form, where there are few classes and crossbars (CP-SAT).
+3. Annealing, one crossbar less at a time.
+4. The linear relaxation over all crossbar patterns, where there are few enough neurons to enumerate the columns of one.
+5. The cover model in decision form, one crossbar more at a time (CP-SAT).
 
-Depth limits and homogeneous units use 1 and 4, the later goals of a lexicographic order the model alone.
+Depth limits and homogeneous units use 1 and 5, the later goals of a lexicographic order the model alone.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from spinemap_exact.formulations.unroll import classes_cpsat
 from spinemap_exact.kernels.counting import counting_bounds, fewest_units
 from spinemap_exact.kernels.cover_annealing import SynapseCover
 from spinemap_exact.problems.unroll import PackedUnrolling, UnrollObjective, UnrollProblem
@@ -53,6 +55,7 @@ def solve(
     elif not state.closed:
         state.bound_by_classes()
         if problem.unit_fan_in is None and problem.max_depth is None and problem.max_units is None:
+            state.decide_by_counts()
             state.anneal()
             state.bound_by_patterns()
         state.decide()
@@ -150,6 +153,10 @@ class _State:
     def _next_crossbars(self) -> int:
         if self.incumbent is not None:
             return self.problem.cost(self.incumbent) - 1
+        return self._most_crossbars()
+
+    def _most_crossbars(self) -> int:
+        """A crossbar for each unit, unless there may be fewer."""
         most = int(fewest_units(self.problem).sum())
         return most if self.problem.max_crossbars is None else min(most, self.problem.max_crossbars)
 
@@ -168,6 +175,31 @@ class _State:
         elif shapes.fits(self.problem) and not PatternBound.fits(self.problem):
             self.raise_bound(*shapes.bound_by_shapes(self.problem))
 
+    def decide_by_counts(self) -> None:
+        """Ask for as many crossbars as the bound, then one more, and so on, with identical neurons and axons counted.
+
+        Each number is a problem of its own: what fails or is given up there says nothing of the next.
+        """
+        watch = self._part(0.3)
+        most = self._most_crossbars()
+        while not self.closed and self.bound < most and not watch.should_stop():
+            if not ClassPatternBound.fits(self.problem) or not classes_cpsat.fits(self.problem, self.bound):
+                return
+            level = self.bound
+            limited = replace(self.problem, max_crossbars=level)
+            model = SimpleNamespace(
+                __name__=classes_cpsat.__name__, levels=lambda p: [p.max_crossbars], build=classes_cpsat.build
+            )
+            result = cpsat.solve(cast(Any, model), limited, watch)
+            if result.status is Status.UNKNOWN:
+                return
+            self.formulation = "classes"
+            if result.incumbent is not None:
+                self.incumbent = result.incumbent
+                self.watch.report(objective=self.problem.cost(result.incumbent), note="counts")
+            else:
+                self.raise_bound(level + 1, {"kind": "attested", "by": result.engine})
+
     def bound_by_patterns(self) -> None:
         """Raise the bound by the linear relaxation over crossbar patterns."""
         if self.closed or self.watch.should_stop() or not PatternBound.fits(self.problem):
@@ -179,9 +211,7 @@ class _State:
 
     def decide(self) -> None:
         """Ask the model for a solution with as many crossbars as the bound, then one more, and so on."""
-        most = int(fewest_units(self.problem).sum())
-        if self.problem.max_crossbars is not None:
-            most = min(most, self.problem.max_crossbars)
+        most = self._most_crossbars()
         if self.closed or self.watch.should_stop():
             return
         if self.problem.network.num_synapses * self.bound > LARGEST_MODEL:
