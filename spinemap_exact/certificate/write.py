@@ -9,7 +9,7 @@ import logging
 from collections.abc import Iterator
 from typing import Any
 
-from spinemap_exact.certificate import _cluster_proof, _mesh_proof, _pair_proof, check
+from spinemap_exact.certificate import _cluster_proof, _conflict_proof, _mesh_proof, _pair_proof, check
 from spinemap_exact.certificate.format import Certificate
 from spinemap_exact.errors import CertificateMalformed, CertificateRejected
 from spinemap_exact.result import Limits, SolveResult, Status, Watch
@@ -83,6 +83,10 @@ def _proposals(problem: Any, result: SolveResult[Any], watch: Watch) -> Iterator
     """Evidence that may prove the bound of a result: what the solver left, what is cheap, what must be looked for."""
     for argument in check.counting_arguments(problem.kind):
         yield {"kind": "counting", "argument": argument}
+    if problem.kind == "partition" and str(problem.objective) == "packets":
+        conflicts = _conflict_proof.prove(problem, watch.should_stop)
+        if conflicts is not None:
+            yield conflicts
     left_behind = result.evidence if isinstance(result.evidence, list) else [result.evidence]
     ready = [_as_specified(evidence) for evidence in left_behind if isinstance(evidence, dict)]
     if problem.kind != "placement":

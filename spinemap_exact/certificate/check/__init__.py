@@ -13,6 +13,7 @@ from typing import Any
 from spinemap_exact.certificate.check import (
     _blocks,
     _clusters,
+    _conflicts,
     _counting,
     _duals,
     _exhaustive,
@@ -41,6 +42,7 @@ _KINDS: dict[str, tuple[tuple[type, ...], Callable[[Any, Field, int | None], int
     "blocks": ((Placement,), _blocks.prove),
     "pairs": ((Placement,), _pairs.prove),
     "clusters": ((Partition,), _clusters.prove),
+    "conflicts": ((Partition,), _conflicts.prove),
 }
 
 
