@@ -75,10 +75,15 @@ def _minimise(formulation: ModuleType, problem: Problem[S], watch: Watch, best: 
 
 def _climb(formulation: ModuleType, problem: Problem[S], watch: Watch, best: Best[S]) -> tuple[int | None, bool]:
     bound = None
+    fits = getattr(formulation, "fits", None)
     for level in formulation.levels(problem):
+        refused = bound is not None and fits is not None and not fits(problem, level)
         bound = level
         watch.report(dual_bound=level)
         if best.cost is not None and best.cost <= level:
+            return bound, False
+        if refused:  # a first level that is too large is an error; later ones leave a bound to show
+            logger.warning("%s: the model for %d is too large; the bound stands", title(formulation), level)
             return bound, False
         logger.info("%s: is there a solution of cost %d?", title(formulation), level)
         status = _Run(formulation.build(problem, level), watch, best).solve()

@@ -74,3 +74,12 @@ def test_too_many_sets_of_crossbars_are_refused():
 
     with pytest.raises(InvalidInput, match="does not cover 1 classes of axons and 1 of neurons on 20 crossbars"):
         classes_cpsat.build(problem, 20)
+
+
+def test_a_bound_survives_a_model_that_has_become_too_large(monkeypatch):
+    """As above, four crossbars are refuted; five have 3^5 + 5 * 2^5 = 403 terms, and only 200 are allowed."""
+    monkeypatch.setattr(classes_cpsat, "LARGEST", 200)
+
+    result = solve(UnrollProblem(layers(40, 12), 16, 16))
+
+    assert (result.objective, result.dual_bound) == (None, 5)
