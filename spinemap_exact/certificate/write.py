@@ -109,14 +109,18 @@ def _proposals(problem: Any, result: SolveResult[Any], watch: Watch) -> Iterator
         yield from ready[:1]
 
 
+_WORDS = {
+    "patterns": {"synapses": "pi", "carries": "mu", "units": "nu"},
+    "shapes": {"synapses": "pi", "carries": "mu", "units": "nu", "rows": "rho"},
+}
+
+
 def _as_specified(evidence: Evidence) -> Evidence:
-    """Solvers name the values of patterns by the letters of their model."""
-    if evidence.get("kind") != "patterns" or "pi" not in evidence:
+    """Solvers name the values of patterns and shapes by the letters of their models."""
+    words = _WORDS.get(evidence.get("kind", ""), {})
+    if "pi" not in evidence or not words:
         return evidence
-    return {
-        "kind": "patterns",
-        **{word: evidence[k] for word, k in (("synapses", "pi"), ("carries", "mu"), ("units", "nu"))},
-    }
+    return {"kind": evidence["kind"], **{word: evidence[letter] for word, letter in words.items()}}
 
 
 def _size(problem: Any) -> int:

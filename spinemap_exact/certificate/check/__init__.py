@@ -22,6 +22,7 @@ from spinemap_exact.certificate.check import (
     _lines,
     _pairs,
     _patterns,
+    _shapes,
     _witness,
 )
 from spinemap_exact.certificate.check._field import Field
@@ -37,6 +38,7 @@ _KINDS: dict[str, tuple[tuple[type, ...], Callable[[Any, Field, int | None], int
     "exhaustive": ((Packing, Unroll, Partition, Placement), _exhaustive.prove),
     "duals": ((Packing,), _duals.prove),
     "patterns": ((Unroll,), _patterns.prove),
+    "shapes": ((Unroll,), _shapes.prove),
     "full-crossbars": ((Unroll,), _full_crossbars.prove),
     "lines": ((Placement,), _lines.prove),
     "blocks": ((Placement,), _blocks.prove),
