@@ -101,12 +101,23 @@ def _proposals(problem: Any, result: SolveResult[Any], watch: Watch) -> Iterator
     elif problem.kind == "placement" and hasattr(result.evidence, "visits") and result.dual_bound is not None:
         found = _pair_proof.prove(problem, result.dual_bound, result.evidence, watch.should_stop)
     elif problem.kind == "placement" and problem.mesh is not None and result.dual_bound is not None:
+        if watch.remaining_s is not None and watch.remaining_s < _chains_s(problem):
+            return
         start = next((evidence["multipliers"] for evidence in ready if evidence.get("kind") == "lines"), None)
         found = _mesh_proof.prove(problem, result.dual_bound, watch.should_stop, start)
     if found is not None:
         yield found
     if problem.kind == "placement":  # weaker than a tree, and their chains take a while beyond twenty clusters
         yield from ready[:1]
+
+
+def _chains_s(problem: Any) -> float:
+    """Seconds that a look at all chains of a mesh is likely to take: sets double with each cluster.
+
+    Empty tiles let lines hold different numbers of clusters, so that sets of all sizes count.
+    """
+    full = problem.num_clusters == problem.num_tiles
+    return float(2.0 ** (problem.num_clusters - (17 if full else 15)))
 
 
 _WORDS = {
