@@ -46,6 +46,17 @@ def test_any_multipliers_give_a_bound(seed):
     assert Rounding(problem).bound(factor, *beside) <= optimum(problem)
 
 
+@pytest.mark.parametrize("broken", [1e300, -1e300, np.inf, -np.inf, np.nan])
+def test_a_diverged_calculation_weakens_the_bound_only(broken):
+    """Integers cannot hold these multipliers; some of them, at random places, must not overflow into a bound."""
+    rng = np.random.default_rng(0)
+    problem = random_placement_problem(3, max_tiles=6)
+    n = problem.num_tiles
+    beside = [np.where(rng.random((n, n, n)) < 0.3, broken, rng.normal(size=(n, n, n))) for _ in range(2)]
+    for factor in (rng.normal(size=(3, n, n)), np.full((3, n, n), broken)):
+        assert Rounding(problem).bound(factor, *beside) <= optimum(problem)
+
+
 def test_closes_small_problems():
     """After enough steps the bound, rounded up, meets the optimum on most problems of six tiles."""
     closed = 0

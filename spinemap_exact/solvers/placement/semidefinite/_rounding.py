@@ -45,7 +45,7 @@ class Rounding:
         """
         scale, gram = self._gram(factor)
         n = len(self.flow)
-        U, V = (np.rint(multipliers * scale).astype(np.int64) for multipliers in (beside_cluster, beside_tile))
+        U, V = (_whole(multipliers * scale) for multipliers in (beside_cluster, beside_tile))
         i = np.arange(n)
         U[i, :, i] = 0
         V[:, i, i] = 0
@@ -70,3 +70,10 @@ class Rounding:
             if (whole**2).sum(axis=0).max(initial=0.0) < 2.0**_EXACT_BITS:
                 return 4**bits, (whole.T @ whole).astype(np.int64).reshape(n, n, n, n)
         return 1, np.zeros((n, n, n, n), dtype=np.int64)
+
+
+def _whole(values: Array) -> Array:
+    """Integers close to the values, small enough to be added up: any multipliers bound, none may overflow."""
+    largest = 2.0**_COST_BITS
+    whole: Array = np.rint(np.clip(np.nan_to_num(values), -largest, largest)).astype(np.int64)
+    return whole
