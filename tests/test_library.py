@@ -13,11 +13,11 @@ from spinemap_exact import instances
 from spinemap_exact.certificate import format as certificates
 from spinemap_exact.certificate.check import check
 from spinemap_exact.certificate.format import Certificate
-from spinemap_exact.instances import FOLDER, read_library
+from spinemap_exact.instances import FOLDER, library, read_library
 from spinemap_exact.instances.records import LARGEST_FILE, certificate_of, problem_of, refresh
 from spinemap_exact.io.mapping_file import read_mapping
 
-RECORDED = [(entry, stage) for entry in instances.library() for stage in entry.best]
+RECORDED = [(entry, stage) for entry in library() for stage in entry.best]
 SUITE = """\
 # a comment that stays
 [[core_graph]]
@@ -55,7 +55,7 @@ def test_every_number_has_a_certificate_that_the_checker_accepts(entry, stage):
 
 
 def test_small_instances_are_all_recorded():
-    for entry in instances.library():
+    for entry in library():
         if entry.family == "small":
             assert "placement" in entry.best, entry.name
             assert all(best.bound is not None for best in entry.best.values())
