@@ -183,42 +183,64 @@ def _augment(shape, graph, capacity, excess, status, scalar, threshold, level, c
 
 
 @njit(cache=True)
-def _model(rows_price, columns_price, size, value, rows, columns, max_rows, max_columns):
-    worst = -1e300
+def _over_columns(rows_price, size, value, rows, columns, max_rows, max_columns, top):
+    """Minimise the model over the price of columns; return it, that price, and its slope in the price of rows."""
+    here, level = 0, -1e300
     for i in range(size):
-        worst = max(worst, value[i] + rows_price * (max_rows - rows[i]) + columns_price * (max_columns - columns[i]))
-    return worst
+        worth = value[i] + rows_price * (max_rows - rows[i])
+        if worth > level or (worth == level and columns[i] < columns[here]):
+            here, level = i, worth
+    price = 0.0
+    while True:  # along the upper envelope, from kink to kink
+        fall = columns[here] - max_columns
+        if fall <= 0:
+            return level, price, float(max_rows - rows[here])
+        flatter, step = -1, top - price
+        for i in range(size):
+            if columns[i] < columns[here]:
+                worth = value[i] + rows_price * (max_rows - rows[i]) + price * (max_columns - columns[i])
+                meet = max(0.0, (level - worth) / (columns[here] - columns[i]))
+                if meet < step or (flatter >= 0 and meet == step and columns[i] < columns[flatter]):
+                    flatter, step = i, meet
+        price += step
+        level -= step * fall
+        if flatter < 0:
+            return level, price, float(max_rows - rows[here])
+        rise = max_columns - columns[flatter]
+        if rise >= 0:  # the bottom: level where the two planes are mixed so that columns do not matter
+            share = fall / (fall + rise)
+            return level, price, share * (max_rows - rows[flatter]) + (1.0 - share) * (max_rows - rows[here])
+        here = flatter
 
 
 @njit(cache=True)
 def _multipliers(size, value, rows, columns, max_rows, max_columns, top_rows, top_columns):
-    """Minimise the model over a box: nested ternary search on a convex function."""
+    """Minimise the model over a box: tangents from both sides, exact in the price of columns."""
     low, high = 0.0, float(top_rows)
-    best_c = 0.0
-    best_r = 0.0
-    best = 1e300
-    for _ in range(24):
-        middle = (low + (high - low) / 3.0, high - (high - low) / 3.0)
-        outcome = np.empty(2)
-        for side in range(2):
-            a, b = 0.0, float(top_columns)
-            for _ in range(24):
-                p, q = a + (b - a) / 3.0, b - (b - a) / 3.0
-                if _model(middle[side], p, size, value, rows, columns, max_rows, max_columns) <= _model(
-                    middle[side], q, size, value, rows, columns, max_rows, max_columns
-                ):
-                    b = q
-                else:
-                    a = p
-            c = a if a < 1.0 else (a + b) / 2.0
-            outcome[side] = _model(middle[side], c, size, value, rows, columns, max_rows, max_columns)
-            if outcome[side] < best:
-                best, best_r, best_c = outcome[side], middle[side], c
-        if outcome[0] <= outcome[1]:
-            high = middle[1]
-        else:
-            low = middle[0]
-    return np.int64(np.floor(best_r)), np.int64(np.floor(best_c))
+    at_low, columns_price, down = _over_columns(
+        low, size, value, rows, columns, max_rows, max_columns, float(top_columns)
+    )
+    best, rows_price = at_low, low
+    if down < 0.0:
+        at_high, price, up = _over_columns(high, size, value, rows, columns, max_rows, max_columns, float(top_columns))
+        if at_high < best:
+            best, rows_price, columns_price = at_high, high, price
+        for _ in range(40):
+            if up <= 0.0 or high - low < 1.0:
+                break
+            middle = min(max((at_high - at_low + down * low - up * high) / (down - up), low), high)
+            level, price, slope = _over_columns(
+                middle, size, value, rows, columns, max_rows, max_columns, float(top_columns)
+            )
+            if level < best:
+                best, rows_price, columns_price = level, middle, price
+            if level <= at_low + down * (middle - low) + 0.5:
+                break
+            if slope > 0.0:
+                high, at_high, up = middle, level, slope
+            else:
+                low, at_low, down = middle, level, slope
+    return np.int64(np.floor(rows_price)), np.int64(np.floor(columns_price))
 
 
 @njit(cache=True)
