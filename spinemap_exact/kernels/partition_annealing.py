@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from spinemap_exact.kernels.partition_moves import AREA, OVERFLOW, PACKETS, USED
+from spinemap_exact.kernels.partition_moves import AREA, OVERFLOW, PACKETS, USED, change, excess
 
 _BLOCK = 32  # proposals at one temperature
 _RAISE, _LOWER = 1.035, 0.985  # in balance where three states in ten are within the limits
@@ -24,48 +24,6 @@ def _below(state, limit):  # xorshift64*: the same numbers on every machine, fro
     x ^= x >> np.uint64(27)
     state[0] = x
     return np.int64((((x * np.uint64(2685821657736338717)) >> np.uint64(32)) * np.uint64(limit)) >> np.uint64(32))
-
-
-@njit(cache=True, inline="always")
-def _excess(used, limit):
-    return (used - limit) * (used - limit) if used > limit else 0
-
-
-@njit(cache=True)
-def _change(u, a, b, ptr, idx, spikes, loop, per_synapse, home, count):
-    """What moving unit ``u`` from ``a`` to ``b`` changes: packets, rows freed in ``a``, rows taken in ``b``."""
-    packets = np.int64(0)
-    freed = 0
-    taken = 0
-    for p in range(ptr[u], ptr[u + 1]):
-        k = idx[p]
-        where = home[k]
-        last = count[k, a] == 1
-        first = count[k, b] == 0
-        if last:
-            freed += 1
-        if first:
-            taken += 1
-        if k == u:
-            continue
-        if per_synapse:
-            if where == a:
-                packets += spikes[k]
-            elif where == b:
-                packets -= spikes[k]
-        else:
-            if last and where != a:
-                packets -= spikes[k]
-            if first and where != b:
-                packets += spikes[k]
-    if per_synapse:
-        packets += spikes[u] * (count[u, a] - count[u, b] - loop[u])
-    else:
-        if count[u, a] > loop[u]:
-            packets += spikes[u]
-        if count[u, b] > 0:
-            packets -= spikes[u]
-    return packets, freed, taken
 
 
 @njit(cache=True)
@@ -107,7 +65,7 @@ def anneal(
     packets, overflow, used, taken_area = totals[PACKETS], totals[OVERFLOW], totals[USED], totals[AREA]
     w_packets, w_area = weights[0], weights[1]
     found = np.int64(-1)
-    beyond = overflow + _excess(used, top[0]) + (1 if taken_area > top[1] else 0)
+    beyond = overflow + excess(used, top[0]) + (1 if taken_area > top[1] else 0)
     if beyond == 0:
         found = w_packets * packets + w_area * taken_area
         best[:] = home[:num_units]
@@ -151,12 +109,12 @@ def anneal(
                 b = slots[_below(state, m)]
             if a == b:
                 continue
-            gain, freed, taken = _change(u, a, b, ptr, idx, spikes, loop, per_synapse, home, count)
+            gain, freed, taken = change(u, a, b, ptr, idx, spikes, loop, per_synapse, home, count)
             v = -1
             if crowd[b] > 0 and _below(state, 2) == 0:
                 v = member[b, _below(state, crowd[b])]
                 _put(u, a, b, ptr, idx, home, count)
-                more, freed_b, taken_a = _change(v, b, a, ptr, idx, spikes, loop, per_synapse, home, count)
+                more, freed_b, taken_a = change(v, b, a, ptr, idx, spikes, loop, per_synapse, home, count)
                 gain += more
                 rows_a, rows_b = rows[a] - freed + taken_a, rows[b] + taken - freed_b
                 columns_a, columns_b = columns[a], columns[b]
@@ -173,16 +131,16 @@ def anneal(
                     new_area += area[b]
             new_overflow = (
                 overflow
-                + _excess(rows_a, max_rows[a])
-                - _excess(rows[a], max_rows[a])
-                + _excess(rows_b, max_rows[b])
-                - _excess(rows[b], max_rows[b])
-                + _excess(columns_a, max_columns[a])
-                - _excess(columns[a], max_columns[a])
-                + _excess(columns_b, max_columns[b])
-                - _excess(columns[b], max_columns[b])
+                + excess(rows_a, max_rows[a])
+                - excess(rows[a], max_rows[a])
+                + excess(rows_b, max_rows[b])
+                - excess(rows[b], max_rows[b])
+                + excess(columns_a, max_columns[a])
+                - excess(columns[a], max_columns[a])
+                + excess(columns_b, max_columns[b])
+                - excess(columns[b], max_columns[b])
             )
-            new_beyond = new_overflow + _excess(new_used, top[0]) + (1 if new_area > top[1] else 0)
+            new_beyond = new_overflow + excess(new_used, top[0]) + (1 if new_area > top[1] else 0)
             worse = w_packets * gain + w_area * (new_area - taken_area) + fine * (new_beyond - beyond)
             if worse > 0 and (
                 worse > 25.0 * temperature

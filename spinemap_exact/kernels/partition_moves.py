@@ -14,8 +14,8 @@ from numba import njit
 PACKETS, OVERFLOW, USED, AREA = range(4)
 
 
-@njit(cache=True)
-def _excess(used, limit):
+@njit(cache=True, inline="always")
+def excess(used, limit):
     """Overflow of one resource: squared, lest all of it gather in one cluster."""
     return (used - limit) * (used - limit) if used > limit else 0
 
@@ -44,23 +44,21 @@ def fill(home, num_units, count, rows, columns, totals, net, limits):
                 if count[k, c] > 0 and c != home[k]:
                     totals[PACKETS] += spikes[k]
     for c in range(len(rows)):
-        totals[OVERFLOW] += _excess(rows[c], max_rows[c]) + _excess(columns[c], max_columns[c])
+        totals[OVERFLOW] += excess(rows[c], max_rows[c]) + excess(columns[c], max_columns[c])
         if columns[c] > 0:
             totals[USED] += 1
             totals[AREA] += area[c]
 
 
 @njit(cache=True)
-def delta(u, b, home, count, rows, columns, totals, net, limits):
-    """What moving unit ``u`` to cluster ``b`` changes: packets, overflow, area."""
-    ptr, idx, _, _, spikes, _, loop = net
-    max_rows, max_columns, area, _, per_synapse = limits
-    a = home[u]
-    packets = 0
+def change(u, a, b, ptr, idx, spikes, loop, per_synapse, home, count):
+    """What moving unit ``u`` from ``a`` to ``b`` changes: packets, rows freed in ``a``, rows taken in ``b``."""
+    packets = np.int64(0)
     freed = 0
     taken = 0
     for p in range(ptr[u], ptr[u + 1]):
         k = idx[p]
+        where = home[k]
         last = count[k, a] == 1
         first = count[k, b] == 0
         if last:
@@ -70,28 +68,41 @@ def delta(u, b, home, count, rows, columns, totals, net, limits):
         if k == u:
             continue
         if per_synapse:
-            if home[k] == a:
+            if where == a:
                 packets += spikes[k]
-            elif home[k] == b:
+            elif where == b:
                 packets -= spikes[k]
         else:
-            if last and home[k] != a:
+            if last and where != a:
                 packets -= spikes[k]
-            if first and home[k] != b:
+            if first and where != b:
                 packets += spikes[k]
     if per_synapse:
         packets += spikes[u] * (count[u, a] - count[u, b] - loop[u])
     else:
-        packets += spikes[u] * ((1 if count[u, a] > loop[u] else 0) - (1 if count[u, b] > 0 else 0))
+        if count[u, a] > loop[u]:
+            packets += spikes[u]
+        if count[u, b] > 0:
+            packets -= spikes[u]
+    return packets, freed, taken
+
+
+@njit(cache=True)
+def delta(u, b, home, count, rows, columns, totals, net, limits):
+    """What moving unit ``u`` to cluster ``b`` changes: packets, overflow, area."""
+    ptr, idx, _, _, spikes, _, loop = net
+    max_rows, max_columns, area, _, per_synapse = limits
+    a = home[u]
+    packets, freed, taken = change(u, a, b, ptr, idx, spikes, loop, per_synapse, home, count)
     overflow = (
-        _excess(rows[a] - freed, max_rows[a])
-        - _excess(rows[a], max_rows[a])
-        + _excess(rows[b] + taken, max_rows[b])
-        - _excess(rows[b], max_rows[b])
-        + _excess(columns[a] - 1, max_columns[a])
-        - _excess(columns[a], max_columns[a])
-        + _excess(columns[b] + 1, max_columns[b])
-        - _excess(columns[b], max_columns[b])
+        excess(rows[a] - freed, max_rows[a])
+        - excess(rows[a], max_rows[a])
+        + excess(rows[b] + taken, max_rows[b])
+        - excess(rows[b], max_rows[b])
+        + excess(columns[a] - 1, max_columns[a])
+        - excess(columns[a], max_columns[a])
+        + excess(columns[b] + 1, max_columns[b])
+        - excess(columns[b], max_columns[b])
     )
     grown = 0
     if columns[a] == 1:
@@ -135,7 +146,7 @@ def _step(u, b, home, count, rows, columns, totals, net, limits):
 @njit(cache=True)
 def beyond_limits(totals, top):
     """Overflow with the limits on clusters in use and on area."""
-    return totals[OVERFLOW] + _excess(totals[USED], top[0]) + (1 if totals[AREA] > top[1] else 0)
+    return totals[OVERFLOW] + excess(totals[USED], top[0]) + (1 if totals[AREA] > top[1] else 0)
 
 
 @njit(cache=True)
@@ -184,7 +195,7 @@ def _best_move(u, home, count, rows, columns, totals, net, limits, weights, fine
             continue
         packets, overflow, grown = delta(u, b, home, count, rows, columns, totals, net, limits)
         used = totals[USED] + (1 if columns[b] == 0 else 0) - (1 if columns[home[u]] == 1 else 0)
-        beyond = overflow + _excess(used, top[0]) - _excess(totals[USED], top[0])
+        beyond = overflow + excess(used, top[0]) - excess(totals[USED], top[0])
         beyond += (1 if totals[AREA] + grown > top[1] else 0) - (1 if totals[AREA] > top[1] else 0)
         worth = -(weights[0] * packets + weights[1] * grown + fine * beyond)
         if worth > gain:
