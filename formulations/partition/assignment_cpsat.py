@@ -69,7 +69,7 @@ class AssignmentCpSat(AssignmentModel, CpSatModel[Partition]):
         self.respect_area()  # P7
         self.ship_unless_at_home()  # P8
         self.number_clusters_by_lowest_unit()  # P9, P10
-        self.minimise_cost()
+        self.minimise_cost(self.type.values())
 
     def assign_each_unit_once(self) -> None:
         for u in self.data.units:

@@ -67,7 +67,7 @@ class RepresentativesMilp(RepresentativesModel, MilpModel[Partition]):
         self.respect_counts()  # R8
         self.respect_area()  # R9
         self.ship_unless_at_home()  # R10
-        self.minimise_cost()
+        self.minimise_cost(self.together[w, w] for w in data.units)
 
     def assign_each_unit_once(self) -> None:
         for u in self.data.units:
