@@ -13,6 +13,7 @@ from spinemap_exact import heuristics, solvers
 from spinemap_exact.certificate import write
 from spinemap_exact.certificate.format import Certificate
 from spinemap_exact.errors import EngineDefect
+from spinemap_exact.kernels.compiling import announced
 from spinemap_exact.pipeline.outcome import Stage
 from spinemap_exact.problems.placement import PlacementProblem
 from spinemap_exact.result import SolveResult, Status, Voucher, Watch, conclude
@@ -66,7 +67,8 @@ def solve_problem(
         return "counting", conclude(
             problem, None, None, engine="counting", watch=watch, infeasible=True, vouched_by=voucher, reason=why
         )
-    start, author = _warm_start(problem, watch, warm_start, starts)
+    with announced(watch):
+        start, author = _warm_start(problem, watch, warm_start, starts)
     if start is not None and problem.cost(start) == 0:
         return author, conclude(
             problem, start, 0, engine=author, watch=watch, vouched_by=Voucher("attested", "no cost is negative")
@@ -75,7 +77,8 @@ def solve_problem(
     if name == NO_SOLVER:
         return author, conclude(problem, start, None, engine=author, watch=watch, reason="no solver asked for")
     watch.report(note=f"solver {name}")
-    result = solvers.load(problem.kind, name)(problem, watch, warm_start=start)
+    with announced(watch):
+        result = solvers.load(problem.kind, name)(problem, watch, warm_start=start)
     if start is not None and result.status is Status.INFEASIBLE:
         raise EngineDefect(f"{result.engine} claims infeasibility against a solution of cost {problem.cost(start)}")
     if (

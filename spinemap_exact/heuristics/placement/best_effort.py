@@ -1,4 +1,4 @@
-"""Our own best: the quick methods, then tabu search or, on large meshes, annealing, from the best of them."""
+"""Our own best: tabu search; on large meshes from what the quick methods find, on the largest annealing instead."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from spinemap_exact.mapping import Placement
 from spinemap_exact.problems.placement import PlacementProblem
 from spinemap_exact.result import Watch
 
-_MOST_TILES = 1_500  # beyond it one step of tabu search, which prices every swap, takes too long
-_MOST_DISTANCES = 5_000  # beyond it the matrix of distances alone fills the memory
+_FEW_TILES = 100  # up to which tabu search overtakes any start in a fraction of a second
+_MOST_DISTANCES = 5_000  # tiles beyond which the matrix of distances alone fills the memory
 _SHARE_QUICK = 0.1
 _NO_END = 2**31  # starts in vain; with a time limit only that ends the search
 
@@ -19,17 +19,24 @@ def run(problem: PlacementProblem, watch: Watch, start: Placement | None = None)
     if problem.num_clusters > problem.num_tiles:
         return None
     best = start if start is not None and not problem.violations(start) else None
-    quick = [sequential] if problem.num_tiles > _MOST_DISTANCES else [sequential, truenorth, hilbert_force]
-    for method in quick:
-        left = watch.remaining_s
-        best = _better(problem, best, method.run(problem, watch.part(None if left is None else left * _SHARE_QUICK)))
+    if problem.num_tiles > _FEW_TILES:
+        best = _quick(problem, best, watch)
         if watch.should_stop():
             return best
-    if problem.num_tiles <= _MOST_TILES:
+    if problem.num_tiles <= tabu.MOST_TILES:
         starts = 12 if watch.remaining_s is None else _NO_END
         return _better(problem, best, tabu.search(problem, watch, best, idle_starts=starts))
     if problem.num_tiles <= _MOST_DISTANCES:
         best = _better(problem, best, sneap.run(problem, watch))
+    return best
+
+
+def _quick(problem: PlacementProblem, best: Placement | None, watch: Watch) -> Placement | None:
+    for method in [sequential] if problem.num_tiles > _MOST_DISTANCES else [sequential, truenorth, hilbert_force]:
+        left = watch.remaining_s
+        best = _better(problem, best, method.run(problem, watch.part(None if left is None else left * _SHARE_QUICK)))
+        if watch.should_stop():
+            break
     return best
 
 
