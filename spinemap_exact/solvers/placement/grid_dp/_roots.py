@@ -13,12 +13,13 @@ from spinemap_exact.problems.placement import Mesh, PlacementProblem
 from spinemap_exact.solvers.placement.grid_dp._blocks import Blocks, constant, num_multipliers, tables
 from spinemap_exact.solvers.placement.grid_dp._chains import Chains, extract
 from spinemap_exact.solvers.placement.grid_dp._climb import Climb
+from spinemap_exact.solvers.placement.grid_dp._empties import Margins
 from spinemap_exact.solvers.placement.grid_dp._layers import Direction, Layers, OutOfTime, SetLists, TooManyChains
 from spinemap_exact.solvers.placement.grid_dp._tree import SCALE, Node, Pair, Tree
 
 MOST_CLUSTERS = 31  # sets are enumerated: 2^31 of them take a quarter of a minute
 MOST_PROFILES = 1500
-_FEW_ARCS = 3_000_000
+_FEW_ARCS, _FEW_ARCS_OF_MANY = 3_000_000, 1_000_000  # at first, of one pair of profiles, of one of many
 _ONE_CLIMB, _MANY_CLIMBS = (1_000_000, 0.002), (150_000, 0.05)  # arcs of a model, and the least gain
 _MOST_TRIALS = 8
 Profile = tuple[int, ...]
@@ -89,6 +90,7 @@ class _Pair:
     multipliers: Array
     tried: int = 1
     climb: Climb | None = None
+    too_large: bool = False
 
 
 class Roots:
@@ -143,9 +145,10 @@ class Roots:
                 self._spread(1 - d, min(least[1 - d].items(), key=lambda item: item[1]))
                 return
         nodes = []
+        most = self.tree.limit // 2 if self.exchangeable else self.tree.limit
         for columns, x in least[0].items():
             for rows, y in least[1].items():
-                if x + y <= self.tree.limit and realisable(columns, rows):
+                if x + y <= self.tree.limit and x <= most and realisable(columns, rows):
                     nodes.append(self._node(_Pair(columns, rows, x + y, self._pool[0][0])))
         self._num_pairs = len(nodes)
         self.tree.push(nodes)
@@ -193,12 +196,25 @@ class Roots:
         self.tree.offer(*((line, across) if d == 0 else (across, line)))
 
     def _node(self, pair: _Pair) -> Node:
-        return Node(pair.bound, lambda: self._visit(pair), pair.multipliers)
+        empty = Margins(
+            *(
+                tuple(axis.length - size for size in sizes)
+                for axis, sizes in zip(self.axes, (pair.columns, pair.rows), strict=True)
+            )
+        )
+        unknown = empty if any(empty.columns) else None
+        m = self.problem.num_clusters
+        return Node(pair.bound, lambda: self._visit(pair), pair.multipliers, m, empty=unknown)
 
     def _visit(self, pair: _Pair) -> Pair | list[Node]:
         """Raise the bound of a pair of profiles until its chains are few enough, then extract them."""
         before = pair.bound
         try:
+            if self._num_pairs > 1 and not pair.too_large:
+                try:
+                    return self._extracted(pair, min(self.cap, _FEW_ARCS_OF_MANY))
+                except TooManyChains:
+                    pair.too_large = True
             self._try_pool(pair)
             if pair.bound > before:
                 return [self._node(pair)]
@@ -264,7 +280,12 @@ class Roots:
         nothing = self._pool[0][1]
         total = constant(pair.multipliers, self.problem.num_clusters)
         guess = self._least(d, layers.direction.sizes, 0)
-        threshold = self.tree.limit + total - across.least(charge, [], self.cap)[0]
+        other = (pair.rows, pair.columns)[d]
+        if pair.multipliers is self._pool[0][0]:
+            least = self._least(1 - d, other, 0)[0]
+        else:
+            least = across.least(charge, [], self.cap)[0]
+        threshold = self.tree.limit + total - least
         if d == 1 or not self.exchangeable:
             return extract(layers, charge, threshold, [guess[1]], cap, cap)
         # Columns cost at most half of what the incumbent costs. Of the two limits take the tighter one first.

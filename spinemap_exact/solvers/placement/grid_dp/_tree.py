@@ -6,13 +6,13 @@ import heapq
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from spinemap_exact.arrays import Array
 from spinemap_exact.result import Watch
-from spinemap_exact.solvers.placement.grid_dp import _blocks, _paths
+from spinemap_exact.solvers.placement.grid_dp import _blocks, _empties, _paths
 from spinemap_exact.solvers.placement.grid_dp._chains import Chains
 
 logger = logging.getLogger(__name__)
@@ -24,6 +24,7 @@ _PAIR_STEPS, _ROOT_STEPS, _NODE_STEPS = 80, 300, 25
 _ROOT_LENGTH, _NODE_LENGTH = 0.5, 0.2
 _PATIENCE = 12
 _DOUBLINGS = 6.0
+_MOST_TRIALS = 8  # multipliers of other roots to start from
 
 Pair = tuple[Chains, Chains]
 
@@ -40,13 +41,19 @@ class Node:
         Returns the chains of both directions, or sub-problems to go on with, perhaps none.
     multipliers : (num_multipliers,) int64
         To start the ascent from.
+    num_clusters : int
+        With one more for each empty tile whose position is known.
     depth : int
+    empty : Margins or None
+        Of empty tiles whose position is not known.
     """
 
     bound: int
     make: Callable[[], Pair | list[Node]]
     multipliers: Array
+    num_clusters: int
     depth: int = 0
+    empty: _empties.Margins | None = None
 
 
 class Tree:
@@ -157,32 +164,35 @@ class Tree:
         if isinstance(made, list):
             return made
         pair: Pair | None = made
-        multipliers, bound = node.multipliers, node.bound
-        if not node.depth:
+        multipliers, bound, m = node.multipliers, node.bound, node.num_clusters
+        if not node.depth and node.empty is None:
             multipliers, bound = self._climb_by_pairs(*made, multipliers, bound)
+        elif not node.depth:
+            multipliers = self._nearest_good(*made, multipliers)
         steps, length = (_NODE_STEPS, _NODE_LENGTH) if node.depth else (_ROOT_STEPS, _ROOT_LENGTH)
         if node.depth and pair is not None:  # most of the chains go at once, before any step on them
-            pair, _ = self._delete(*pair, multipliers)
+            pair, _ = self._delete(*pair, multipliers, m)
         while True:
             if pair is None:
                 return []
             x, y = pair
             value, multipliers, placed = _paths.ascend(
-                self.m, *x.arguments, *y.arguments, multipliers, self.limit + 1, steps, length, _PATIENCE
+                m, *x.arguments, *y.arguments, multipliers, self.limit + 1, steps, length, _PATIENCE
             )
             bound = max(bound, int(value))
             if not node.depth:
                 self.climbs.append((int(value), multipliers))
             if placed:
-                tables = _blocks.tables(multipliers, self.m)
-                self._offer(x.cheapest(x.charges(*tables)), y.cheapest(y.charges(*tables)))
+                tables = _blocks.tables(multipliers, m)
+                self._offer(x.cheapest(x.charges(*tables)), y.cheapest(y.charges(*tables)), m)
             if bound > self.limit:
                 return []
             if self.watch.should_stop():
-                return [Node(bound, _known(x, y), multipliers, node.depth)]
-            pair, estimates = self._delete(x, y, multipliers)
+                return [replace(node, bound=bound, make=_known(x, y), multipliers=multipliers)]
+            pair, estimates = self._delete(x, y, multipliers, m)
             if pair is not None and sum(c.num_arcs for c in pair) > 0.8 * (x.num_arcs + y.num_arcs):
-                return self._split(*pair, estimates, multipliers, bound, node.depth)
+                node = replace(node, bound=bound, make=_known(*pair), multipliers=multipliers)
+                return self._place_empty_tiles(*pair, node) or self._split(*pair, estimates, node)
 
     def _climb_by_pairs(self, x: Chains, y: Chains, multipliers: Array, bound: int) -> tuple[Array, int]:
         """Multipliers of pairs alone are evidence that a checker can follow; they replace others if they are better."""
@@ -195,7 +205,27 @@ class Tree:
             return multipliers, bound
         return np.concatenate((pairs, np.zeros(len(multipliers) - len(pairs), dtype=np.int64))), int(value)
 
-    def _delete(self, x: Chains, y: Chains, multipliers: Array) -> tuple[Pair | None, tuple[Array, Array]]:
+    def _nearest_good(self, x: Chains, y: Chains, multipliers: Array) -> Array:
+        """The best of some multipliers to start from: those given, and the latest of other roots."""
+        known = [multipliers, *(good for _, good in self.climbs[-_MOST_TRIALS:])]
+        values = [
+            _paths.ascend(self.m, *x.arguments, *y.arguments, start, self.limit + 1, 0, 0.0, 1)[0] for start in known
+        ]
+        return known[int(np.argmax(values))]
+
+    def _place_empty_tiles(self, x: Chains, y: Chains, node: Node) -> list[Node]:
+        """One child for each way to place the empty tiles; none if these are too many, or known already."""
+        patterns = None if node.empty is None else _empties.patterns(node.empty)
+        if not patterns:
+            return []
+        more = len(patterns[0])
+        multipliers, m = _empties.extended(node.multipliers, self.m, more), self.m + more
+        return [
+            Node(node.bound, _with_empty_tiles(x, y, pattern, self.m), multipliers, m, node.depth + 1)
+            for pattern in patterns
+        ]
+
+    def _delete(self, x: Chains, y: Chains, multipliers: Array, m: int) -> tuple[Pair | None, tuple[Array, Array]]:
         """Delete every block whose cheapest chain cannot be part of a better placement.
 
         A block forces the chain of the other direction to meet it in single clusters: the cheapest such chain counts.
@@ -207,8 +237,8 @@ class Tree:
         estimates
             For each block left in either direction, a bound for all placements with that block.
         """
-        total = _blocks.constant(multipliers, self.m)
-        tables = _blocks.tables(multipliers, self.m)
+        total = _blocks.constant(multipliers, m)
+        tables = _blocks.tables(multipliers, m)
         estimates: list[Array] = []
         for _ in range(2):
             beyond = self._least_beside(x, y, y.charges(*tables))
@@ -230,29 +260,27 @@ class Tree:
         least: Array = _paths.least_compatible(x.blocks, *y[:4], y.blocks, charge, y.num_nodes)
         return least
 
-    def _split(
-        self, x: Chains, y: Chains, estimates: tuple[Array, Array], multipliers: Array, bound: int, depth: int
-    ) -> list[Node]:
+    def _split(self, x: Chains, y: Chains, estimates: tuple[Array, Array], node: Node) -> list[Node]:
         """One child for each block that can be the line of one cluster in one direction."""
-        work = []
+        work, m, bound = [], node.num_clusters, node.bound
         for chains, estimate in zip((x, y), estimates, strict=True):
             left = np.exp2(-_DOUBLINGS * (estimate - bound) / max(1, self.limit - bound))
-            count, total = _paths.count_containing(chains.blocks, left, self.m)
+            count, total = _paths.count_containing(chains.blocks, left, m)
             work.append(np.where(count == 1, np.inf, total))  # one block: decided already
         for known, across, swap in ((x, y, False), (y, x, True)):
             if np.isinf(work[int(swap)]).all():
-                self._finish(known, across, swap)
+                self._finish(known, across, swap, m)
                 return []
-        direction, cluster = divmod(int(np.argmin(work)), self.m)
+        direction, cluster = divmod(int(np.argmin(work)), m)
         mine, other = (x, y) if direction == 0 else (y, x)
         estimate = estimates[direction]
         children = []
         for b in np.flatnonzero((mine.blocks >> cluster) & 1):
             make = _chosen(mine, other, cluster, int(mine.blocks[b]), swap=direction == 1)
-            children.append(Node(max(bound, int(estimate[b])), make, multipliers, depth + 1))
+            children.append(Node(max(bound, int(estimate[b])), make, node.multipliers, m, node.depth + 1))
         return children
 
-    def _finish(self, known: Chains, other: Chains, swap: bool) -> None:
+    def _finish(self, known: Chains, other: Chains, swap: bool, m: int) -> None:
         """Solve a sub-problem whose lines are known in one direction: the best chain across them is the answer."""
         crossing = np.ones(len(other.blocks), dtype=bool)
         for block in known.blocks:
@@ -260,7 +288,8 @@ class Tree:
         other = other.restricted(crossing[other.block])
         if other.num_arcs:
             chains = [c.cheapest(np.zeros(len(c.blocks), dtype=np.int64)) for c in (known, other)]
-            self._offer(*(chains[::-1] if swap else chains))
+            first, second = chains[::-1] if swap else chains
+            self._offer(first, second, m)
 
     def offer(self, column: Array, row: Array) -> None:
         """Price a placement."""
@@ -271,12 +300,24 @@ class Tree:
                 logger.info("grid-dp: placement of cost %d", cost)
         self.watch.report(objective=cost)
 
-    def _offer(self, x_blocks: list[int], y_blocks: list[int]) -> None:
-        self.offer(_lines(x_blocks, self.m), _lines(y_blocks, self.m))
+    def _offer(self, x_blocks: list[int], y_blocks: list[int], m: int) -> None:
+        self.offer(_lines(x_blocks, m)[: self.m], _lines(y_blocks, m)[: self.m])
 
 
 def _known(x: Chains, y: Chains) -> Callable[[], Pair | list[Node]]:
     return lambda: (x, y)
+
+
+def _with_empty_tiles(
+    x: Chains, y: Chains, pattern: list[tuple[int, int]], num_clusters: int
+) -> Callable[[], Pair | list[Node]]:
+    """Recipe for the sub-problem where the empty tiles are these."""
+
+    def make() -> Pair | list[Node]:
+        columns, rows = [c for c, _ in pattern], [r for _, r in pattern]
+        return _empties.occupied(x, columns, num_clusters), _empties.occupied(y, rows, num_clusters)
+
+    return make
 
 
 def _lines(blocks: list[int], num_clusters: int) -> Array:
