@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from itertools import combinations, permutations
+from itertools import combinations, permutations, product
 
 import numpy as np
 import pytest
 
 from spinemap_exact.hardware import TileGrid
+from spinemap_exact.kernels import tabu
+from spinemap_exact.mapping import Placement
 from spinemap_exact.problems.placement import Mesh, PlacementProblem
 from spinemap_exact.result import Limits, Status, Watch
 from spinemap_exact.solvers.placement import grid_dp
-from spinemap_exact.solvers.placement.grid_dp import _roots
+from spinemap_exact.solvers.placement.grid_dp import _empties, _roots, _tree
 from spinemap_exact.solvers.placement.grid_dp._blocks import Blocks, constant, gains, num_multipliers
 from spinemap_exact.solvers.placement.grid_dp._chains import extract
+from spinemap_exact.solvers.placement.grid_dp._empties import Margins, patterns
 from spinemap_exact.solvers.placement.grid_dp._layers import Direction, Layers, SetLists, TooManyChains
 from tests.oracle import optimum
 
@@ -141,3 +144,46 @@ def test_multipliers_climb_where_chains_are_too_many(seed, monkeypatch):
     problem = PlacementProblem.from_matrices(flow, mesh=Mesh.of_grid(TileGrid(width, height)))
     result = grid_dp.solve(problem, Watch(Limits(time_s=None, workers=1)))
     assert (result.status, result.objective) == (Status.OPTIMAL, optimum(problem))
+
+
+def test_patterns_are_all_sets_of_tiles_with_their_margins():
+    """Of the sets of three tiles on a 3 x 4 mesh, each appears under its own margins only."""
+    tiles = list(product(range(3), range(4)))
+    by_margins: dict[Margins, list[set[tuple[int, int]]]] = {}
+    for chosen in combinations(tiles, 3):
+        columns, rows = (np.bincount([t[d] for t in chosen], minlength=(3, 4)[d]).tolist() for d in (0, 1))
+        by_margins.setdefault(Margins(tuple(columns), tuple(rows)), []).append(set(chosen))
+    for margins, expected in by_margins.items():
+        found = patterns(margins)
+        assert found is not None
+        assert sorted(map(sorted, found)) == sorted(map(sorted, expected))
+    assert patterns(Margins((3, 0, 0), (2, 1, 0, 0))) == []  # three tiles of one column lie on three rows
+
+
+def test_too_many_patterns_are_not_listed():
+    assert patterns(Margins((1,) * 6, (1,) * 6)) is None  # 720
+
+
+def test_empty_tiles_are_placed_without_loss(monkeypatch):
+    """Roots do not climb, so that the positions of empty tiles are decided where a pair is not closed at once."""
+    monkeypatch.setattr(_tree, "_ROOT_STEPS", 0)
+    placed: list[int] = []
+    occupied = _empties.occupied
+    monkeypatch.setattr(_empties, "occupied", lambda *given: placed.append(1) or occupied(*given))
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        width, height = [(3, 3), (4, 2), (2, 4), (2, 3)][seed % 4]
+        clusters = width * height - 1 - seed % 3
+        flow = rng.integers(0, 9, (clusters, clusters)) * (rng.random((clusters, clusters)) < 0.6)
+        source, target = np.nonzero(flow)
+        inputs = rng.integers(0, 9, clusters) if seed % 5 == 0 else None
+        io_tile = None if inputs is None else int(rng.integers(width * height))
+        mesh = Mesh.of_grid(TileGrid(width, height))
+        problem = PlacementProblem(
+            clusters, source, target, flow[source, target], mesh=mesh, io_tile=io_tile, input_flow=inputs
+        )
+        anywhere = Placement(rng.permutation(width * height)[:clusters])
+        monkeypatch.setattr(tabu, "search", lambda *_, anywhere=anywhere, **__: anywhere)
+        result = grid_dp.solve(problem, Watch(Limits(time_s=None, workers=1)))
+        assert (result.status, result.objective) == (Status.OPTIMAL, optimum(problem)), seed
+    assert len(placed) > 40
