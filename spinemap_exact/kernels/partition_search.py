@@ -19,6 +19,7 @@ _SYNAPSES_PER_CHUNK = 2_000_000  # looked at between two looks at the clock
 _FRESH_PER_UNIT = 500  # proposals at least, from scratch
 _LOCAL_PER_UNIT = 1_000  # proposals where only some clusters are annealed
 _LOCAL_HEAT = 0.2
+_FRESH_HEAT = (1.0, 0.4)  # in turns: networks differ in where their clusters settle
 _TAKEN = (3, 4, 5, None, None)  # clusters, None for all
 _COLD = 0.015  # last temperature, in mean changes of the price by a random move
 
@@ -279,7 +280,7 @@ def annealed(
         if watch.should_stop() or kept.reached(target) or not opening(search, problem, watch, random):
             break
         kept.offer(search.home[: search.num_units], "opening")
-        if search.anneal(watch, random, trials, 1.0):
+        if search.anneal(watch, random, trials, _FRESH_HEAT[done % 2]):
             kept.offer(search.best, "annealing")
         done += 1
         if done % 2 == 0:
