@@ -63,6 +63,8 @@ def test_map_evaluate_and_back(small, tmp_path):
     assert result["stages"]["partition"]["vouched_by"]["trust"] in ("attested", "verified")
     # three clusters of two; every net reads two units: at best one source of each pair stays half at home
     assert result["evaluation"]["crossbars"] == 3
+    assert 0 < result["lower_bound"]["energy_fj"] <= result["evaluation"]["energy_fj"]["total"]
+    assert result["lower_bound"]["energy_gap"] < 1
 
     again = run("evaluate", args[0], tmp_path / "out" / "mapping.json", *args[1:], "--json")
     assert again.returncode == 0, again.stderr

@@ -19,7 +19,7 @@ ROWS = (
     ("network", "hardware"),
     ("mapping",),
     ("problems", "result"),
-    ("evaluator", "io", "certificate.format", "certificate", "kernels"),
+    ("evaluator", "energy_bound", "io", "certificate.format", "certificate", "kernels"),
     ("formulations", "heuristics"),
     ("solvers",),
     ("certificate.write",),

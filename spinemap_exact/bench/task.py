@@ -154,6 +154,7 @@ def _judged(task: Task, answer: Any, watch: Watch) -> Run:
         line["trust"] = None if answer.vouched_by is None else answer.vouched_by.trust
     if isinstance(answer, MappingRun):
         solution, line["stages"] = answer.mapping, stages_of(answer)
+        line["lower_bound"] = answer.lower_bound_json()
     if solution is not None:
         if broken := problem.violations(solution):
             return {**line, "status": "REJECTED", "dual_bound": None, "trust": None, "error": broken[0]}

@@ -52,6 +52,14 @@ def evaluation(e: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def lower_bound(b: dict[str, Any]) -> str:
+    from spinemap_exact.units import duration_text, energy_text
+
+    latency = "" if b["latency_mean_ps"] is None else f", mean latency {duration_text(b['latency_mean_ps'])}"
+    energy = f"{energy_text(b['energy_fj'])} a window (gap {100 * b['energy_gap']:.1f} %)"
+    return f"at least     {energy}{latency}: {b['scope']}"
+
+
 def solution_json(solution: Any) -> Any:
     import numpy as np
 

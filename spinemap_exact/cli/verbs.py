@@ -109,7 +109,7 @@ def map(args: argparse.Namespace) -> int:
     facts["notes"] = notes = [*notes, *(f"{s.name}: {s.unverified}" for s in run.stages if args.out and s.unverified)]
     words = run.summary()
     if (evaluation := run.evaluation()) is not None:
-        words += "\n\n" + text.evaluation(evaluation.as_json())
+        words += "\n\n" + text.evaluation(evaluation.as_json()) + "\n" + text.lower_bound(facts["lower_bound"])
     words += _noted(notes)
     if args.out:
         _save(Path(args.out), run, facts, words, reporter.lines)

@@ -60,7 +60,7 @@ def write_report(
 
 def html_of_run(run: MappingRun, name: str) -> str:
     """Return one page about one mapping: its stages, and pictures of the mesh, its traffic and its energy."""
-    line = {"case": name, "stages": stages_of(run)}
+    line = {"case": name, "stages": stages_of(run), "lower_bound": run.lower_bound_json()}
     if run.mapping is not None:
         line |= pictured(MappingProblem(run.network, run.hardware, run.traffic), run.mapping)
     return html_of_mapping(line, f"{name} on {run.hardware.name}")

@@ -141,7 +141,7 @@ def _facts_and_figures(run: Run, seed: int | None = None) -> str:
     energy = found["energy_fj"]
     terms = [(term, float(fj), energy_text(fj)) for term, fj in energy.items() if term != "total"]
     facts = [
-        f"{energy_text(energy['total'])} a window",
+        f"{energy_text(energy['total'])} a window{_at_least(run.get('lower_bound'))}",
         f"{found['packets']:,} packets ({escape(found['traffic'])})",
         f"{found['spike_hops']:,} spike-hops",
         f"busiest link {found['link_load_max']:,}",
@@ -166,6 +166,13 @@ def _facts_and_figures(run: Run, seed: int | None = None) -> str:
         f"{_figure(svg.bars(terms), 'Energy by term')}</div>",
     ]
     return f'<p>{", ".join(facts)}</p><div class="figures">{"".join(figures)}</div>'
+
+
+def _at_least(bound: Run | None) -> str:
+    if bound is None:
+        return ""
+    gap = percent(bound["energy_gap"])
+    return f" (at least {energy_text(bound['energy_fj'])} for {escape(bound['scope'])}: gap {gap})"
 
 
 def _stages(run: Run) -> str:
