@@ -216,3 +216,15 @@ def test_a_bundle_proves_what_column_generation_does(seed: int, monkeypatch: pyt
             evidence = _cluster_proof.prove(problem, optimum, result.evidence, lambda: False)
             assert evidence is not None
             assert check.proven_bound(problem, evidence, optimum) == optimum
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_bundle_survives_guesses_that_find_nothing(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Duals that only guesses speak for are dropped once a proof does not confirm them."""
+    monkeypatch.setattr(_tree, "_LARGE", 0)
+    monkeypatch.setattr(_tree._Oracle, "guess", lambda *_, **__: [])
+    problem = oracle.random_partition_problem(
+        seed, units=7, objective=PartitionObjective.PACKETS, traffic=Traffic.PER_TILE, crossbar_types=1
+    )
+
+    assert branch_price.solve(problem, watch()).objective == oracle.optimum(problem)

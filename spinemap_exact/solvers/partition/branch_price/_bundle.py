@@ -23,6 +23,8 @@ from spinemap_exact.result import Watch
 from spinemap_exact.solvers.partition.branch_price._graph import Priced
 
 _MOST_CLUSTERS = 500
+_MOST_GUESSES = 1000
+_MISLED = 0.7  # part of the bound guessed that a proof must confirm, or the duals guessed are dropped
 
 
 @njit(cache=True)
@@ -63,8 +65,8 @@ def _nearest(weight, value, gram, meets, raw, move, tolerance, steps):
 class Oracle(Protocol):
     """What the bundle asks for; duals, penalties and values are integers in units of ``1 / scale``."""
 
-    def guess(self, duals: Array, penalties: Array) -> list[frozenset[int]]:
-        """Return clusters of good value."""
+    def guess(self, duals: Array, penalties: Array, hard: bool = False) -> list[frozenset[int]]:
+        """Return clusters of good value; try ``hard`` where no proof follows."""
 
     def prove(self, duals: Array, penalties: Array, known: int, spoils: float) -> Priced:
         """Bound all values, by ``known`` at least; a value above ``spoils`` may end the search."""
@@ -93,6 +95,8 @@ class Bundle:
         self.real = np.ones(1, dtype=bool)  # within the limits
         self.age = np.zeros(1, dtype=np.int64)
         self.bound: int | None = None
+        self.trusted: int | None = None  # what guesses make of the duals
+        self.origin = self.duals  # before anything was guessed
         self.move = 2.0 * max(1.0, float(np.abs(self.duals).mean()))
 
     def add(self, clusters: Iterable[frozenset[int]]) -> int:
@@ -162,6 +166,43 @@ class Bundle:
         penalties = np.maximum(raw, 0.0)
         return duals, penalties, float(duals.sum() - penalties.sum() - count * max(0.0, value.max()))
 
+    def approach(self, watch: Watch, enough: int, patience: float = 2e-3) -> None:
+        """Move the duals to where guesses alone put the best bound: that proves nothing, and saves many proofs."""
+        self.origin = self.duals
+        trusted: int | None = None
+        promised, nulls = np.inf, 0
+        for _ in range(_MOST_GUESSES):
+            if watch.should_stop() or (trusted is not None and trusted >= enough):
+                break
+            duals, penalties = self.duals, self.penalties
+            if trusted is not None:
+                duals, penalties, promised = self._candidate()
+                if promised - trusted < patience * abs(trusted):
+                    if self.move > 1e2 * float(np.abs(self.duals).mean()):
+                        break
+                    self.move *= 4.0
+                    continue
+            duals, penalties = np.floor(duals).astype(np.int64), np.ceil(penalties).astype(np.int64)
+            total = int(duals.sum()) - int(penalties.sum())
+            found = self.oracle.guess(duals, penalties, hard=nulls == 0)
+            best = max([0, *(self.oracle.value(c, duals, penalties) for c in found)])
+            best = max(best, int((self.member @ duals - self.meets @ penalties - self.cost)[self.real].max()))
+            value = total - self.max_clusters * best
+            fresh = self.add(found[:40])
+            if trusted is None or value > trusted + 0.1 * (promised - trusted):
+                self.move *= 1.5 if trusted is not None else 1.0
+                self.duals, self.penalties, trusted, nulls = duals.astype(float), penalties.astype(float), value, 0
+                continue
+            # what was found meanwhile may be worth more at the best duals than all guesses made there
+            worth = (self.member @ self.duals - self.meets @ self.penalties - self.cost)[self.real].max()
+            trusted = min(trusted, int(self.duals.sum() - self.penalties.sum() - self.max_clusters * worth))
+            nulls += 1
+            if not fresh:
+                self.move *= 0.5
+            elif nulls % 6 == 0:
+                self.move *= 0.6
+        self.trusted = trusted
+
     def ascend(self, watch: Watch, enough: int, patience: float = 2e-4) -> None:
         """Raise the bound until ``enough``, until the model promises no more, or the time is up."""
         nulls = 0
@@ -198,6 +239,12 @@ class Bundle:
                     self.duals, self.penalties = duals.astype(float), penalties.astype(float)
                 if self.bound >= enough:
                     return
+                if self.trusted is not None:
+                    misled, self.trusted = bound < _MISLED * self.trusted, None
+                    if misled:
+                        self.duals, self.bound = self.origin, None
+                        self.move = 2.0 * max(1.0, float(np.abs(self.duals).mean()))
+                        continue
                 if self.bound < 0 and nulls == 0:  # too much to ask for at once
                     self.duals, self.bound = 0.5 * self.duals, None
                     continue

@@ -79,13 +79,14 @@ class _Oracle:
     def __init__(self, tree: Tree, node: _Node, pricing: Pricing, watch: Watch) -> None:
         self.tree, self.node, self.pricing, self.watch = tree, node, pricing, watch
 
-    def guess(self, duals: Array, penalties: Array) -> list[frozenset[int]]:
+    def guess(self, duals: Array, penalties: Array, hard: bool = False) -> list[frozenset[int]]:
         tree, bundle, n = self.tree, self.bundle, len(duals)
         heavy = [bundle.clusters[int(i)] for i in np.argsort(-bundle.weight)[:12]]
         first = int(tree.random.integers(n))
         alone = [frozenset(((first + i * 7) % n,)) for i in range(12)]
         seeds = [c for c in heavy if c] + alone
-        return self.pricing.probe(duals, penalties, tree.scale, 0, seeds, 1500, tree.state)
+        effort = 100 * n if hard else 1500
+        return self.pricing.probe(duals, penalties, tree.scale, 0, seeds, effort, tree.state)
 
     def prove(self, duals: Array, penalties: Array, known: int, spoils: float) -> Priced:
         tree, left = self.tree, self.watch.remaining_s
@@ -265,6 +266,7 @@ class Tree:
         bundle = oracle.bundle = Bundle(self.max_clusters, self.scale, self._fair_shares(), oracle)
         bundle.add(self.master.clusters)
         enough = math.ceil((self.cutoff - self.step + 2e-3) * self.scale)
+        bundle.approach(self.watch if left is None else self.watch.part(0.1 * left), enough)
         for rounds in range(16):
             before = node.bound
             bundle.ascend(part, enough)
