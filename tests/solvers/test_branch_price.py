@@ -91,6 +91,51 @@ def test_pricing_agrees_with_all_clusters(seed: int) -> None:
         assert all(values[c] == pricing.value(c, duals, penalties, SCALE) > 0 for c in probed)
 
 
+@pytest.mark.parametrize("seed", range(0, 200, 20))
+def test_listing_finds_every_cluster_above_a_value(seed: int) -> None:
+    for case in filter(None, map(random_pricing, range(seed, seed + 20))):
+        pricing, duals, penalties = case
+        values = allowed_values(*case)
+        for above in (-20 * SCALE, -1, 5 * SCALE):
+            wanted = {c for c, value in values.items() if value > above}
+
+            listed = pricing.above(duals, penalties, SCALE, above, watch(), 600)
+
+            assert listed is not None and len(listed) == len(wanted) and set(listed) == wanted
+            if wanted:
+                assert pricing.above(duals, penalties, SCALE, above, watch(), len(wanted) - 1) is None
+
+
+@pytest.mark.parametrize("traffic", Traffic)
+def test_agrees_with_the_oracle_where_clusters_are_listed(traffic: Traffic, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Listed at once after the root, on trees that annealing and cuts have not closed before."""
+    monkeypatch.setattr(_tree, "_PATIENCE", 1)
+    monkeypatch.setattr(branch_price, "annealed", lambda problem, watch, start, target: start)
+    monkeypatch.setattr(_tree._cuts, "separate", lambda *_: [])
+    monkeypatch.setattr(_tree.Tree, "_anneal", lambda *_: None)
+    monkeypatch.setattr(_tree.Tree, "_solve_over_clusters", lambda *_: None)
+    listed = []
+    monkeypatch.setattr(_tree.Listing, "__init__", _counted(_tree.Listing.__init__, listed))
+    for seed in range(60):
+        problem = oracle.random_partition_problem(
+            seed, 8, traffic=traffic, objective=PartitionObjective.PACKETS, crossbar_types=1
+        )
+        optimum = oracle.optimum(problem)
+
+        result = branch_price.solve(problem, watch())
+
+        assert (result.objective, result.dual_bound) == (optimum, optimum), f"seed {seed}"
+    assert listed
+
+
+def _counted(function, calls):  # type: ignore[no-untyped-def]
+    def wrapper(*args):  # type: ignore[no-untyped-def]
+        calls.append(1)
+        return function(*args)
+
+    return wrapper
+
+
 @pytest.mark.parametrize("objective", PartitionObjective)
 @pytest.mark.parametrize("traffic", Traffic)
 @pytest.mark.parametrize("units", (6, 7, 8))

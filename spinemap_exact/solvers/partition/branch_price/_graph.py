@@ -233,6 +233,45 @@ class Pricing:
 
         Values up to ``proof_to`` need no proof: the answer is at least that. A value above ``enough`` ends the search.
         """
+        pool, model, found, found_value, counters = self._explore(
+            duals, penalties, scale, max(0, proof_to), report_above, watch, enough, _HARVEST, every=False
+        )
+        still_open = pool[3][:, pricer.OPEN] != 0
+        frontier = int(pool[3][still_open, pricer.BOUND].max()) if still_open.any() else 0
+        clusters = [self.members(found[i]) for i in np.argsort(-found_value[: counters[0]], kind="stable")]
+        most = max(0, proof_to, int(counters[2]), frontier)
+        complete = not still_open.any()
+        beyond = [] if complete else self._beyond(pool[3], model)
+        return Priced(most, complete, list(dict.fromkeys(clusters)), int(counters[1]), beyond)
+
+    def above(
+        self, duals: Array, penalties: Array, scale: int, above: int, watch: Watch, most: int
+    ) -> list[frozenset[int]] | None:
+        """Return all clusters of a value above ``above``; None if they are more than ``most``, or time ran out.
+
+        R. Baldacci, N. Christofides, A. Mingozzi, An exact algorithm for the vehicle routing problem based on the set
+        partitioning formulation with additional cuts, 2008, doi:10.1007/s10107-007-0178-5.
+        """
+        pool, _, found, _, counters = self._explore(
+            duals, penalties, scale, above, above, watch, math.inf, most, every=True
+        )
+        if counters[3] > most or (pool[3][:, pricer.OPEN] != 0).any():
+            return None
+        return [c for c in map(self.members, found[: counters[0]]) if c]
+
+    def _explore(
+        self,
+        duals: Array,
+        penalties: Array,
+        scale: int,
+        proof_to: int,
+        report_above: int,
+        watch: Watch,
+        enough: float,
+        harvest: int,
+        every: bool,
+    ) -> tuple[tuple[Array, ...], tuple[Array, ...], Array, Array, Array]:
+        """Run the pricer until it is done or stopped; return its open nodes, what bounds them, and the sets found."""
         num_groups, num_arcs = len(self.groups), len(self.head)
         bytes_per_node = 8 * (num_arcs + 2 * self.num_nodes) + 12 * num_groups
         slots = max(num_groups + 8, min(4000, _POOL_BYTES // bytes_per_node))
@@ -263,16 +302,16 @@ class Pricing:
             np.zeros(4 * (num_arcs + self.num_nodes + len(self.apart[1])) + 16, dtype=np.int64),
             np.zeros(self.num_nodes + 1, dtype=np.int64),
         )
-        found = np.zeros((_HARVEST, num_groups), dtype=np.bool_)
-        found_value = np.zeros(_HARVEST, dtype=np.int64)
+        found = np.zeros((max(1, harvest), num_groups), dtype=np.bool_)
+        found_value = np.zeros(max(1, harvest), dtype=np.int64)
         counters = np.zeros(4, dtype=np.int64)
         score = np.abs(gain) + 1
         top = int(max(1, gain.max()))
-        limits = np.array([max(0, proof_to), report_above], dtype=np.int64)
+        limits = np.array([proof_to, report_above, every], dtype=np.int64)
         graph = (self.first, self.head, self.back)
         chunk, complete = 4, False
         while not complete:
-            if watch.should_stop() or counters[2] > enough:
+            if watch.should_stop() or (counters[3] > harvest if every else counters[2] > enough):
                 break
             began = watch.elapsed_s
             complete = bool(
@@ -295,12 +334,7 @@ class Pricing:
                 )
             )
             chunk = min(4096, chunk * 2) if watch.elapsed_s - began < 0.1 else max(1, chunk // 2)
-        still_open = pool[3][:, pricer.OPEN] != 0
-        frontier = int(pool[3][still_open, pricer.BOUND].max()) if still_open.any() else 0
-        clusters = [self.members(found[i]) for i in np.argsort(-found_value[: counters[0]], kind="stable")]
-        most = max(int(limits[0]), int(counters[2]), frontier)
-        beyond = [] if complete else self._beyond(pool[3], model)
-        return Priced(most, not still_open.any(), list(dict.fromkeys(clusters)), int(counters[1]), beyond)
+        return pool, model, found, found_value, counters
 
     def _beyond(self, scalar: Array, model: tuple[Array, ...]) -> list[tuple[frozenset[int], int]]:
         """Of the open nodes with the largest bounds, the set that each was last bounded by."""

@@ -249,8 +249,9 @@ def explore(nodes, shape, graph, apart, cuts, score, tau, top, limits, pool, mod
 
     Parameters
     ----------
-    limits : (2,) int64
-        Values up to the first need no proof; sets above the second are handed out in ``found``.
+    limits : (3,) int64
+        Values up to the first need no proof; sets above the second are handed out in ``found``. The third is 1 where
+        every set above the first is wanted, rather than the best one.
     counters : (4,) int64
         Sets found, nodes processed, best value met, sets met above the limit.
     """
@@ -263,6 +264,7 @@ def explore(nodes, shape, graph, apart, cuts, score, tau, top, limits, pool, mod
     level, cursor, queue, path = work
     num_nodes = pool_excess.shape[1]
     slots = len(pool_scalar)
+    every = limits[2] == 1
     for _ in range(nodes):
         here, spare = -1, -1
         open_nodes = 0
@@ -271,7 +273,7 @@ def explore(nodes, shape, graph, apart, cuts, score, tau, top, limits, pool, mod
                 spare = i
             else:
                 open_nodes += 1
-                if here < 0 or pool_scalar[i, BOUND] > pool_scalar[here, BOUND]:
+                if here < 0 or (pool_scalar[i, BOUND] > pool_scalar[here, BOUND]) != every:
                     here = i
         if here < 0:
             return True
@@ -279,7 +281,7 @@ def explore(nodes, shape, graph, apart, cuts, score, tau, top, limits, pool, mod
             for i in range(slots):
                 if pool_scalar[i, OPEN] != 0 and pool_scalar[i, BOUND] < pool_scalar[here, BOUND]:
                     here = i
-        if pool_scalar[here, BOUND] <= max(limits[0], counters[2]):
+        if pool_scalar[here, BOUND] <= (limits[0] if every else max(limits[0], counters[2])):
             pool_scalar[here, OPEN] = 0
             continue
         if spare < 0:
@@ -290,7 +292,7 @@ def explore(nodes, shape, graph, apart, cuts, score, tau, top, limits, pool, mod
         steps = 24 if counters[1] == 1 else 3
         alive = True
         while alive:
-            threshold = max(limits[0], counters[2])
+            threshold = limits[0] if every else max(limits[0], counters[2])
             # rows and columns that are left
             size = 0
             rest_rows, rest_columns = max_rows - scalar[ROWS], max_columns - scalar[COLUMNS]
@@ -361,13 +363,13 @@ def explore(nodes, shape, graph, apart, cuts, score, tau, top, limits, pool, mod
                                     clash = members_unit[q]
                     if exact > counters[2]:
                         counters[2] = exact
-                    if exact > limits[1]:
+                    if exact > limits[1] and (free_units == 0 or not every):
                         place = counters[3] % len(found_value)
                         counters[3] += 1
                         counters[0] = min(counters[3], len(found_value))
                         found_value[place] = exact
                         found[place, :] = chosen
-                    threshold = max(limits[0], counters[2])
+                    threshold = limits[0] if every else max(limits[0], counters[2])
                     if bound <= threshold:
                         alive = False
                         continue

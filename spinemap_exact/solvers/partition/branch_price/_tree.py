@@ -19,6 +19,7 @@ from spinemap_exact.result import Watch
 from spinemap_exact.solvers.partition.branch_price import _cuts
 from spinemap_exact.solvers.partition.branch_price._bundle import Bundle
 from spinemap_exact.solvers.partition.branch_price._graph import Branching, Instance, Priced, Pricing
+from spinemap_exact.solvers.partition.branch_price._listing import Listed, Listing
 from spinemap_exact.solvers.partition.branch_price._master import Master, Relaxed
 
 logger = logging.getLogger(__name__)
@@ -26,6 +27,8 @@ logger = logging.getLogger(__name__)
 _WORTHWHILE = 0.05  # part of the gap that a round of cuts must close to be followed by another
 _SMOOTH = 0.7  # weight of earlier duals in those that guide the guesses
 _LARGE = 14  # units per cluster from which on duals are found by a bundle method first
+_PATIENCE = 8  # nodes before the clusters in question are listed
+_MOST_LISTED = 60_000
 _SAFE = 1 << 46  # scaled sums of spikes stay below
 
 
@@ -69,6 +72,7 @@ class _Node:
     order: int
     branching: Branching = field(compare=False)
     proof: Proof | None = field(compare=False)
+    alive: Array | None = field(compare=False, default=None)  # of the clusters listed, those in question
 
 
 class _Oracle:
@@ -140,6 +144,9 @@ class Tree:
         self.number = itertools.count()
         self.root_bound: int | None = None
         self.centre: Array | None = None
+        self.root_proof: Proof | None = None
+        self.listing: Listing | None = None
+        self.gap_listed: int | None = None  # the gap at the last attempt to list, successful or not
 
     # --- the tree ------------------------------------------------------------------------------------------------
 
@@ -154,6 +161,8 @@ class Tree:
             if self._closed(node.bound):
                 self.leaves.append(Leaf(node.branching, node.proof))
                 continue
+            if self._worth_listing():
+                self._list()
             for child in self._process(node, alone=not waiting):
                 heapq.heappush(waiting, child)
             self._report(waiting)
@@ -161,7 +170,10 @@ class Tree:
         return self._lowest(waiting)
 
     @property
-    def evidence(self) -> Evidence:
+    def evidence(self) -> Evidence | None:
+        """None where clusters were listed: proofs over a list say nothing of the others."""
+        if self.listing is not None:
+            return None
         return Evidence(self.max_clusters, tuple(self.master.triples), tuple(self.leaves))
 
     def _closed(self, bound: int) -> bool:
@@ -180,15 +192,16 @@ class Tree:
     def _process(self, node: _Node, alone: bool) -> list[_Node]:
         """Bound one node; return what is left of it."""
         self.nodes_done += 1
-        pricing = Pricing(self.instance, node.branching, self.master.triples)
-        if not pricing.feasible:
+        pricing = self._pricing(node)
+        if isinstance(pricing, Pricing) and not pricing.feasible:
             self.leaves.append(Leaf(node.branching, None))
             return []
         at_root = not (node.branching.together or node.branching.apart)
         self.master.restrict(node.branching)
-        if at_root and self.instance.packets and self.instance.num_units >= _LARGE * self.max_clusters:
+        large = self.instance.packets and self.instance.num_units >= _LARGE * self.max_clusters
+        if at_root and large and isinstance(pricing, Pricing):
             self._ascend(node, pricing)
-            pricing = Pricing(self.instance, node.branching, self.master.triples)
+            pricing = self._pricing(node)
         rounds, before = 0, node.bound
         while True:
             relaxed = self._generate(node, pricing, alone)
@@ -205,7 +218,7 @@ class Tree:
             self._take_if_integral(relaxed)
             gained, before = node.bound - before, node.bound
             weak = rounds > 0 and gained < _WORTHWHILE * (self.cutoff - node.bound)
-            if weak or rounds >= (15 if at_root else 2):
+            if weak or rounds >= (15 if at_root else 2 if self.listing is None else 4):
                 break
             fresh = _cuts.separate(
                 self.master.clusters,
@@ -217,8 +230,14 @@ class Tree:
             if not fresh:
                 break
             self.master.cut(fresh)
-            pricing = Pricing(self.instance, node.branching, self.master.triples)
+            if isinstance(pricing, Listed):
+                node.alive = pricing.alive
+            pricing = self._pricing(node)
             rounds += 1
+        if at_root:
+            self.root_proof = node.proof
+        if isinstance(pricing, Listed):
+            node.alive = pricing.alive
         if self._closed(node.bound):
             self.leaves.append(Leaf(node.branching, node.proof))
             return []
@@ -232,11 +251,22 @@ class Tree:
         pair = self._branch_pair(node, relaxed)
         if pair is None:
             return [node] if self.watch.should_stop() else self._unbranchable(node)
-        decisions = node.branching
+        return self._split(node, pair)
+
+    def _split(self, node: _Node, pair: tuple[int, int]) -> list[_Node]:
+        known = node.branching
         return [
-            _Node(node.bound, next(self.number), replace(decisions, together=(*decisions.together, pair)), node.proof),
-            _Node(node.bound, next(self.number), replace(decisions, apart=(*decisions.apart, pair)), node.proof),
+            _Node(node.bound, next(self.number), decisions, node.proof, node.alive)
+            for decisions in (
+                replace(known, together=(*known.together, pair)),
+                replace(known, apart=(*known.apart, pair)),
+            )
         ]
+
+    def _pricing(self, node: _Node) -> Pricing | Listed:
+        if self.listing is None:
+            return Pricing(self.instance, node.branching, self.master.triples)
+        return Listed(self.listing, node.alive, node.branching, self.master.triples)
 
     def _unbranchable(self, node: _Node) -> list[_Node]:
         """The relaxation is integral, yet the bound does not meet it by rounding: split off any undecided pair."""
@@ -246,11 +276,7 @@ class Tree:
         apart = {frozenset((group_of[u], group_of[v])) for u, v in known.apart}
         for i, j in itertools.combinations(range(len(groups)), 2):
             if frozenset((i, j)) not in apart:
-                pair = (groups[i][0], groups[j][0])
-                return [
-                    _Node(node.bound, next(self.number), replace(known, together=(*known.together, pair)), node.proof),
-                    _Node(node.bound, next(self.number), replace(known, apart=(*known.apart, pair)), node.proof),
-                ]
+                return self._split(node, (groups[i][0], groups[j][0]))
         # everything is decided: one partition is left, and it is feasible only if it was offered
         self._offer([frozenset(members) for members in groups])
         self.leaves.append(Leaf(known, node.proof if self._closed(node.bound) else None))
@@ -301,7 +327,7 @@ class Tree:
                 duals[units] += 0.9 * self.scale * self.instance.spikes[k] / len(units)
         return duals
 
-    def _generate(self, node: _Node, pricing: Pricing, alone: bool) -> Relaxed | None:
+    def _generate(self, node: _Node, pricing: Pricing | Listed, alone: bool) -> Relaxed | None:
         """Column generation; raises ``node.bound``. None if the time ran out."""
         master, scale, watch = self.master, self.scale, self.watch
         per_cluster = 0 if self.instance.packets else scale  # value leaves the cost of a counted cluster out
@@ -322,19 +348,25 @@ class Tree:
             # where a proof is nearly as cheap as a guess, guessing harder is a waste
             cheap = self.proof_s is not None and self.proof_s < 2.0 * self.probe_s
             guide = duals if guide is None else (_SMOOTH * guide + (1.0 - _SMOOTH) * duals).astype(np.int64)
-            if (late_s := self._late(node)) is not None:  # better a bound from rough duals than none
-                rough = pricing.exact(
-                    guide, penalties, scale, self._proof_to(guide, penalties, relaxed.value), worth, watch.part(late_s)
-                )
-                self.pricing_calls += 1
-                self.prove(node, guide, penalties, rough.most)
-                master.add(c for c in rough.clusters if pricing.value(c, duals, penalties, scale) > worth)
-                if alone:
-                    watch.report(self.objective, min(node.bound, self.cutoff))
-            if self._improve(pricing, relaxed, duals, guide, penalties, worth, effort) or (
-                not cheap and self._improve(pricing, relaxed, duals, duals, penalties, worth, 4 * effort)
-            ):
-                continue
+            if isinstance(pricing, Pricing):
+                if (late_s := self._late(node)) is not None:  # better a bound from rough duals than none
+                    rough = pricing.exact(
+                        guide,
+                        penalties,
+                        scale,
+                        self._proof_to(guide, penalties, relaxed.value),
+                        worth,
+                        watch.part(late_s),
+                    )
+                    self.pricing_calls += 1
+                    self.prove(node, guide, penalties, rough.most)
+                    master.add(c for c in rough.clusters if pricing.value(c, duals, penalties, scale) > worth)
+                    if alone:
+                        watch.report(self.objective, min(node.bound, self.cutoff))
+                if self._improve(pricing, relaxed, duals, guide, penalties, worth, effort) or (
+                    not cheap and self._improve(pricing, relaxed, duals, duals, penalties, worth, 4 * effort)
+                ):
+                    continue
             began = watch.elapsed_s
             # what closes the node, if the relaxation allows it; else all that the relaxation gives
             closing = self.cutoff - self.step + 2e-3
@@ -345,6 +377,8 @@ class Tree:
             self.proof_s = watch.elapsed_s - began
             self.pricing_calls += 1
             self.prove(node, duals, penalties, priced.most)
+            if isinstance(pricing, Listed):
+                pricing.drop(duals, penalties, scale, self._least(duals, penalties, priced.most))
             added = master.add(c for c in priced.clusters if node.branching.allows(c))
             logger.debug(
                 "relaxation %.3f bound %d clusters %d pricing nodes %d complete %s",
@@ -417,6 +451,34 @@ class Tree:
             node.proof = Proof(tuple(duals.tolist()), tuple(penalties.tolist()), self.scale, most, bound)
         node.bound = max(node.bound, bound)
 
+    def _least(self, duals: Array, penalties: Array, most: int) -> int:
+        """What a cluster of a better partition is worth at least, if none is worth more than ``most``."""
+        total = int(duals.sum()) - int(penalties.sum())
+        return total - (self.max_clusters - 1) * most - self.scale * (self.cutoff - self.step)
+
+    def _worth_listing(self) -> bool:
+        proof, limit = self.root_proof, self.watch.limits.time_s
+        if self.listing is not None or proof is None or self.objective is None or not self.instance.packets:
+            return False
+        waited = self.nodes_done >= _PATIENCE or (limit is not None and self.watch.elapsed_s > 0.3 * limit)
+        return waited and (self.gap_listed is None or self.cutoff - proof.bound < 0.8 * self.gap_listed)
+
+    def _list(self) -> None:
+        """List the clusters that a better partition may hold, as far as the bound of the root tells."""
+        proof, left = self.root_proof, self.watch.remaining_s
+        assert proof is not None
+        duals, penalties = np.array(proof.duals), np.array(proof.penalties, dtype=np.int64)
+        pricing = Pricing(self.instance, Branching(), self.master.triples[: len(penalties)])
+        least = self._least(duals, penalties, proof.most)
+        watch = self.watch if left is None else self.watch.part(0.15 * left)
+        clusters = pricing.above(duals, penalties, proof.scale, least - 1, watch, _MOST_LISTED)
+        self.gap_listed = self.cutoff - proof.bound
+        if clusters is not None:
+            self.listing = Listing(self.instance, clusters)
+            self.master.keep_to(self.listing.known)
+        found = "too many" if clusters is None else str(len(clusters))
+        self.watch.report(note=f"clusters in question: {found}")
+
     # --- branching -----------------------------------------------------------------------------------------------
 
     def _branch_pair(self, node: _Node, relaxed: Relaxed) -> tuple[int, int] | None:
@@ -429,7 +491,8 @@ class Tree:
         both = np.triu(member.T @ (member * relaxed.weights[used, None]), 1)
         split = np.minimum(both, 1.0 - both)
         split[both <= 1e-6] = 0.0
-        candidates = [divmod(int(i), n) for i in np.argsort(-split, axis=None)[:8]]
+        tried = 8 if self.listing is None else 16
+        candidates = [divmod(int(i), n) for i in np.argsort(-split, axis=None)[:tried]]
         candidates = [(u, v) for u, v in candidates if split[u, v] > 1e-4]
         if len(candidates) < 2:
             return candidates[0] if candidates else None
