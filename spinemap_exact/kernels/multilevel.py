@@ -104,8 +104,8 @@ def _pointers(keys: Array, count: int) -> Array:
 
 
 @njit(cache=True)
-def match(level, spikes, order, max_size, max_rows):
-    """Join each group with the one it shares most spikes with, if both fit; return the new number of every group."""
+def match(level, spikes, order, label, max_size, max_rows):
+    """Join each group with that of its label with which it shares most spikes, if both fit; return the new numbers."""
     size, pin_ptr, pin_idx, _, out_ptr, out_idx, own_ptr, own_idx, _, home = level
     groups = len(size)
     parent = np.full(groups, -1, dtype=np.int64)
@@ -121,7 +121,7 @@ def match(level, spikes, order, max_size, max_rows):
             k = pin_idx[p]
             stamp[k] = g
             readers = out_ptr[k + 1] - out_ptr[k]
-            if home[k] >= 0 and home[k] != g and parent[home[k]] < 0:
+            if home[k] >= 0 and home[k] != g and parent[home[k]] < 0 and label[home[k]] == label[g]:
                 if score[home[k]] == 0:
                     touched[seen] = home[k]
                     seen += 1
@@ -131,7 +131,7 @@ def match(level, spikes, order, max_size, max_rows):
             worth = (spikes[k] + 1e-3) / (readers - 1)
             for q in range(out_ptr[k], out_ptr[k + 1]):
                 h = out_idx[q]
-                if h != g and parent[h] < 0:
+                if h != g and parent[h] < 0 and label[h] == label[g]:
                     if score[h] == 0:
                         touched[seen] = h
                         seen += 1
@@ -143,7 +143,7 @@ def match(level, spikes, order, max_size, max_rows):
                 continue
             for q in range(out_ptr[k], out_ptr[k + 1]):
                 h = out_idx[q]
-                if h != g and parent[h] < 0:
+                if h != g and parent[h] < 0 and label[h] == label[g]:
                     if score[h] == 0:
                         touched[seen] = h
                         seen += 1
@@ -319,6 +319,15 @@ def settle(order, label, level, spikes, count, rows, columns, max_rows, max_colu
         else:
             _move(g, -1, target, label, level, count, rows, columns)
     return left
+
+
+@njit(cache=True)
+def put(label, level, count, rows, columns):
+    """Put every group into its cluster, of clusters that are empty."""
+    for g in range(len(label)):
+        b = label[g]
+        label[g] = -1
+        _move(g, -1, b, label, level, count, rows, columns)
 
 
 @njit(cache=True)

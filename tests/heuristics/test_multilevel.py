@@ -88,3 +88,17 @@ def test_a_million_synapses():
     found = multilevel.run(problem, Watch(Limits(time_s=None)))
     assert problem.violations(found) == []
     assert problem.cost(found) < problem.cost(sequential.run(problem, Watch(Limits())))
+
+
+@pytest.mark.parametrize("traffic", Traffic)
+def test_a_start_is_refined_and_never_lost(traffic):
+    network = random_sparse(300, 2400, seed=3)
+    problem = PartitionProblem(network, (Crossbar(128, 24),), 40, traffic)
+    start = sequential.run(problem, Watch(Limits(time_s=None)))
+    assert start is not None
+    found = multilevel.run(problem, Watch(Limits(time_s=None)), start)
+    assert problem.violations(found) == []
+    assert problem.cost(found) < problem.cost(start)
+    watch = Watch(Limits(time_s=None))
+    watch.request_stop()
+    assert problem.cost(multilevel.run(problem, watch, start)) <= problem.cost(start)

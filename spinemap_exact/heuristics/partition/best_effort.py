@@ -1,4 +1,4 @@
-"""Our own best: slices, multilevel, then annealing until the time is up; what published methods find where it fails."""
+"""Our own best: slices, multilevel, then annealing until the time is up; published methods where these fail."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from spinemap_exact.mapping import Partition
 from spinemap_exact.problems.partition import PartitionProblem
 from spinemap_exact.result import Watch
 
-_LARGE = 200_000  # synapses; beyond it multilevel goes to its end, and only then clusters are annealed
+_LARGE = 50_000  # synapses; beyond it multilevel goes to its end, and only then clusters are annealed
 _SHARE = 0.1
 
 
@@ -26,7 +26,8 @@ def run(problem: PartitionProblem, watch: Watch, start: Partition | None = None)
     best = start if start is not None and not problem.violations(start) else None
     is_large = problem.network.num_synapses > _LARGE
     best = _better(problem, best, sequential.run(problem, watch.part()))
-    best = _better(problem, best, multilevel.run(problem, watch.part() if is_large else _share(watch)))
+    for begin in (None,) if best is None else (None, best):
+        best = _better(problem, best, multilevel.run(problem, watch.part() if is_large else _share(watch), begin))
     if best is None:
         for method in (spinecluster_greedy, hedge_overlap, edgemap):
             best = _better(problem, best, method.run(problem, _share(watch)))

@@ -14,6 +14,7 @@ from spinemap_exact.mapping import Partition
 from spinemap_exact.problems.partition import PartitionObjective, PartitionProblem
 from spinemap_exact.result import Watch
 
+MOST_PAIRS = 50_000  # of units and clusters; beyond it a pass, which scans them all in every step, takes minutes
 _STARTS = 8  # where there is no time limit
 
 

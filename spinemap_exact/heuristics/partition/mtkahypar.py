@@ -45,7 +45,7 @@ def run(problem: PartitionProblem, watch: Watch, start: Partition | None = None)
 
 def _descended(problem: PartitionProblem, partition: Partition, watch: Watch) -> Partition:
     """One descent by FM and nothing more: the result is to be judged as that of the partitioner."""
-    if not Search.fits(problem):
+    if not Search.fits(problem) or problem.num_units * slots_of(problem).size > fm.MOST_PAIRS:
         return partition
     search = Search(problem)
     if not search.load(partition):
