@@ -12,25 +12,26 @@ from typing import Any
 
 import numpy as np
 
-from spinemap_exact.arrays import Array
-from spinemap_exact.certificate.check import _blocks, _instance
+from spinemap_exact.certificate.check import _blocks, _instance, _lines
 from spinemap_exact.certificate.check._blocks import Case
-from spinemap_exact.certificate.check._chains import Chains, TooManyArcs
-from spinemap_exact.certificate.check._charges import Charges, lengths, triples_of
+from spinemap_exact.certificate.check._chains import TooManyArcs
+from spinemap_exact.certificate.check._charges import Charges, lengths
 from spinemap_exact.certificate.check._field import Field
 from spinemap_exact.certificate.check._lines import relax
 from spinemap_exact.errors import CertificateRejected
+from spinemap_exact.solvers.placement.grid_dp import _paths
 
+Evidence = dict[str, Any]
 SCALE = 8
-_ROOT_STEPS, _NODE_STEPS = 60, 20
+_ROOT_STEPS, _NODE_STEPS = 300, 25
+_ROOT_LENGTH, _NODE_LENGTH, _PATIENCE = 0.5, 0.2, 12
+_ROOTS, _LARGE, _FEW_ARCS = 4, 20, 20_000
 _WORTH = 0.7  # multipliers are written down if they leave less than this share of the arcs
 _MAX_ENTRIES = 200_000
 _SMALL = 16  # clusters
 
 
-def prove(
-    problem: Any, claim: int, should_stop: Callable[[], bool], start: list[int] | None = None
-) -> dict[str, Any] | None:
+def prove(problem: Any, claim: int, should_stop: Callable[[], bool], start: list[int] | None = None) -> Evidence | None:
     """Return evidence that no placement costs less than the claim; None if none was found in time.
 
     Parameters
@@ -52,7 +53,7 @@ def prove(
     return min((evidence for evidence in found if evidence), key=_length, default=None)
 
 
-def _length(evidence: dict[str, Any]) -> int:
+def _length(evidence: Evidence) -> int:
     return len(zlib.compress(json.dumps(evidence).encode()))
 
 
@@ -60,16 +61,14 @@ class _Search:
     def __init__(self, instance: _instance.Placement, scale: int, claim: int, should_stop: Callable[[], bool]) -> None:
         self.relaxation, self.should_stop = relax(instance, Field({}, "evidence"), scale), should_stop
         self.limit = _blocks.below(self.relaxation, claim)
+        self.n = self.relaxation.sets.n
 
-    def run(self, start: list[int]) -> dict[str, Any] | None:
-        best = self._ascend_at_root(start)
-        if best is None:
-            return None
-        entries: list[dict[str, Any]] = []
-        root = _blocks.extract(self.relaxation, best, self.limit)
+    def run(self, start: list[int]) -> Evidence | None:
+        found, root = self._root(start)
         if root is None:
-            return {"kind": "lines", "scale": self.relaxation.scale, "multipliers": best}
-        open_cases = [(root, best, True)]
+            return self._lines(found["multipliers"]) or found
+        entries: list[Evidence] = found["tree"]
+        open_cases = [(root, found["multipliers"], True)]
         while open_cases:
             if self.should_stop() or len(entries) > _MAX_ENTRIES:
                 return None
@@ -78,93 +77,67 @@ class _Search:
             if left is None:
                 continue
             if fresh:
-                better = ascend(left, self.limit, _NODE_STEPS, multipliers)
-                changed = Case(left.chains, Charges.of(self.relaxation.sets.n, better))
+                better = ascend(left, self.limit, _NODE_STEPS, _NODE_LENGTH, multipliers)
+                changed = Case(left.chains, Charges.of(self.n, better))
                 after = _blocks.reduce(changed, self.limit)
                 if after is None or after.num_arcs < _WORTH * left.num_arcs:
                     entries.append({"multipliers": better})
                     open_cases.append((changed, better, False))
                     continue
-            choice = _fewest_blocks(left, self.relaxation.sets.n)
+            choice = _fewest_blocks(left, self.n)
             if choice is None:  # all blocks are certain, and without multipliers chains cost what their placement does
                 if not any(multipliers):
                     return None  # a placement below the claim
-                none = [0] * lengths(self.relaxation.sets.n)[0]
+                none = [0] * lengths(self.n)[0]
                 entries.append({"multipliers": none})
-                open_cases.append((Case(left.chains, Charges.of(self.relaxation.sets.n, none)), none, False))
+                open_cases.append((Case(left.chains, Charges.of(self.n, none)), none, False))
                 continue
             direction, cluster = choice
             entries.append({"branch": [direction, cluster]})
             open_cases += [(child, multipliers, True) for child in reversed(_blocks.children(left, direction, cluster))]
-        return {"kind": "blocks", "scale": self.relaxation.scale, "multipliers": best, "tree": entries}
+        return found
 
-    def _ascend_at_root(self, start: list[int]) -> list[int] | None:
-        """Improve the multipliers on all chains that matter, and again on those that matter then."""
-        best = start
-        for _ in range(4):
-            if self.should_stop():
-                return None
-            root = _blocks.extract(self.relaxation, best, self.limit)
+    def _root(self, start: list[int]) -> tuple[Evidence, Case | None]:
+        """Improve the multipliers on all chains that matter, and again on those that matter then.
+
+        Returns
+        -------
+        evidence
+            Without the entries of its tree.
+        case
+            The chains that are left at the root; None if there are none.
+        """
+        best, attempts = start, _ROOTS if self.n <= _LARGE else 1
+        while True:
+            floor = None if self.relaxation.exchanges else self.relaxation.line(1, Charges.of(self.n, best)).least()
+            found = {"kind": "blocks", "scale": self.relaxation.scale, "multipliers": best, "floor": floor, "tree": []}
+            root = _blocks.extract(self.relaxation, best, self.limit, Field(floor, "floor"))
             left = root and _blocks.reduce(root, self.limit)
-            if not left:
-                return best
-            better = ascend(left, self.limit, _ROOT_STEPS, best)
-            if better == best or left.num_arcs < 20_000:
-                return better
+            attempts -= 1
+            if not left or not attempts:
+                return found, left
+            better = ascend(left, self.limit, _ROOT_STEPS, _ROOT_LENGTH, best)
+            if better == best or left.num_arcs < _FEW_ARCS:
+                return found, left
             best = better
-        return best
+
+    def _lines(self, multipliers: list[int]) -> Evidence | None:
+        """The same without blocks, if symmetry was of no use."""
+        evidence = {"kind": "lines", "scale": self.relaxation.scale, "multipliers": multipliers}
+        proven = _lines.prove(self.relaxation.instance, Field(evidence, "evidence"), None)
+        return evidence if proven * self.relaxation.scale > self.limit else None
 
 
-def ascend(case: Case, limit: int, steps: int, start: list[int]) -> list[int]:
-    """Return better multipliers: subgradient steps of Polyak's length towards the limit."""
-    n = len(case.charges.pair) - 1
-    weight, best, best_value = np.array(start, dtype=float), start, None
-    direction, length = np.zeros_like(weight), 1.0
-    for step in range(steps):
-        rounded = np.rint(weight).astype(np.int64).tolist()
-        charges = Charges.of(n, rounded)
-        value, together = -charges.total, np.zeros_like(weight)
-        for chains in case.chains:
-            through = chains.through(charges.paid(chains.blocks))
-            least = int(through.min())
-            value += least
-            together += _put_together(chains, through == least, n, len(weight))
-        if best_value is None or value > best_value:
-            best_value, best = value, rounded
-        elif step % 5 == 4:
-            length *= 0.7
-        if value > limit:
-            break
-        excess = together - _most_together(n, len(weight))
-        gradient = np.where((excess > 0) | (weight > 0), excess, 0)
-        direction = 0.3 * gradient + 0.7 * direction if step else gradient
-        norm = float((direction * direction).sum())
-        if norm == 0:
-            break
-        weight = np.maximum(0, weight + length * (limit + 1 - value) / norm * direction)
-    return best
-
-
-def _put_together(chains: Chains, tight: Array, n: int, length: int) -> Array:
-    """(length,): how often one cheapest chain puts each pair, and each triple, together."""
-    next_arc = {int(chains.tail[a]): a for a in np.flatnonzero(tight)}
-    same = np.zeros((n, n))
-    node = 0
-    while node in next_arc:
-        arc = next_arc[node]
-        members = (int(chains.blocks[chains.which[arc]]) >> np.arange(n)) & 1
-        same += np.outer(members, members)
-        node = int(chains.head[arc])
-    pairs = same[np.tril_indices(n, -1)]
-    if len(pairs) == length:
-        return pairs
-    i, j, k = triples_of(n)
-    return np.concatenate((pairs, np.minimum(same[i, j] + same[i, k] + same[j, k], 2)))
-
-
-def _most_together(n: int, length: int) -> Array:
-    """(length,): how often a placement puts them together, both directions counted."""
-    return np.where(np.arange(length) < lengths(n)[0], 1, 2)
+def ascend(case: Case, limit: int, steps: int, length: float, start: list[int]) -> list[int]:
+    """Return better multipliers for the chains of a case."""
+    x, y = (
+        (*(a.astype(np.int32) for a in (c.tail, c.head)), c.cost, c.which.astype(np.int32), c.blocks, c.num_nodes)
+        for c in case.chains
+    )
+    n, begin = len(case.charges.pair) - 1, np.array(start, dtype=np.int64)
+    _, best, _ = _paths.ascend(n, *x, *y, begin, limit + 1, steps, length, _PATIENCE)
+    found: list[int] = best.tolist()
+    return found
 
 
 def _fewest_blocks(case: Case, n: int) -> tuple[int, int] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from math import comb
 
 import numpy as np
@@ -42,6 +43,36 @@ def test_certified_optimum_equals_enumeration(count):
         with pytest.raises(CertificateRejected):
             check(problem, claim(problem, best + 1, evidence))
         assert prove(problem, best + 1) is None or evidence["kind"] == "lines", seed
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_symmetry_is_used_only_where_it_is_there(seed):
+    """Squares, where columns and rows may be exchanged unless the I/O tile or the hops forbid it, at any I/O tile."""
+    rng = np.random.default_rng(seed)
+    side, clusters = (2, 4) if seed % 3 == 0 else (3, 5)
+    tile, inputs = np.arange(side**2), rng.integers(0, 9, clusters) if seed % 4 else None
+    mesh = Mesh(tile % side, tile // side, 1, 1 + (seed % 5 == 0))
+    flow = rng.integers(0, 9, (clusters, clusters))
+    entry = None if inputs is None else int(rng.integers(side**2))
+    problem = replace(PlacementProblem.from_matrices(flow, mesh=mesh), io_tile=entry, input_flow=inputs)
+    best = optimum(problem)
+    search = _mesh_proof._Search(read(problem)[0], 8, best, lambda: False)
+
+    evidence = search.run([0] * comb(clusters, 2))
+
+    assert check(problem, claim(problem, best, evidence)).lower == best
+    assert prove(problem, best + 1) is None
+    with pytest.raises(CertificateRejected):
+        check(problem, claim(problem, best + 1, evidence))
+
+
+def test_a_floor_above_the_least_chain_is_refused():
+    problem = ring(5, 4, 2, 0)
+    best = optimum(problem)
+    evidence = _mesh_proof._Search(read(problem)[0], 8, best, lambda: False)._root([0] * 10)[0]
+    for floor, reason in ((evidence["floor"] + 1, "a chain costs less"), (None, "columns and rows differ")):
+        with pytest.raises((CertificateRejected, CertificateMalformed), match=reason):
+            check(problem, claim(problem, best, {**evidence, "floor": floor}))
 
 
 @pytest.mark.parametrize("count", [20, pytest.param(80, marks=pytest.mark.slow)])
@@ -96,7 +127,7 @@ def test_out_of_range(change):
 @pytest.mark.parametrize("bound", [2**40, 2**62])
 def test_huge_claims_fill_neither_memory_nor_integers(bound):
     problem = ring(12, 4, 3, 0)
-    evidence = {"kind": "blocks", "scale": 8, "multipliers": [0] * 66, "tree": []}
+    evidence = {"kind": "blocks", "scale": 8, "multipliers": [0] * 66, "floor": 0, "tree": []}
     with pytest.raises(CertificateRejected):
         check(problem, claim(problem, bound, evidence))
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from spinemap_exact.certificate.check import _chains
 from spinemap_exact.certificate.check._chains import Chains
 from spinemap_exact.certificate.check._charges import Charges
 from spinemap_exact.certificate.check._field import Field, Preorder
 from spinemap_exact.certificate.check._instance import Placement
 from spinemap_exact.certificate.check._lines import MAX_SCALE, Relaxation, relax
-from spinemap_exact.certificate.check._sets import LARGEST_COST
+from spinemap_exact.certificate.check._sets import LARGEST_COST, NEVER
 
 MAX_WORK = 4 * 10**9  # arcs looked at: minutes
 _ROUNDS = 3
@@ -41,7 +43,7 @@ def prove(instance: Placement, evidence: Field, claim: int | None) -> int:
     on: ``{"multipliers": [...]}`` or ``{"branch": [direction, cluster]}``, whose cases follow in ascending order of
     the block as a binary number.
     """
-    fields = evidence.table("kind", "scale", "multipliers", "tree")
+    fields = evidence.table("kind", "scale", "multipliers", "floor", "tree")
     if claim is None:
         evidence.rejected("on a mesh with enough tiles something is always feasible")
     relaxation = relax(instance, evidence, fields["scale"].integer(1, MAX_SCALE))
@@ -52,7 +54,7 @@ def prove(instance: Placement, evidence: Field, claim: int | None) -> int:
     tree = Preorder(fields["tree"])
     work = MAX_WORK
     try:
-        root = extract(relaxation, multipliers, limit)
+        root = extract(relaxation, multipliers, limit, fields["floor"])
     except _chains.TooManyArcs:
         evidence.rejected("more chains are left at the root than the checker can hold")
     open_cases = [root] if root else []
@@ -83,16 +85,42 @@ def below(relaxation: Relaxation, claim: int) -> int:
     return (claim - 1) // relaxation.grain * relaxation.grain * relaxation.scale
 
 
-def extract(relaxation: Relaxation, multipliers: list[int], limit: int) -> Case | None:
-    """Return all chains that a placement within the limit can have; None if there are none."""
-    x, y = relaxation.lines(multipliers)
-    least = x.least()
+def extract(relaxation: Relaxation, multipliers: list[int], limit: int, floor: Field) -> Case | None:
+    """Return all chains that a placement within the limit can have, up to symmetry; None if there are none.
+
+    If columns and rows may be exchanged, the columns shall cost no more than the rows, hence half of the limit at most.
+    That or the floor, of which it is verified that no chain y costs less, says which chains x matter; the least of
+    these says which chains y do. Where a direction may be reflected, the leader shall lie on the first half of its
+    lines; an exchange comes first, since reflections leave the costs of both directions alone.
+    """
     charges = Charges.of(relaxation.sets.n, multipliers)
-    slack = limit + charges.total - least - (least if y is x else y.least())
-    if slack < 0:
+    most, lowest = limit + charges.total, None if floor.is_null else floor.integer(0)
+    if lowest is not None:
+        x = relaxation.line(0, charges).below(most - lowest)
+    elif relaxation.exchanges:
+        x = relaxation.line(0, Charges.of(relaxation.sets.n, [0] * len(multipliers))).below(limit // 2)
+    else:
+        floor.malformed("null, but columns and rows differ")
+    x = _led(relaxation, 0, x)
+    if relaxation.exchanges:
+        x = x.only(x.through(np.zeros(len(x.blocks), dtype=np.int64)) <= limit // 2)
+    through = x.through(charges.paid(x.blocks))
+    least = int(through.min(initial=NEVER))
+    if lowest is None and least == NEVER:
         return None
-    chains = x.below(least + slack)
-    return Case((chains, chains if y is x else y.below(y.least() + slack)), charges)
+    y = _led(relaxation, 1, relaxation.line(1, charges).below(max(most - least, -1 if lowest is None else lowest - 1)))
+    if lowest is not None and int(y.through(charges.paid(y.blocks)).min(initial=NEVER)) < lowest:
+        floor.rejected("a chain costs less")
+    return Case((x, y), charges) if x.num_arcs and y.num_arcs else None
+
+
+def _led(relaxation: Relaxation, direction: int, chains: Chains) -> Chains:
+    """Chains that have the leader on the first half of the lines, if reflection allows to ask for that."""
+    if not relaxation.reflects(direction):
+        return chains
+    line = np.repeat(np.arange(len(chains.ends)), np.diff((0, *chains.ends)))
+    behind = chains.blocks >> relaxation.leader & 1 == 1
+    return chains.only((2 * line < len(chains.ends)) | ~behind[chains.which])
 
 
 def reduce(case: Case, limit: int) -> Case | None:

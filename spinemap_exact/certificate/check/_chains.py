@@ -13,6 +13,7 @@ import numpy as np
 from spinemap_exact.arrays import Array
 from spinemap_exact.certificate.check._charges import Charges
 from spinemap_exact.certificate.check._sets import NEVER, Direction, Front, Sets
+from spinemap_exact.certificate.check._sieve import Sieve, sieves
 
 MAX_ARCS = 4 * 10**6
 MAX_LINKS = 3 * 10**9  # pairs of sets looked at across the middle line: a minute
@@ -56,12 +57,12 @@ class Chains:
         return len(self.tail)
 
     def only(self, keep: Array) -> Chains:
-        """Chains made of some of the arcs; what belongs to no arc any more is forgotten."""
+        """Chains made of some of the arcs; what belongs to no arc any more is forgotten, but not the ends."""
         kept = np.concatenate(([0], np.cumsum(keep)))
         ends = tuple(int(kept[end]) for end in self.ends)
         tail, head, which = self.tail[keep], self.head[keep], self.which[keep]
         node = np.zeros(self.num_nodes, dtype=bool)
-        node[tail] = node[head] = True
+        node[tail] = node[head] = node[[0, -1]] = True
         block = np.zeros(len(self.blocks), dtype=bool)
         block[which] = True
         number, place = np.cumsum(node) - 1, np.cumsum(block) - 1
@@ -74,6 +75,8 @@ class Chains:
 
         ``penalty`` is what each of ``blocks`` pays on top.
         """
+        if not self.num_arcs:
+            return np.zeros(0, dtype=np.int64)
         weight = self.cost + penalty[self.which]
         lines = list(zip((0, *self.ends), self.ends, strict=False))
         front = np.full(self.num_nodes, NEVER, dtype=np.int64)
@@ -106,10 +109,15 @@ class Line:
 
     def least(self) -> int:
         """Cost of the cheapest chain."""
+        for end in (self.front, self.back):
+            end.fill()
         if self.direction.num_lines % 2 == 0:
-            return min(int(whole.min()) for _, whole in self._borders())
+            front, back = self.front.costs[-1], self.back.costs[-1]
+            # complements of ascending sets descend; both ends count the border
+            return min(int((front[t] + back[q][::-1] - self._border(t)).min()) for t, q in self._joints())
         best, budget = NEVER, Budget()
-        for s, ahead, q, behind in self._halves():
+        for s, q in self._joints():
+            ahead, behind = self.front.costs[-1][s], self.back.costs[-1][q]
             order, low = np.argsort(ahead), int(behind.min())
             for start in range(0, len(order), _CHUNK):  # the cheapest first: the rest cannot do better some time
                 chosen = order[start : start + _CHUNK]
@@ -127,11 +135,15 @@ class Line:
         TooManyArcs
         """
         full, budget = self.sets.full, Budget()
+        most = max(-1, most)  # no chain costs less than nothing
+        ahead, behind = sieves(self.front, self.back, most)
+        self.front.fill(ahead.numbers)
+        self.back.fill(behind.numbers)
         if self.direction.num_lines % 2 == 0:
             middle: list[Arcs] = []
-            front, back = self._kept_at_the_border(most)
+            front, back = self._kept_at_the_border(most, ahead)
         else:
-            links = [(*_EMPTY, _EMPTY[0]), *self._links(most, budget)]
+            links = [(*_EMPTY, _EMPTY[0]), *self._links(most, ahead, budget)]
             tail, head, cost = (np.concatenate(part) for part in zip(*links, strict=True))
             middle = [(tail, head)]
             front = _cheapest(tail, cost - self.front.value(tail))
@@ -140,27 +152,31 @@ class Line:
         after = [(full ^ s, full ^ p) for p, s in reversed(_unwind(self.back, *back, most, budget))]
         return self._numbered([*before, *middle, *after])
 
-    def _borders(self) -> Iterator[tuple[int, Array]]:
-        """Sizes of the sets on the first half of the lines, and the cost of the cheapest chain through each set."""
-        front, back = self.front.costs[-1], self.back.costs[-1]
-        for t in front:
-            if self.sets.n - t in back:  # complements of ascending sets descend; both ends count the border
-                yield t, front[t] + back[self.sets.n - t][::-1] - self.direction.hop * self.sets.cut_of_size(t)
+    def _joints(self) -> Iterator[tuple[int, int]]:
+        """Sizes of a set in front of the middle and of one behind it that leave to the line in the middle, if there is
+        one, what it has room for."""
+        n, middle = self.sets.n, self.direction.num_lines // 2
+        room = self.direction.room[middle] if self.direction.num_lines % 2 else 0
+        for s, q in product(self.direction.sizes(n, middle), self.direction.reversed().sizes(n, middle)):
+            if 0 <= n - s - q <= room:
+                yield s, q
 
-    def _kept_at_the_border(self, most: int) -> tuple[Arcs, Arcs]:
+    def _border(self, t: int) -> Array:
+        """What sets of a size in front of the middle pay at the border behind them."""
+        paid: Array = self.direction.hop * self.sets.cut_of_size(t)
+        return paid
+
+    def _kept_at_the_border(self, most: int, ahead: Sieve) -> tuple[Arcs, Arcs]:
         """Sets in front of the middle and behind it that are cheap enough, with what they cost beyond."""
-        kept = [(t, np.flatnonzero(whole <= most), whole) for t, whole in self._borders()]
-        masks = np.concatenate([_EMPTY[0], *(self.sets.of_size(t)[k] for t, k, _ in kept)])
-        whole = np.concatenate([_EMPTY[0], *(w[k] for _, k, w in kept)])
-        others = self.sets.full ^ masks
-        return (masks, whole - self.front.value(masks)), (others, whole - self.back.value(others))
-
-    def _halves(self) -> Iterator[tuple[int, Array, int, Array]]:
-        """Sizes and tables of the sets in front of the middle line and behind it."""
-        line = self.direction.num_lines // 2
-        for (s, ahead), (q, behind) in product(self.front.costs[-1].items(), self.back.costs[-1].items()):
-            if 0 <= self.sets.n - s - q <= self.direction.room[line]:
-                yield s, ahead, q, behind
+        masks, whole = [_EMPTY[0]], [_EMPTY[0]]
+        for t, q in self._joints():
+            k = ahead.numbers[t]
+            cost = self.front.costs[-1][t][k] + self.back.costs[-1][q][::-1][k] - self._border(t)[k]
+            masks.append(self.sets.of_size(t)[k[cost <= most]])
+            whole.append(cost[cost <= most])
+        front, cost = np.concatenate(masks), np.concatenate(whole)
+        back = self.sets.full ^ front
+        return (front, cost - self.front.value(front)), (back, cost - self.back.value(back))
 
     def _across(self, s: int, q: int, chosen: Array) -> Iterator[tuple[Array, Array, Array]]:
         """For some sets of size s in front of the middle line: those of size q behind it, by number, and the cost."""
@@ -169,10 +185,11 @@ class Line:
         for block, rest in sets.splits(sets.full ^ masks, sets.n - s, q):
             yield masks, rest, ahead + paid[block] + behind[rest]
 
-    def _links(self, most: int, budget: Budget) -> Iterator[tuple[Array, Array, Array]]:
+    def _links(self, most: int, ahead: Sieve, budget: Budget) -> Iterator[tuple[Array, Array, Array]]:
         """Sets before and after the middle line, and the cost of the cheapest chain through both."""
-        for s, ahead, q, behind in self._halves():
-            kept = np.flatnonzero(ahead <= most - int(behind.min()))
+        for s, q in self._joints():
+            numbers = ahead.numbers[s]
+            kept = numbers[self.front.costs[-1][s][numbers] + ahead.beyond[s] <= most]
             budget.spend(links=len(kept) * comb(self.sets.n - s, q))
             for start in range(0, len(kept), _CHUNK):
                 for masks, rest, cost in self._across(s, q, kept[start : start + _CHUNK]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import gcd
 
@@ -37,16 +38,37 @@ class Relaxation:
         flows = [*both_ways.values(), *(instance.input_flow or ())]
         return gcd(*flows) * gcd(instance.hop_x, instance.hop_y) or 1
 
+    @property
+    def leader(self) -> int:
+        """The cluster of the least flow, of which reflections of the mesh decide on which half it lies."""
+        return int(self.sets.flow.sum(axis=1).argmin())
+
+    @property
+    def exchanges(self) -> bool:
+        """True if columns and rows may be exchanged."""
+        return self.instance.hop_x == self.instance.hop_y and self._keeps(lambda x, y: (y, x))
+
+    def reflects(self, direction: int) -> bool:
+        """True if the first line of a direction may become the last one."""
+        last = self.directions[direction].num_lines - 1
+        return self._keeps((lambda x, y: (last - x, y)) if direction == 0 else lambda x, y: (x, last - y))
+
+    def _keeps(self, turn: Callable[[int, int], tuple[int, int]]) -> bool:
+        """True if a turn of the mesh maps its tiles to its tiles, and the I/O tile to itself."""
+        tiles, entry = self.instance.coordinates, self.instance.io_tile
+        assert tiles is not None
+        if self.instance.input_flow is not None and entry is not None and turn(*tiles[entry]) != tiles[entry]:
+            return False
+        return {turn(*tile) for tile in tiles} == {*tiles}
+
     def round_up(self, scaled: int) -> int:
         """Least cost of a placement that is no less than ``scaled / scale``."""
         grain = self.grain * self.scale
         return -(-scaled // grain) * self.grain
 
-    def lines(self, multipliers: list[int]) -> tuple[Line, Line]:
-        """Both directions with multipliers; the work is done once if they are alike."""
-        charges = Charges.of(self.sets.n, multipliers)
-        x = Line(self.directions[0], self.sets, charges)
-        return x, x if self.directions[0] == self.directions[1] else Line(self.directions[1], self.sets, charges)
+    def line(self, direction: int, charges: Charges) -> Line:
+        """One direction with multipliers."""
+        return Line(self.directions[direction], self.sets, charges)
 
     def read(self, field: Field) -> list[int]:
         """Read multipliers of pairs, or of pairs and triples."""
@@ -95,8 +117,11 @@ def prove(instance: Placement, evidence: Field, claim: int | None) -> int:
     fields = evidence.table("kind", "scale", "multipliers")
     relaxation = relax(instance, evidence, fields["scale"].integer(1, MAX_SCALE))
     multipliers = relaxation.read(fields["multipliers"])
+    charges = Charges.of(relaxation.sets.n, multipliers)
     try:
-        shortest = sum(line.least() for line in relaxation.lines(multipliers))
+        x = relaxation.line(0, charges).least()
+        alike = relaxation.directions[0] == relaxation.directions[1]
+        y = x if alike else relaxation.line(1, charges).least()
     except TooManyArcs:
         evidence.rejected("the least chains take longer to find than the checker allows")
-    return max(0, relaxation.round_up(shortest - Charges.of(relaxation.sets.n, multipliers).total))
+    return max(0, relaxation.round_up(x + y - charges.total))

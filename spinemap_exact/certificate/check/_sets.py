@@ -93,20 +93,30 @@ class Sets:
                 self.flow[b, a] += f
         self._entering = np.array(instance.input_flow or [0] * n, dtype=np.int64)
         self.of_size = cache(self._of_size)
-        self.cut_of_size = cache(lambda size: self.cut(self.of_size(size)))
+        self.cut_of_size = cache(self._cut_of_size)
 
     @property
     def full(self) -> int:
         return (1 << self.n) - 1
 
     def _of_size(self, size: int) -> Array:
-        """All sets of a size, ascending."""
-        layers = [np.array([0] if t == 0 else [], dtype=np.int64) for t in range(size + 1)]
-        for i in range(self.n):
-            layers = [
-                layer if t == 0 else np.concatenate((layer, layers[t - 1] | 1 << i)) for t, layer in enumerate(layers)
-            ]
-        return layers[size]
+        """All sets of a size, ascending: by their largest member i, then by the rest, which is a set below i."""
+        if size == 0:
+            return np.zeros(1, dtype=np.int64)
+        rest = self.of_size(size - 1)
+        parts = [rest[: comb(i, size - 1)] | 1 << i for i in range(size - 1, self.n)]
+        return np.concatenate([rest[:0], *parts])
+
+    def _cut_of_size(self, size: int) -> Array:
+        """Cuts of all sets of a size, in the same order: what i adds is its flow, twice that to the rest taken off."""
+        if size == 0:
+            return np.zeros(1, dtype=np.int64)
+        rest, cuts = self.of_size(size - 1), self.cut_of_size(size - 1)
+        parts = [cuts[:0]]
+        for i in range(size - 1, self.n):
+            below = slice(comb(i, size - 1))
+            parts.append(cuts[below] + self.flow[i].sum() - 2 * self._sums(rest[below], self.flow[i]))
+        return np.concatenate(parts)
 
     @cached_property
     def _binomials(self) -> Array:
@@ -187,8 +197,13 @@ class Front:
         self.direction, self.sets = direction, sets
         self._charged = cache(lambda size: charges.paid(sets.of_size(size)))
         self.costs: list[dict[int, Array]] = [{0: np.zeros(1, dtype=np.int64)}]
-        for line in range(direction.num_lines // 2):
-            self.costs.append(self._line(line))
+
+    def fill(self, wanted: dict[int, Array] | None = None) -> Front:
+        """Compute all costs; those of half of the lines for the wanted sets of each size only, by number."""
+        middle = self.direction.num_lines // 2
+        while len(self.costs) <= middle:
+            self.costs.append(self._line(len(self.costs) - 1, wanted if len(self.costs) == middle else None))
+        return self
 
     def paid(self, line: int, size: int) -> Array:
         """What each block of a size pays on a line: its multipliers, and for its inputs."""
@@ -198,7 +213,7 @@ class Front:
             paid = paid + away * self.sets.entering(self.sets.of_size(size))
         return paid
 
-    def _line(self, line: int) -> dict[int, Array]:
+    def _line(self, line: int, wanted: dict[int, Array] | None) -> dict[int, Array]:
         sets, n, before = self.sets, self.sets.n, self.costs[line]
         found: dict[int, Array] = {}
         for t, size in self.direction.moves(n, line):
@@ -206,10 +221,13 @@ class Front:
                 continue
             masks, paid = sets.of_size(t), self.paid(line, size)
             table = found.setdefault(t, np.full(len(masks), NEVER, dtype=np.int64))
-            for start in range(0, len(masks), _CHUNK):
-                best = table[start : start + _CHUNK]
-                for rest, last in sets.splits(masks[start : start + _CHUNK], t, size):
+            numbers = np.arange(len(masks)) if wanted is None else wanted[t]
+            for start in range(0, len(numbers), _CHUNK):
+                chosen = numbers[start : start + _CHUNK]
+                best = table[chosen]
+                for rest, last in sets.splits(masks[chosen], t, size):
                     np.minimum(best, before[t - size][rest] + paid[last], out=best)
+                table[chosen] = best
         return {t: table + self.direction.hop * sets.cut_of_size(t) for t, table in found.items()}
 
     def value(self, masks: Array) -> Array:
