@@ -10,42 +10,75 @@ from spinemap_exact.mapping import Placement
 from spinemap_exact.problems.placement import PlacementProblem
 from spinemap_exact.result import Watch
 
-MOST_TILES = 1_500  # five dense matrices of 18 MB
+MOST_TILES = 1_500  # six to nine dense matrices of 18 MB
+_POOL, _WALKS_PER_ROUND = 10, 24
+_PATIENCE = 40  # steps without a better placement that end a walk, times the number of tiles
 _OPERATIONS_PER_CHUNK = 4e7  # some 50 ms, so that the clock is read often enough
 
 
 def search(problem: PlacementProblem, watch: Watch, start: Placement | None = None, idle_starts: int = 12) -> Placement:
-    """Search from ``start`` and then from random placements until ``idle_starts`` in a row found nothing better.
+    """Search from ``start`` and random placements, then from crossings of the best, until that brings nothing more.
 
-    On more than 1,500 tiles the matrices would fill the memory: ``start`` comes back, or clusters in radial order.
+    The search ends after ``idle_starts`` rounds of 24 walks in a row without a better placement. On more than 1,500
+    tiles the matrices would fill the memory: ``start`` comes back, or clusters in radial order.
 
     Empty tiles hold clusters without flow. The walk is that of Taillard: always the best swap that is not tabu, where a
-    swap is tabu if both clusters return to tiles they left recently.
+    swap is tabu if both clusters return to tiles they left recently. The first walks fill a pool. Those that follow
+    start from two of its members: clusters stay where both have them, every other one takes its tile from either, and
+    what is left is filled at random. Before that, the second is turned by the automorphism of the mesh that makes it
+    most alike to the first. A pool that brings nothing for two rounds is replaced by a new one.
 
-    Every start but the one in progress when the time ends depends on the seed alone: with time enough, same seed, same
+    Every walk but the one in progress when the time ends depends on the seed alone: with time enough, same seed, same
     placement.
 
     References
     ----------
     É. Taillard, Robust taboo search for the quadratic assignment problem, Parallel Computing 17 (1991),
-    doi:10.1016/S0167-8191(05)80147-4.
+    doi:10.1016/S0167-8191(05)80147-4. U. Benlic, J.-K. Hao, Memetic search for the quadratic assignment problem, Expert
+    Systems with Applications 42 (2015), doi:10.1016/j.eswa.2014.08.011.
     """
     if problem.num_tiles > MOST_TILES:
         return start or Placement(radial_order(problem)[: problem.num_clusters])
     walk = _Walk(problem)
     random = np.random.default_rng(watch.limits.seed)
     best, best_cost = walk.completed(start), None
-    idle = 0
-    while idle < idle_starts:
-        tiles = best if best_cost is None and start is not None else random.permutation(problem.num_tiles)
+    pool: list[tuple[int, Array]] = []
+    idle = idle_in_pool = 0
+    while idle < idle_starts * _WALKS_PER_ROUND:
+        if best_cost is None and start is not None:
+            tiles = best
+        elif len(pool) < _POOL:
+            tiles = random.permutation(problem.num_tiles)
+        else:
+            mother, father = random.choice(_POOL, 2, replace=False)
+            tiles = _crossed(pool[mother][1], walk.turned(pool[father][1], pool[mother][1]), random)
         found, cost = walk.run(tiles, int(random.integers(2**31)), watch)
-        idle += 1
+        idle, idle_in_pool = idle + 1, idle_in_pool + 1
         if best_cost is None or cost < best_cost:
-            best, best_cost, idle = found, cost, 0
+            best, best_cost, idle, idle_in_pool = found, cost, 0, 0
             watch.report(objective=cost)
         if watch.should_stop():
             break
+        if idle_in_pool > 2 * _WALKS_PER_ROUND:
+            pool, idle_in_pool = [], 0
+        walk.admit(pool, cost, found)
     return Placement(best[: problem.num_clusters])
+
+
+def _crossed(mother: Array, father: Array, random: np.random.Generator) -> Array:
+    """Tiles of clusters from two parents: where they agree, then from either, then whatever is left."""
+    tiles = np.where(mother == father, mother, -1)
+    free = np.ones(len(tiles), dtype=bool)
+    free[tiles[tiles >= 0]] = False
+    for i in random.permutation(np.flatnonzero(tiles < 0)):
+        parents = (mother, father) if random.random() < 0.5 else (father, mother)
+        for parent in parents:
+            if free[parent[i]]:
+                tiles[i] = parent[i]
+                free[tiles[i]] = False
+                break
+    tiles[tiles < 0] = random.permutation(np.flatnonzero(free))
+    return tiles
 
 
 def radial_order(problem: PlacementProblem) -> Array:
@@ -56,89 +89,136 @@ def radial_order(problem: PlacementProblem) -> Array:
 
 
 class _Walk:
-    """Dense matrices of one problem, padded with clusters without flow to one cluster a tile."""
+    """Dense matrices of one problem, padded with clusters without flow to one cluster a tile.
+
+    What a cluster pays on a tile for itself is linear. If distances are symmetric, flows both ways are added up, and
+    one layer of matrices is enough; otherwise the second layer is the transpose of the first.
+    """
 
     def __init__(self, problem: PlacementProblem) -> None:
         n, m = problem.num_tiles, problem.num_clusters
         self.movable = m
-        self.flow = np.zeros((n, n), dtype=np.int64)
-        self.flow[:m, :m] = problem.flow_matrix
-        self.distance = np.ascontiguousarray(problem.distances)
-        self.linear = np.zeros((n, n), dtype=np.int64)
-        self.linear[:m] = problem.linear
-        self.steps = max(1, int(_OPERATIONS_PER_CHUNK / (8 * n * n)))
-        self.patience = 1000 * n
+        flow = np.zeros((n, n), dtype=np.int64)
+        flow[:m, :m] = problem.flow_matrix
+        distance = problem.distances.astype(np.int64)
+        self.linear = np.outer(flow.diagonal(), distance.diagonal())
+        self.linear[:m] += problem.linear
+        np.fill_diagonal(flow, 0)
+        np.fill_diagonal(distance, 0)
+        symmetric = (distance == distance.T).all()
+        self.flow = np.stack((flow + flow.T,) if symmetric else (flow, flow.T))
+        self.distance = np.stack((distance,) if symmetric else (distance, distance.T))
+        self.turns = _turns(problem)
+        self.steps = max(1, int(_OPERATIONS_PER_CHUNK / (4 * n * n)))
+        self.patience = _PATIENCE * n
 
     def completed(self, placement: Placement | None) -> Array:
         """Tiles of all clusters, those without flow on the tiles that are left."""
-        n = len(self.flow)
+        n = len(self.linear)
         if placement is None:
             return np.arange(n)
         used = placement.tile_of_cluster.astype(np.int64)
         return np.concatenate((used, np.setdiff1d(np.arange(n), used)))
 
+    def turned(self, tiles: Array, model: Array) -> Array:
+        """The same up to an automorphism of the mesh, with as many clusters as possible where ``model`` has them."""
+        images = self.turns[:, tiles]
+        turned: Array = images[np.argmax((images == model)[:, : self.movable].sum(axis=1))]
+        return turned
+
+    def admit(self, pool: list[tuple[int, Array]], cost: int, tiles: Array) -> None:
+        """Add tiles to a pool that is not full, or in place of the worst, if they are better and new."""
+        placed = self.turns[:, tiles[: self.movable]]
+        if any(cost == other and (placed == known[: self.movable]).all(axis=1).any() for other, known in pool):
+            return
+        if len(pool) < _POOL:
+            pool.append((cost, tiles))
+            return
+        worst = max(range(_POOL), key=lambda member: pool[member][0])
+        if cost < pool[worst][0]:
+            pool[worst] = cost, tiles
+
     def run(self, tiles: Array, seed: int, watch: Watch) -> tuple[Array, int]:
         """Walk from one start until the patience ends; return the best tiles seen and their cost."""
-        n = len(self.flow)
+        n = len(self.linear)
         tiles, best = tiles.copy(), tiles.copy()
+        apart = np.ascontiguousarray(self.distance[:, tiles[:, None], tiles[None, :]])
+        twice = int((self.flow * apart).sum())
+        cost = twice // 2 + int(self.linear[np.arange(n), tiles].sum())
         delta = np.zeros((n, n), dtype=np.int64)
-        tabu_until = np.full((n, n), -(n * n * 10), dtype=np.int64)
-        cost = int((self.flow * self.distance[tiles[:, None], tiles[None, :]]).sum())
-        cost += int(self.linear[np.arange(n), tiles].sum())
+        tabu_until = np.zeros((n, n), dtype=np.int64)
         state = np.array([cost, cost, 0, 0, seed], dtype=np.int64)
-        _fill(self.flow, self.distance, self.linear, tiles, delta, self.movable)
+        _fill(self.flow, apart, self.linear, tiles, delta, self.movable)
         while state[2] - state[3] < self.patience:
-            _steps(
-                self.flow, self.distance, self.linear, self.movable, tiles, best, delta, tabu_until, state, self.steps
-            )
+            steps = min(self.steps, self.patience - int(state[2] - state[3]))
+            _steps(self.flow, apart, self.linear, self.movable, tiles, best, delta, tabu_until, state, steps)
             if watch.should_stop():
                 break
         return best, int(state[1])
 
 
+def _turns(problem: PlacementProblem) -> Array:
+    """(num_turns, num_tiles) int64: reflections and exchanges of axes that change no cost; the identity first."""
+    n, mesh = problem.num_tiles, problem.mesh
+    identity = np.arange(n)
+    if mesh is None or not mesh.is_full_grid:
+        return identity[None, :]
+    found = [identity]
+    x, y = mesh.x, mesh.y
+    for u, v in ((x, y), (y, x)):
+        for tile_x in (u, u.max() - u):
+            for tile_y in (v, v.max() - v):
+                if tile_x.max() < mesh.width and tile_y.max() < mesh.height:
+                    turn = (tile_y * mesh.width + tile_x).astype(np.int64)
+                    alike = (problem.distances[turn[:, None], turn[None, :]] == problem.distances).all()
+                    if alike and (problem.linear[:, turn] == problem.linear).all():
+                        found.append(turn)
+    return np.array(found)
+
+
 @njit(cache=True)
-def _delta(flow, distance, linear, tiles, i, j):  # type: ignore[no-untyped-def]
-    """Change of the cost if clusters ``i`` and ``j`` swap their tiles."""
+def _delta(flow, apart, linear, tiles, i, j):  # type: ignore[no-untyped-def]
+    """Change of the cost if clusters ``i`` and ``j`` swap their tiles; ``apart`` is the distance between clusters.
+
+    The sums run over all clusters, though ``i`` and ``j`` do not count: what they add is taken out again.
+    """
     a, b = tiles[i], tiles[j]
-    change = (flow[i, i] - flow[j, j]) * (distance[b, b] - distance[a, a])
-    change += (flow[i, j] - flow[j, i]) * (distance[b, a] - distance[a, b])
-    change += linear[i, b] - linear[i, a] + linear[j, a] - linear[j, b]
-    for k in range(len(tiles)):
-        if k != i and k != j:
-            c = tiles[k]
-            change += (flow[k, i] - flow[k, j]) * (distance[c, b] - distance[c, a])
-            change += (flow[i, k] - flow[j, k]) * (distance[b, c] - distance[a, c])
+    change = linear[i, b] - linear[i, a] + linear[j, a] - linear[j, b]
+    for side in range(len(flow)):
+        mine, theirs = flow[side, i], flow[side, j]
+        here, there = apart[side, i], apart[side, j]
+        for k in range(len(tiles)):
+            change += (mine[k] - theirs[k]) * (there[k] - here[k])
+        change += mine[j] * here[j] + theirs[i] * there[i]
+    if len(flow) == 2:
+        change += (flow[0, i, j] - flow[0, j, i]) * (apart[0, j, i] - apart[0, i, j])
     return change
 
 
 @njit(cache=True)
-def _fill(flow, distance, linear, tiles, delta, movable):  # type: ignore[no-untyped-def]
+def _fill(flow, apart, linear, tiles, delta, movable):  # type: ignore[no-untyped-def]
     for i in range(movable):
         for j in range(i + 1, len(tiles)):
-            delta[i, j] = _delta(flow, distance, linear, tiles, i, j)
+            delta[i, j] = _delta(flow, apart, linear, tiles, i, j)
 
 
 @njit(cache=True)
-def _steps(flow, distance, linear, movable, tiles, best, delta, tabu_until, state, steps):  # type: ignore[no-untyped-def]
+def _steps(flow, apart, linear, movable, tiles, best, delta, tabu_until, state, steps):  # type: ignore[no-untyped-def]
     """Take some steps; ``state`` holds cost, best cost, steps taken, step of the best, seed."""
     n = len(tiles)
     cost, best_cost, step, best_step = state[0], state[1], state[2], state[3]
     np.random.seed((state[4] + step) % 2**31)
-    aspiration = 3 * n * n
+    out, leave = np.empty(n, np.int64), np.empty(n, np.int64)
     for _ in range(steps):
         r, s = -1, -1
-        least = np.int64(2**63 - 1)
-        aspired = False
+        least = np.int64(2**62)
         for i in range(movable):
             for j in range(i + 1, n):
-                until_i, until_j = tabu_until[i, tiles[j]], tabu_until[j, tiles[i]]
                 change = delta[i, j]
-                wanted = cost + change < best_cost or (until_i < step - aspiration and until_j < step - aspiration)
-                if aspired and not wanted:
-                    continue
-                if (wanted and not aspired) or (change < least and (wanted or until_i < step or until_j < step)):
-                    r, s, least = i, j, change
-                    aspired = aspired or wanted
+                if change < least:  # seldom, so that most swaps cost one comparison
+                    allowed = tabu_until[i, tiles[j]] <= step or tabu_until[j, tiles[i]] <= step
+                    if allowed or cost + change < best_cost:
+                        r, s, least = i, j, change
         step += 1
         if r < 0:
             continue
@@ -150,20 +230,22 @@ def _steps(flow, distance, linear, movable, tiles, best, delta, tabu_until, stat
         if cost < best_cost:
             best_cost, best_step = cost, step
             best[:] = tiles
-        for i in range(movable):
-            if i in (r, s):
+        for side in range(len(flow)):
+            for k in range(n):
+                out[k] = flow[side, r, k] - flow[side, s, k]
+                leave[k] = apart[side, r, k] - apart[side, s, k]
+            for i in range(movable):
+                row, f, d = delta[i], out[i], leave[i]
                 for j in range(i + 1, n):
-                    delta[i, j] = _delta(flow, distance, linear, tiles, i, j)
-                continue
-            c = tiles[i]
-            leave = distance[a, c] - distance[b, c]
-            enter = distance[c, a] - distance[c, b]
-            out, into = flow[r, i] - flow[s, i], flow[i, r] - flow[i, s]
-            for j in range(i + 1, n):
-                if j in (r, s):
-                    delta[i, j] = _delta(flow, distance, linear, tiles, i, j)
-                else:
-                    d = tiles[j]
-                    delta[i, j] += (out - flow[r, j] + flow[s, j]) * (leave - distance[a, d] + distance[b, d])
-                    delta[i, j] += (into - flow[j, r] + flow[j, s]) * (enter - distance[d, a] + distance[d, b])
+                    row[j] += (f - out[j]) * (d - leave[j])
+        for side in range(len(flow)):
+            for k in range(n):
+                apart[side, r, k], apart[side, s, k] = apart[side, s, k], apart[side, r, k]
+            for k in range(n):
+                apart[side, k, r], apart[side, k, s] = apart[side, k, s], apart[side, k, r]
+        for k in range(n):
+            for moved in (r, s):
+                i, j = min(k, moved), max(k, moved)
+                if i != j and i < movable:
+                    delta[i, j] = _delta(flow, apart, linear, tiles, i, j)
     state[0], state[1], state[2], state[3] = cost, best_cost, step, best_step
