@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Solve instances, certify what was proven, check the certificates, and print what that costs, in CPU seconds.
 
-    scripts/certificate_table.py qaplib/nug12.dat noc/pip.csv:mesh=4x2 partition/conv_16.json:clusters=8 \\
+    scripts/certificate_table.py runs.jsonl qaplib/nug12.dat noc/pip.csv:mesh=4x2 partition/conv_16.json:clusters=8 \\
         unroll/mix40_R16.json placement/sp3.json triplets-60:seed=1 digits-64-32-10
 
 QAPLIB files end in .dat, core graphs in .csv, bin packing in .txt, the others in .json; options follow the file behind
 colons. Names of shipped networks stand for their stages, names of `bench_packing.py` for drawn packing instances.
-*write* is the time from the solver's result to a certificate, its check included; *share* is check over solve.
+*write* is the time from the solver's result to a certificate, its check included; *share* is check over solve. Every
+instance is one line of the output file; run again to go on where it stopped. Limits are CPU seconds, too.
 """
 
 from __future__ import annotations
@@ -33,20 +34,26 @@ COLUMNS = ("instance", "objective", "bound", "certified", "evidence", "bytes", "
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("out", type=Path)
     parser.add_argument("instances", nargs="+", metavar="INSTANCE")
     parser.add_argument("--time-limit", type=float, default=60.0, metavar="S", help="for each solve")
     parser.add_argument("--write-limit", type=float, default=60.0, metavar="S", help="for each search for evidence")
-    parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--solver", help="default: chosen by size")
     options = parser.parse_args()
-    limits = Limits(time_s=options.time_limit, workers=options.workers)
-    solved("triplets-60", {"seed": "99"}, limits, None)  # engines and kernels are loaded once
-    print(line(COLUMNS) + "\n" + line(["---", *["--:"] * 3, "---", *["--:"] * 5]), flush=True)
-    for given in options.instances:
-        name, *pairs = given.split(":")
-        for label, problem, result, seconds in solved(name, dict(p.split("=") for p in pairs), limits, options.solver):
-            written = Watch(Limits(time_s=options.write_limit, workers=1))
-            print(line([label, *row(problem, result, seconds, written)]), flush=True)
+    limits = Limits(time_s=options.time_limit, workers=1)
+    runs = [json.loads(text) for text in options.out.read_text().splitlines()] if options.out.exists() else []
+    done = {run["asked"] for run in runs}
+    if missing := [asked for asked in options.instances if asked not in done]:
+        list(solved("triplets-60", {"seed": "99"}, limits, None))  # engines and kernels are loaded once
+        for asked in missing:
+            name, *pairs = asked.split(":")
+            given = dict(p.split("=") for p in pairs)
+            for label, problem, result, seconds in solved(name, given, limits, options.solver):
+                written = Watch(Limits(time_s=options.write_limit, workers=1), clock=time.process_time)
+                runs.append({"asked": asked, "instance": label, **row(problem, result, seconds, written)})
+                with options.out.open("a") as file:
+                    file.write(json.dumps(runs[-1]) + "\n")
+    print(table(runs))
 
 
 def solved(
@@ -60,7 +67,7 @@ def solved(
         return
     problem = read(name, options)
     began = time.process_time()
-    _, result = solve_problem(problem, Watch(limits), solver=solver)
+    _, result = solve_problem(problem, Watch(limits, clock=time.process_time), solver=solver)
     shown = " ".join(v for k, v in options.items() if k not in ("clusters", "mesh"))
     yield f"{Path(name).stem} {shown}".rstrip(), problem, result, time.process_time() - began
 
@@ -78,25 +85,44 @@ def read(name: str, options: dict[str, str]) -> Any:
     return read_problem(name, kind, **given)[0]
 
 
-def row(problem: Any, result: SolveResult[Any], solve_s: float, watch: Watch) -> list[str]:
+def row(problem: Any, result: SolveResult[Any], solve_s: float, watch: Watch) -> dict[str, Any]:
     """Certify one result; nothing is claimed beyond what the checker accepts."""
     began = time.process_time()
     certificate = write.certificate(problem, result, watch)
-    write_s = time.process_time() - began
-    claims = ["-" if v is None else str(v) for v in (result.objective, result.dual_bound)]
+    cells = {"objective": result.objective, "bound": result.dual_bound, "solve s": solve_s}
+    cells["write s"] = time.process_time() - began
     if certificate is None or certificate.evidence is None:
-        return [*claims, "-", "-", "-", f"{solve_s:.2f}", f"{write_s:.2f}", "-", "-"]
+        return cells
     content = format.to_bytes(certificate)
     began = time.process_time()
     verified = check(problem, format.from_bytes(content))
-    check_s = time.process_time() - began
-    proven = "infeasible" if verified.infeasible else str(verified.lower)
-    seconds = [f"{s:.2f}" for s in (solve_s, write_s, check_s)]
-    return [*claims, proven, str(verified.evidence), str(len(content)), *seconds, f"{100 * check_s / solve_s:.0f} %"]
+    cells["check s"] = time.process_time() - began
+    cells["share"] = cells["check s"] / solve_s
+    proven = "infeasible" if verified.infeasible else verified.lower
+    return {**cells, "certified": proven, "evidence": verified.evidence, "bytes": len(content)}
 
 
-def line(cells: Any) -> str:
-    return f"| {' | '.join(cells)} |"
+def table(runs: list[dict[str, Any]]) -> str:
+    """Return all runs in Markdown, and what their checks take of all that was solved and proven."""
+    rows = [COLUMNS, ("---", *["--:"] * 3, "---", *["--:"] * 5)]
+    rows += [tuple(shown(column, run.get(column)) for column in COLUMNS) for run in runs]
+    checked = [run for run in runs if run["bound"] is not None and run.get("certified") == run["objective"]]
+    lines = [f"| {' | '.join(cells)} |" for cells in rows]
+    if checked:
+        check_s, solve_s = (sum(run[name] for run in checked) for name in ("check s", "solve s"))
+        lines.append(
+            f"\n{len(checked)} optima certified: {check_s:.1f} s to check, {100 * check_s / solve_s:.0f} % of solve"
+        )
+    return "\n".join(lines)
+
+
+def shown(column: str, value: Any) -> str:
+    """One cell."""
+    if value is None:
+        return "-"
+    if column == "share":
+        return f"{100 * value:.0f} %"
+    return f"{value:.2f}" if isinstance(value, float) else str(value)
 
 
 if __name__ == "__main__":

@@ -117,7 +117,7 @@ def _chains_s(problem: Any) -> float:
     Empty tiles let lines hold different numbers of clusters, so that sets of all sizes count.
     """
     full = problem.num_clusters == problem.num_tiles
-    return float(2.0 ** (problem.num_clusters - (17 if full else 15)))
+    return float(2.0 ** (problem.num_clusters - (20 if full else 18)))
 
 
 _WORDS = {
