@@ -115,7 +115,7 @@ def test_agrees_with_the_oracle_where_clusters_are_listed(traffic: Traffic, monk
     monkeypatch.setattr(_tree.Tree, "_anneal", lambda *_: None)
     monkeypatch.setattr(_tree.Tree, "_solve_over_clusters", lambda *_: None)
     listed = []
-    monkeypatch.setattr(_tree.Listing, "__init__", _counted(_tree.Listing.__init__, listed))
+    monkeypatch.setattr(_tree.Selection, "choose", _counted(_tree.Selection.choose, listed))
     for seed in range(60):
         problem = oracle.random_partition_problem(
             seed, 8, traffic=traffic, objective=PartitionObjective.PACKETS, crossbar_types=1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 from enum import Enum, auto
 
 import numpy as np
@@ -12,7 +11,7 @@ from ortools.sat.python import cp_model
 from spinemap_exact.arrays import Array
 from spinemap_exact.errors import EngineDefect
 from spinemap_exact.result import Watch
-from spinemap_exact.solvers._engine import POLL_S
+from spinemap_exact.solvers import cpsat
 from spinemap_exact.solvers.packing.patterns import _knapsack
 from spinemap_exact.solvers.packing.patterns._bounds import Values
 from spinemap_exact.solvers.packing.patterns._items import Classes
@@ -49,7 +48,7 @@ def choose(classes: Classes, patterns: Array, bins: int, watch: Watch) -> list[A
         holders = np.flatnonzero(patterns[:, k]).tolist()
         held = sum(int(patterns[p, k]) * use[p] for p in holders)
         model.add(held == demand if exact else held >= demand)
-    status, solver = _solve(model, watch)
+    status, solver = cpsat.search(model, watch)
     if status == cp_model.INFEASIBLE:
         return Answer.NO
     if status == cp_model.UNKNOWN:
@@ -65,22 +64,3 @@ def _most_uses(classes: Classes, patterns: Array) -> list[int]:
     needed = np.where(patterns > 0, -(-classes.demand // np.maximum(patterns, 1)), 0)
     most: list[int] = needed.max(axis=1).tolist()
     return most
-
-
-def _solve(model: cp_model.CpModel, watch: Watch) -> tuple[int, cp_model.CpSolver]:
-    solver = cp_model.CpSolver()
-    solver.parameters.num_workers = watch.limits.workers
-    solver.parameters.random_seed = watch.limits.seed
-    solver.parameters.catch_sigint_signal = False  # it blocks Python's handlers, hence the thread
-    if watch.remaining_s is not None:
-        solver.parameters.max_time_in_seconds = max(watch.remaining_s, 1e-3)
-    said: list[int] = []
-    search = threading.Thread(target=lambda: said.append(solver.solve(model)), name="cp-sat", daemon=True)
-    search.start()
-    while search.is_alive():
-        if watch.should_stop():
-            solver.stop_search()
-        search.join(POLL_S)
-    if not said:
-        raise EngineDefect("CP-SAT ended without an answer")
-    return said[0], solver

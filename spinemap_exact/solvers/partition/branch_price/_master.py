@@ -35,9 +35,6 @@ class Master:
         self.known: set[frozenset[int]] = set()
         self.triples: list[tuple[int, ...]] = []
         self.barred = np.zeros(0, dtype=bool)
-        self.stray = np.zeros(0, dtype=bool)
-        self.member = np.zeros((0, instance.num_units), dtype=bool)
-        self.only: set[frozenset[int]] | None = None
         self.big = self.first_big = big
         n = instance.num_units
         self.lp = highspy.Highs()
@@ -69,13 +66,6 @@ class Master:
                 float(cost), 0.0, highspy.kHighsInf, len(rows), np.array(rows, dtype=np.int32), np.ones(len(rows))
             )
             added += 1
-        fresh = self.clusters[len(self.clusters) - added :]
-        member = np.zeros((added, n), dtype=bool)
-        for i, cluster in enumerate(fresh):
-            member[i, list(cluster)] = True
-        stray = np.array([self.only is not None and c not in self.only for c in fresh], dtype=bool)
-        self.member = np.concatenate((self.member, member))
-        self.stray = np.concatenate((self.stray, stray))
         self.barred = np.concatenate((self.barred, np.zeros(added, dtype=bool)))
         return added
 
@@ -87,18 +77,9 @@ class Master:
             met = [n + i for i, c in enumerate(self.clusters) if sum(u in c for u in triple) >= 2]
             self.lp.addRow(-highspy.kHighsInf, 1.0, len(met), np.array(met, dtype=np.int32), np.ones(len(met)))
 
-    def keep_to(self, clusters: set[frozenset[int]]) -> None:
-        """From now on choose among these alone."""
-        self.only = clusters
-        self.stray = np.array([c not in clusters for c in self.clusters], dtype=bool)
-
     def restrict(self, branching: Branching) -> None:
         """Bar the clusters that a node of the tree forbids."""
-        barred = self.stray.copy()
-        for u, v in branching.together:
-            barred |= self.member[:, u] != self.member[:, v]
-        for u, v in branching.apart:
-            barred |= self.member[:, u] & self.member[:, v]
+        barred = np.array([not branching.allows(c) for c in self.clusters], dtype=bool)
         changed = np.flatnonzero(barred != self.barred)
         for i in changed.tolist():
             self.lp.changeColBounds(self.instance.num_units + i, 0.0, 0.0 if barred[i] else highspy.kHighsInf)

@@ -19,8 +19,8 @@ from spinemap_exact.result import Watch
 from spinemap_exact.solvers.partition.branch_price import _cuts
 from spinemap_exact.solvers.partition.branch_price._bundle import Bundle
 from spinemap_exact.solvers.partition.branch_price._graph import Branching, Instance, Priced, Pricing
-from spinemap_exact.solvers.partition.branch_price._listing import Listed, Listing
 from spinemap_exact.solvers.partition.branch_price._master import Master, Relaxed
+from spinemap_exact.solvers.partition.branch_price._selection import Selection
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ _WORTHWHILE = 0.05  # part of the gap that a round of cuts must close to be foll
 _SMOOTH = 0.7  # weight of earlier duals in those that guide the guesses
 _LARGE = 14  # units per cluster from which on duals are found by a bundle method first
 _PATIENCE = 8  # nodes before the clusters in question are listed
-_MOST_LISTED = 60_000
+_MOST_LISTED = 100_000
 _SAFE = 1 << 46  # scaled sums of spikes stay below
 
 
@@ -72,7 +72,6 @@ class _Node:
     order: int
     branching: Branching = field(compare=False)
     proof: Proof | None = field(compare=False)
-    alive: Array | None = field(compare=False, default=None)  # of the clusters listed, those in question
 
 
 class _Oracle:
@@ -145,8 +144,8 @@ class Tree:
         self.root_bound: int | None = None
         self.centre: Array | None = None
         self.root_proof: Proof | None = None
-        self.listing: Listing | None = None
         self.gap_listed: int | None = None  # the gap at the last attempt to list, successful or not
+        self.selection: Selection | None = None
 
     # --- the tree ------------------------------------------------------------------------------------------------
 
@@ -161,18 +160,20 @@ class Tree:
             if self._closed(node.bound):
                 self.leaves.append(Leaf(node.branching, node.proof))
                 continue
-            if self._worth_listing():
-                self._list()
+            if self._worth_listing() and self._select(self._lowest([node])):
+                waiting.append(node)
+                break
             for child in self._process(node, alone=not waiting):
                 heapq.heappush(waiting, child)
             self._report(waiting)
         self.leaves += [Leaf(node.branching, node.proof) for node in waiting]
-        return self._lowest(waiting)
+        selected = self.floor if self.selection is None else self.selection.bound
+        return max(selected, self._lowest(waiting))
 
     @property
     def evidence(self) -> Evidence | None:
-        """None where clusters were listed: proofs over a list say nothing of the others."""
-        if self.listing is not None:
+        """None where a selection among listed clusters took over."""
+        if self.selection is not None:
             return None
         return Evidence(self.max_clusters, tuple(self.master.triples), tuple(self.leaves))
 
@@ -192,16 +193,15 @@ class Tree:
     def _process(self, node: _Node, alone: bool) -> list[_Node]:
         """Bound one node; return what is left of it."""
         self.nodes_done += 1
-        pricing = self._pricing(node)
-        if isinstance(pricing, Pricing) and not pricing.feasible:
+        pricing = Pricing(self.instance, node.branching, self.master.triples)
+        if not pricing.feasible:
             self.leaves.append(Leaf(node.branching, None))
             return []
         at_root = not (node.branching.together or node.branching.apart)
         self.master.restrict(node.branching)
-        large = self.instance.packets and self.instance.num_units >= _LARGE * self.max_clusters
-        if at_root and large and isinstance(pricing, Pricing):
+        if at_root and self.instance.packets and self.instance.num_units >= _LARGE * self.max_clusters:
             self._ascend(node, pricing)
-            pricing = self._pricing(node)
+            pricing = Pricing(self.instance, node.branching, self.master.triples)
         rounds, before = 0, node.bound
         while True:
             relaxed = self._generate(node, pricing, alone)
@@ -218,7 +218,7 @@ class Tree:
             self._take_if_integral(relaxed)
             gained, before = node.bound - before, node.bound
             weak = rounds > 0 and gained < _WORTHWHILE * (self.cutoff - node.bound)
-            if weak or rounds >= (15 if at_root else 2 if self.listing is None else 4):
+            if weak or rounds >= (15 if at_root else 2):
                 break
             fresh = _cuts.separate(
                 self.master.clusters,
@@ -230,14 +230,10 @@ class Tree:
             if not fresh:
                 break
             self.master.cut(fresh)
-            if isinstance(pricing, Listed):
-                node.alive = pricing.alive
-            pricing = self._pricing(node)
+            pricing = Pricing(self.instance, node.branching, self.master.triples)
             rounds += 1
         if at_root:
             self.root_proof = node.proof
-        if isinstance(pricing, Listed):
-            node.alive = pricing.alive
         if self._closed(node.bound):
             self.leaves.append(Leaf(node.branching, node.proof))
             return []
@@ -251,22 +247,11 @@ class Tree:
         pair = self._branch_pair(node, relaxed)
         if pair is None:
             return [node] if self.watch.should_stop() else self._unbranchable(node)
-        return self._split(node, pair)
-
-    def _split(self, node: _Node, pair: tuple[int, int]) -> list[_Node]:
-        known = node.branching
+        decisions = node.branching
         return [
-            _Node(node.bound, next(self.number), decisions, node.proof, node.alive)
-            for decisions in (
-                replace(known, together=(*known.together, pair)),
-                replace(known, apart=(*known.apart, pair)),
-            )
+            _Node(node.bound, next(self.number), replace(decisions, together=(*decisions.together, pair)), node.proof),
+            _Node(node.bound, next(self.number), replace(decisions, apart=(*decisions.apart, pair)), node.proof),
         ]
-
-    def _pricing(self, node: _Node) -> Pricing | Listed:
-        if self.listing is None:
-            return Pricing(self.instance, node.branching, self.master.triples)
-        return Listed(self.listing, node.alive, node.branching, self.master.triples)
 
     def _unbranchable(self, node: _Node) -> list[_Node]:
         """The relaxation is integral, yet the bound does not meet it by rounding: split off any undecided pair."""
@@ -276,7 +261,11 @@ class Tree:
         apart = {frozenset((group_of[u], group_of[v])) for u, v in known.apart}
         for i, j in itertools.combinations(range(len(groups)), 2):
             if frozenset((i, j)) not in apart:
-                return self._split(node, (groups[i][0], groups[j][0]))
+                pair = (groups[i][0], groups[j][0])
+                return [
+                    _Node(node.bound, next(self.number), replace(known, together=(*known.together, pair)), node.proof),
+                    _Node(node.bound, next(self.number), replace(known, apart=(*known.apart, pair)), node.proof),
+                ]
         # everything is decided: one partition is left, and it is feasible only if it was offered
         self._offer([frozenset(members) for members in groups])
         self.leaves.append(Leaf(known, node.proof if self._closed(node.bound) else None))
@@ -327,7 +316,7 @@ class Tree:
                 duals[units] += 0.9 * self.scale * self.instance.spikes[k] / len(units)
         return duals
 
-    def _generate(self, node: _Node, pricing: Pricing | Listed, alone: bool) -> Relaxed | None:
+    def _generate(self, node: _Node, pricing: Pricing, alone: bool) -> Relaxed | None:
         """Column generation; raises ``node.bound``. None if the time ran out."""
         master, scale, watch = self.master, self.scale, self.watch
         per_cluster = 0 if self.instance.packets else scale  # value leaves the cost of a counted cluster out
@@ -348,25 +337,19 @@ class Tree:
             # where a proof is nearly as cheap as a guess, guessing harder is a waste
             cheap = self.proof_s is not None and self.proof_s < 2.0 * self.probe_s
             guide = duals if guide is None else (_SMOOTH * guide + (1.0 - _SMOOTH) * duals).astype(np.int64)
-            if isinstance(pricing, Pricing):
-                if (late_s := self._late(node)) is not None:  # better a bound from rough duals than none
-                    rough = pricing.exact(
-                        guide,
-                        penalties,
-                        scale,
-                        self._proof_to(guide, penalties, relaxed.value),
-                        worth,
-                        watch.part(late_s),
-                    )
-                    self.pricing_calls += 1
-                    self.prove(node, guide, penalties, rough.most)
-                    master.add(c for c in rough.clusters if pricing.value(c, duals, penalties, scale) > worth)
-                    if alone:
-                        watch.report(self.objective, min(node.bound, self.cutoff))
-                if self._improve(pricing, relaxed, duals, guide, penalties, worth, effort) or (
-                    not cheap and self._improve(pricing, relaxed, duals, duals, penalties, worth, 4 * effort)
-                ):
-                    continue
+            if (late_s := self._late(node)) is not None:  # better a bound from rough duals than none
+                rough = pricing.exact(
+                    guide, penalties, scale, self._proof_to(guide, penalties, relaxed.value), worth, watch.part(late_s)
+                )
+                self.pricing_calls += 1
+                self.prove(node, guide, penalties, rough.most)
+                master.add(c for c in rough.clusters if pricing.value(c, duals, penalties, scale) > worth)
+                if alone:
+                    watch.report(self.objective, min(node.bound, self.cutoff))
+            if self._improve(pricing, relaxed, duals, guide, penalties, worth, effort) or (
+                not cheap and self._improve(pricing, relaxed, duals, duals, penalties, worth, 4 * effort)
+            ):
+                continue
             began = watch.elapsed_s
             # what closes the node, if the relaxation allows it; else all that the relaxation gives
             closing = self.cutoff - self.step + 2e-3
@@ -377,8 +360,6 @@ class Tree:
             self.proof_s = watch.elapsed_s - began
             self.pricing_calls += 1
             self.prove(node, duals, penalties, priced.most)
-            if isinstance(pricing, Listed):
-                pricing.drop(duals, penalties, scale, self._least(duals, penalties, priced.most))
             added = master.add(c for c in priced.clusters if node.branching.allows(c))
             logger.debug(
                 "relaxation %.3f bound %d clusters %d pricing nodes %d complete %s",
@@ -451,33 +432,39 @@ class Tree:
             node.proof = Proof(tuple(duals.tolist()), tuple(penalties.tolist()), self.scale, most, bound)
         node.bound = max(node.bound, bound)
 
-    def _least(self, duals: Array, penalties: Array, most: int) -> int:
-        """What a cluster of a better partition is worth at least, if none is worth more than ``most``."""
-        total = int(duals.sum()) - int(penalties.sum())
-        return total - (self.max_clusters - 1) * most - self.scale * (self.cutoff - self.step)
+    # --- the end, where few clusters are in question ---------------------------------------------------------------
 
     def _worth_listing(self) -> bool:
         proof, limit = self.root_proof, self.watch.limits.time_s
-        if self.listing is not None or proof is None or self.objective is None or not self.instance.packets:
+        if proof is None or self.objective is None or not self.instance.packets:
             return False
-        waited = self.nodes_done >= _PATIENCE or (limit is not None and self.watch.elapsed_s > 0.3 * limit)
+        waited = self.nodes_done >= _PATIENCE or (limit is not None and self.watch.elapsed_s > 0.2 * limit)
         return waited and (self.gap_listed is None or self.cutoff - proof.bound < 0.8 * self.gap_listed)
 
-    def _list(self) -> None:
-        """List the clusters that a better partition may hold, as far as the bound of the root tells."""
+    def _select(self, lowest: int) -> bool:
+        """List the clusters that a better partition may hold, and choose among them; False if they are too many."""
         proof, left = self.root_proof, self.watch.remaining_s
         assert proof is not None
         duals, penalties = np.array(proof.duals), np.array(proof.penalties, dtype=np.int64)
-        pricing = Pricing(self.instance, Branching(), self.master.triples[: len(penalties)])
-        least = self._least(duals, penalties, proof.most)
-        watch = self.watch if left is None else self.watch.part(0.15 * left)
-        clusters = pricing.above(duals, penalties, proof.scale, least - 1, watch, _MOST_LISTED)
+        triples = self.master.triples[: len(penalties)]
+        total = sum(proof.duals) - sum(proof.penalties)
+        # of at most K clusters none is worth more than `most`, so one that is worth less than this costs too much
+        least = total - (self.max_clusters - 1) * proof.most - proof.scale * (self.cutoff - self.step)
+        part = self.watch if left is None else self.watch.part(0.15 * left)
+        pricing = Pricing(self.instance, Branching(), triples)
+        clusters = pricing.above(duals, penalties, proof.scale, least - 1, part, _MOST_LISTED)
         self.gap_listed = self.cutoff - proof.bound
-        if clusters is not None:
-            self.listing = Listing(self.instance, clusters)
-            self.master.keep_to(self.listing.known)
-        found = "too many" if clusters is None else str(len(clusters))
-        self.watch.report(note=f"clusters in question: {found}")
+        self.watch.report(note=f"clusters in question: {'too many' if clusters is None else len(clusters)}")
+        if clusters is None:
+            return False
+        self.selection = selection = Selection(
+            self.instance, clusters, self.max_clusters, triples, self.cutoff, self.step, proof.scale, lowest
+        )
+        selection.tighten(self.watch)
+        chosen = selection.choose(self.watch)
+        if chosen is not None:
+            self._offer(chosen)
+        return True
 
     # --- branching -----------------------------------------------------------------------------------------------
 
@@ -491,8 +478,7 @@ class Tree:
         both = np.triu(member.T @ (member * relaxed.weights[used, None]), 1)
         split = np.minimum(both, 1.0 - both)
         split[both <= 1e-6] = 0.0
-        tried = 8 if self.listing is None else 16
-        candidates = [divmod(int(i), n) for i in np.argsort(-split, axis=None)[:tried]]
+        candidates = [divmod(int(i), n) for i in np.argsort(-split, axis=None)[:8]]
         candidates = [(u, v) for u, v in candidates if split[u, v] > 1e-4]
         if len(candidates) < 2:
             return candidates[0] if candidates else None
