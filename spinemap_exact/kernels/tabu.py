@@ -11,15 +11,17 @@ from spinemap_exact.problems.placement import PlacementProblem
 from spinemap_exact.result import Watch
 
 MOST_TILES = 1_500  # six to nine dense matrices of 18 MB
-_POOL, _WALKS_PER_ROUND = 10, 24
+_POOL, _WALKS_PER_ROUND, _LONG_WALKS_PER_ROUND = 10, 24, 6
 _PATIENCE = 40  # steps without a better placement that end a walk, times the number of tiles
+_FEW_TILES, _LONGER = 20, 8  # up to so many tiles a few long walks find more than many short ones
 _OPERATIONS_PER_CHUNK = 4e7  # some 50 ms, so that the clock is read often enough
 
 
 def search(problem: PlacementProblem, watch: Watch, start: Placement | None = None, idle_starts: int = 12) -> Placement:
     """Search from ``start`` and random placements, then from crossings of the best, until that brings nothing more.
 
-    The search ends after ``idle_starts`` rounds of 24 walks in a row without a better placement. On more than 1,500
+    The search ends after ``idle_starts`` rounds in a row without a better placement: rounds of 24 short walks, or of 6
+    that are eight times as long where tiles are few. On more than 1,500
     tiles the matrices would fill the memory: ``start`` comes back, or clusters in radial order.
 
     Empty tiles hold clusters without flow. The walk is that of Taillard: always the best swap that is not tabu, where a
@@ -44,7 +46,7 @@ def search(problem: PlacementProblem, watch: Watch, start: Placement | None = No
     best, best_cost = walk.completed(start), None
     pool: list[tuple[int, Array]] = []
     idle = idle_in_pool = 0
-    while idle < idle_starts * _WALKS_PER_ROUND:
+    while idle < idle_starts * walk.per_round:
         if best_cost is None and start is not None:
             tiles = best
         elif len(pool) < _POOL:
@@ -59,7 +61,7 @@ def search(problem: PlacementProblem, watch: Watch, start: Placement | None = No
             watch.report(objective=cost)
         if watch.should_stop():
             break
-        if idle_in_pool > 2 * _WALKS_PER_ROUND:
+        if idle_in_pool > max(_POOL, 2 * walk.per_round):
             pool, idle_in_pool = [], 0
         walk.admit(pool, cost, found)
     return Placement(best[: problem.num_clusters])
@@ -110,7 +112,9 @@ class _Walk:
         self.distance = np.stack((distance,) if symmetric else (distance, distance.T))
         self.turns = _turns(problem)
         self.steps = max(1, int(_OPERATIONS_PER_CHUNK / (4 * n * n)))
-        self.patience = _PATIENCE * n
+        longer = _LONGER if n <= _FEW_TILES else 1
+        self.patience = longer * _PATIENCE * n
+        self.per_round = _WALKS_PER_ROUND if longer == 1 else _LONG_WALKS_PER_ROUND
 
     def completed(self, placement: Placement | None) -> Array:
         """Tiles of all clusters, those without flow on the tiles that are left."""

@@ -295,9 +295,10 @@ class Tree:
         """Price a placement."""
         cost = self.price(column, row)
         with self._turn:
-            if cost < self.cost:
-                self.cost, self.found = cost, (column, row)
-                logger.info("grid-dp: placement of cost %d", cost)
+            if cost >= self.cost:
+                return
+            self.cost, self.found = cost, (column, row)
+        logger.info("grid-dp: placement of cost %d", cost)
         self.watch.report(objective=cost)
 
     def _offer(self, x_blocks: list[int], y_blocks: list[int], m: int) -> None:
