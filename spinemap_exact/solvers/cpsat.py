@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
 from types import ModuleType
 from typing import Any, TypeVar
 
@@ -65,9 +64,7 @@ def solve(
     )
 
 
-def search(
-    model: cp_model.CpModel, watch: Watch, on_bound: Callable[[int], None] | None = None
-) -> tuple[int, cp_model.CpSolver]:
+def search(model: cp_model.CpModel, watch: Watch) -> tuple[int, cp_model.CpSolver]:
     """Search a model that is no formulation of a whole problem; return CP-SAT's status, and the solver to ask."""
     solver = cp_model.CpSolver()
     solver.parameters.num_workers = watch.limits.workers
@@ -75,13 +72,6 @@ def search(
     solver.parameters.catch_sigint_signal = False
     if watch.remaining_s is not None:
         solver.parameters.max_time_in_seconds = max(watch.remaining_s, 1e-3)
-    if on_bound is not None:
-
-        def tell(bound: float) -> None:
-            if abs(bound) < 2**52:  # a double holds the integer exactly
-                on_bound(round(bound))
-
-        solver.best_bound_callback = tell
     said: list[int] = []
     thread = threading.Thread(target=lambda: said.append(solver.solve(model)), name="cp-sat", daemon=True)
     thread.start()

@@ -57,12 +57,30 @@ def test_bounds_and_choice_agree_with_the_oracle(seed: int, traffic: Traffic, mo
         chosen = choice.choose(watch)
 
         assert choice.bound == optimum
-        if cutoff == optimum:
-            assert chosen is None
-        elif chosen is not None:  # else the cuts have closed it
-            assert problem.cost(_partition(chosen)) == optimum
-        else:
-            raise AssertionError("a cheaper partition exists")
+        assert chosen is None if cutoff == optimum else problem.cost(_partition(chosen)) == optimum
+
+
+@pytest.mark.parametrize("traffic", Traffic)
+def test_branching_agrees_with_the_oracle(traffic: Traffic, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without cuts, so that pairs are branched on."""
+    monkeypatch.setattr(_selection, "_FEW", 0)
+    monkeypatch.setattr(_selection, "separate", lambda *_: [])
+    monkeypatch.setattr(_selection, "rank_one", lambda *_: [])
+    splits = []
+    split = Selection._split
+    monkeypatch.setattr(Selection, "_split", lambda self, u, v: splits.append((u, v)) or split(self, u, v))
+    for seed in range(40):
+        problem = random_problem(seed, traffic)
+        optimum = oracle.optimum(problem)
+        if optimum is None:
+            continue
+        choice = selection(problem, optimum + 9)
+
+        chosen = choice.search(Watch(Limits(workers=1)))
+
+        assert choice.bound == optimum
+        assert problem.cost(_partition(chosen)) == optimum
+    assert splits
 
 
 def _partition(clusters: list[frozenset[int]]) -> Partition:

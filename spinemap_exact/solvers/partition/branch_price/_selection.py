@@ -3,7 +3,8 @@
 Let duals bound a partition from below, and let a cluster have a value so far under the best one's that any partition
 with it costs as much as the incumbent. Such clusters are out; where the bound is near the incumbent, few are left. With
 all of them at hand nothing need be priced any more, so that cuts of any shape are free: each round of them lifts the
-bound, the bound drops clusters, and CP-SAT chooses among those that stay.
+bound, and the bound drops clusters. Where that stalls, pairs of units are branched on; where few clusters are left,
+CP-SAT chooses.
 
 R. Baldacci, N. Christofides, A. Mingozzi, An exact algorithm for the vehicle routing problem based on the set
 partitioning formulation with additional cuts, 2008, doi:10.1007/s10107-007-0178-5.
@@ -11,7 +12,9 @@ partitioning formulation with additional cuts, 2008, doi:10.1007/s10107-007-0178
 
 from __future__ import annotations
 
-import logging
+import copy
+import heapq
+import itertools
 from collections.abc import Sequence
 
 import highspy
@@ -24,11 +27,9 @@ from spinemap_exact.solvers import cpsat
 from spinemap_exact.solvers.partition.branch_price._cuts import RankOne, rank_one, separate
 from spinemap_exact.solvers.partition.branch_price._graph import Instance
 
-logger = logging.getLogger(__name__)
-
 _EXACT = 2.0**52  # sums of integers below are exact in floats
-_STALLED = 6  # rounds that must lift the bound or drop clusters noticeably
-_FEW = 200  # clusters that need no more cuts
+_STALLED = 5  # rounds that must lift the bound or drop clusters noticeably
+_FEW = 600  # clusters that CP-SAT chooses among at once
 
 
 class Selection:
@@ -68,6 +69,7 @@ class Selection:
             self.member[i, list(cluster)] = 1.0
         self.cuts: list[RankOne] = []
         self.counts = np.zeros((len(self.clusters), 0))  # what each cluster counts in each cut
+        self.weights = np.zeros(0)  # of the clusters, in the last relaxation
         self.random = np.random.default_rng(0)
         self._add([RankOne(t, (1, 1, 1), 2) for t in triples])
 
@@ -75,16 +77,69 @@ class Selection:
     def closed(self) -> bool:
         return self.bound >= self.cutoff
 
+    def search(self, watch: Watch) -> list[frozenset[int]] | None:
+        """Branch and cut until the time is up; raises the bound. None if nothing cheaper than ``cutoff`` was found."""
+        best = None
+        order = itertools.count()
+        waiting = [(self.bound, next(order), copy.copy(self))]
+        while waiting and not watch.should_stop():
+            bound, _, part = heapq.heappop(waiting)
+            part.cutoff = min(part.cutoff, self.cutoff)
+            if bound < self.cutoff:
+                part.tighten(watch)
+                pair = None if part.closed or len(part.clusters) <= _FEW else part._pair()
+                if pair is None:
+                    found = part.choose(watch)
+                    if found is not None:
+                        best, self.cutoff = found, part.cutoff
+                    if not part.closed:
+                        heapq.heappush(waiting, (part.bound, next(order), part))
+                else:
+                    for child in part._split(*pair):
+                        heapq.heappush(waiting, (child.bound, next(order), child))
+            self.bound = max(self.bound, min([self.cutoff, *(b for b, _, _ in waiting)]))
+            watch.report(None, self.bound, f"{len(waiting)} open, {len(part.clusters)} clusters in question here")
+        return best
+
+    def _pair(self) -> tuple[int, int] | None:
+        """Two units that are together by half, such that either decision drops many clusters."""
+        both = np.triu(self.member.T @ (self.member * self.weights[:, None]), 1)
+        half = np.minimum(both, 1.0 - both)
+        if half.max() < 1e-3:
+            return None
+        held = self.member.sum(axis=0)
+        joint = self.member.T @ self.member
+        dropped = np.minimum(joint, held[:, None] + held[None, :] - 2 * joint)
+        u, v = divmod(int(np.argmax(np.where(half >= 0.5 * half.max(), dropped, -1.0))), self.num_units)
+        return u, v
+
+    def _split(self, u: int, v: int) -> tuple[Selection, Selection]:
+        """With both units in one cluster, and with each in its own."""
+        held = self.member[:, u] + self.member[:, v]
+        return self._part(held != 1), self._part(held < 2)
+
+    def _part(self, kept: Array) -> Selection:
+        part = copy.copy(self)
+        part._keep(kept)
+        return part
+
+    def _keep(self, kept: Array) -> None:
+        self.clusters = [c for c, stays in zip(self.clusters, kept, strict=True) if stays]
+        self.cost, self.member, self.counts = self.cost[kept], self.member[kept], self.counts[kept]
+        if not self.clusters:
+            self.bound = self.cutoff
+
     def tighten(self, watch: Watch) -> None:
         """Cut and drop clusters for as long as it helps."""
         past: list[tuple[int, int]] = []
+        self.weights = np.zeros(len(self.clusters))
         while self.clusters and not watch.should_stop():
             relaxed = self._relax()
             if relaxed is None:  # with this few clusters there may be no choice at all
+                self.weights = np.zeros(len(self.clusters))
                 return
             weights, duals, penalties = relaxed
-            weights = weights[self._prove(duals, penalties)]
-            watch.report(None, self.bound, f"{len(self.clusters)} clusters in question, {len(self.cuts)} cuts")
+            self.weights = weights = weights[self._prove(duals, penalties)]
             if self.closed or len(self.clusters) <= _FEW:
                 return
             past.append((self.bound, len(self.clusters)))
@@ -103,7 +158,7 @@ class Selection:
             self._add(fresh)
 
     def choose(self, watch: Watch) -> list[frozenset[int]] | None:
-        """Let CP-SAT choose the cheapest; raises the bound. None if nothing cheaper than ``cutoff`` was found."""
+        """Let CP-SAT choose the cheapest, which becomes the ``cutoff``; None if it found none. Raises the bound."""
         if self.closed or watch.should_stop():
             return None
         model = cp_model.CpModel()
@@ -117,24 +172,20 @@ class Selection:
         cost = sum(c * one for c, one in zip(self.cost.tolist(), use, strict=True))
         model.add(cost <= self.cutoff - self.step)
         model.minimize(cost)
-
-        def lift(bound: int) -> None:
-            self.bound = max(self.bound, min(bound, self.cutoff))
-            watch.report(None, self.bound, f"{len(self.clusters)} clusters in question, CP-SAT chooses")
-
-        status, solver = cpsat.search(model, watch, lift)
+        status, solver = cpsat.search(model, watch)
         if status == cp_model.INFEASIBLE:
             self.bound = self.cutoff
         if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
             return None
         taken = np.array([solver.boolean_value(one) for one in use])
+        self.cutoff = int(self.cost[taken].sum())
         if status == cp_model.OPTIMAL:
-            self.bound = max(self.bound, int(self.cost[taken].sum()))
+            self.bound = self.cutoff
         return [self.clusters[i] for i in np.flatnonzero(taken).tolist()]
 
     def _add(self, cuts: Sequence[RankOne]) -> None:
         if cuts:
-            self.cuts += cuts
+            self.cuts = [*self.cuts, *cuts]
             self.counts = np.hstack((self.counts, np.stack([cut.counts(self.member) for cut in cuts], axis=1)))
 
     def _relax(self) -> tuple[Array, Array, Array] | None:
@@ -187,8 +238,5 @@ class Selection:
         bound = -((self.max_clusters * most - total) // self.scale)
         self.bound = min(self.cutoff, max(self.bound, -(-bound // self.step) * self.step))
         kept: Array = value >= total - (self.max_clusters - 1) * most - self.scale * (self.cutoff - self.step)
-        self.clusters = [c for c, stays in zip(self.clusters, kept, strict=True) if stays]
-        self.cost, self.member, self.counts = self.cost[kept], self.member[kept], self.counts[kept]
-        if not self.clusters:
-            self.bound = self.cutoff
+        self._keep(kept)
         return kept

@@ -460,8 +460,7 @@ class Tree:
         self.selection = selection = Selection(
             self.instance, clusters, self.max_clusters, triples, self.cutoff, self.step, proof.scale, lowest
         )
-        selection.tighten(self.watch)
-        chosen = selection.choose(self.watch)
+        chosen = selection.search(self.watch)
         if chosen is not None:
             self._offer(chosen)
         return True
