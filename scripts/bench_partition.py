@@ -55,30 +55,25 @@ def run(problem: PartitionProblem, solver: str, limits: Limits, clock: str) -> d
 
 
 def table(runs: list[dict[str, Any]], known: dict[str, Any]) -> str:
-    """Markdown: one line a network and objective, one group of columns a solver."""
+    """Markdown: one line a network and objective, one column a solver."""
     names = list(dict.fromkeys(r["solver"] for r in runs))
     by_key = {(r["network"], r["asked"], r["solver"]): r for r in runs}
-    lines = [
-        "| network | objective | known | "
-        + " | ".join(f"{name}: value | bound | gap | nodes | columns | s" for name in names)
-        + " |",
-        "|" + "---|" * (3 + 6 * len(names)),
-    ]
+    lines = [f"| network | objective | known | {' | '.join(names)} |", "|---|---|--:|" + "---|" * len(names)]
     for network, asked in dict.fromkeys((r["network"], r["asked"]) for r in runs):
-        cells = [network, asked.replace("_", "-"), str(known[network][asked]["best"])]
-        for name in names:
-            r = by_key.get((network, asked, name))
-            cells += ["", "", "", "", "", ""] if r is None else _cells(r)
-        lines.append("| " + " | ".join(cells) + " |")
+        cells = [_cell(by_key.get((network, asked, name))) for name in names]
+        lines.append(f"| {network} | {asked.replace('_', '-')} | {known[network][asked]['best']} | {' | '.join(cells)} |")
     return "\n".join([*lines, "", *_summary(runs, known, names)])
 
 
-def _cells(r: dict[str, Any]) -> list[str]:
-    gap = "-" if r["gap"] is None else f"{100 * r['gap']:.1f} %"
+def _cell(r: dict[str, Any] | None) -> str:
+    """Value and time if proven, else value, bound and gap; then nodes and columns of the tree, if there was one."""
+    if r is None:
+        return ""
     value, bound = ("-" if r[k] is None else str(r[k]) for k in ("objective", "dual_bound"))
+    gap = "-" if r["gap"] is None else f"{100 * r['gap']:.1f} %"
+    text = f"**{value}** in {r['runtime_s']:.1f} s" if r["status"] == "OPTIMAL" else f"{value} / {bound}, {gap}"
     details = r["details"]
-    columns = details.get("clusters", "")
-    return [value, bound, gap, str(details.get("nodes", "")), str(columns), f"{r['runtime_s']:.1f}"]
+    return f"{text} ({details['nodes']}, {details['clusters']})" if "nodes" in details else text
 
 
 def _summary(runs: list[dict[str, Any]], known: dict[str, Any], names: list[str]) -> list[str]:
