@@ -61,7 +61,9 @@ def table(runs: list[dict[str, Any]], known: dict[str, Any]) -> str:
     lines = [f"| network | objective | known | {' | '.join(names)} |", "|---|---|--:|" + "---|" * len(names)]
     for network, asked in dict.fromkeys((r["network"], r["asked"]) for r in runs):
         cells = [_cell(by_key.get((network, asked, name))) for name in names]
-        lines.append(f"| {network} | {asked.replace('_', '-')} | {known[network][asked]['best']} | {' | '.join(cells)} |")
+        lines.append(
+            f"| {network} | {asked.replace('_', '-')} | {known[network][asked]['best']} | {' | '.join(cells)} |"
+        )
     return "\n".join([*lines, "", *_summary(runs, known, names)])
 
 
