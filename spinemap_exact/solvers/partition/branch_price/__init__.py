@@ -4,7 +4,8 @@ Every objective is a sum over clusters, so a partition is a choice among all fea
 in one. The linear relaxation of that is strong - 90 to 100 % of the optimum where the assignment model has 11 to 44 % -
 and is solved by column generation: annealing finds the clusters, an exact pricer certifies that none is missing and
 gives an integer bound from any duals. Pairs of units are branched on together or apart (Ryan and Foster 1981), and
-subset-row cuts tighten the relaxation.
+subset-row cuts tighten the relaxation. Where that takes long and the gap is small, all clusters in question are listed,
+and a choice among them ends the search.
 
 C. Barnhart et al., Branch-and-Price: Column Generation for Solving Huge Integer Programs, 1998,
 doi:10.1287/opre.46.3.316.
@@ -20,6 +21,7 @@ from spinemap_exact.kernels.partition_search import annealed, fewest_clusters
 from spinemap_exact.mapping import Partition
 from spinemap_exact.problems.partition import PartitionObjective, PartitionProblem
 from spinemap_exact.result import SolveResult, Watch, conclude
+from spinemap_exact.solvers import cpsat
 from spinemap_exact.solvers.partition.branch_price._counting import (
     fewest_by_counting,
     packets_by_eigenvalues,
@@ -89,7 +91,7 @@ def solve(problem: PartitionProblem, watch: Watch, warm_start: Partition | None 
         problem,
         incumbent,
         bound,
-        engine=ENGINE,
+        engine=ENGINE if tree.selection is None else f"{ENGINE} with {cpsat.ENGINE}",
         watch=watch,
         evidence=tree.evidence if tree.nodes_done else None,
         details=details,

@@ -22,6 +22,7 @@ import numpy as np
 from ortools.sat.python import cp_model
 
 from spinemap_exact.arrays import Array
+from spinemap_exact.errors import EngineDefect
 from spinemap_exact.result import Watch
 from spinemap_exact.solvers import cpsat
 from spinemap_exact.solvers.partition.branch_price._cuts import RankOne, rank_one, separate
@@ -173,6 +174,8 @@ class Selection:
         model.add(cost <= self.cutoff - self.step)
         model.minimize(cost)
         status, solver = cpsat.search(model, watch)
+        if status == cp_model.MODEL_INVALID:
+            raise EngineDefect(f"{cpsat.ENGINE} refuses a choice among {len(use)} clusters")
         if status == cp_model.INFEASIBLE:
             self.bound = self.cutoff
         if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
