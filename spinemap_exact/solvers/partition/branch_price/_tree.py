@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 _WORTHWHILE = 0.05  # part of the gap that a round of cuts must close to be followed by another
 _SMOOTH = 0.7  # weight of earlier duals in those that guide the guesses
 _LARGE = 14  # units per cluster from which on duals are found by a bundle method first
-_PATIENCE = 8  # nodes before the clusters in question are listed
+_PATIENCE = 20  # nodes before the clusters in question are listed
 _MOST_LISTED = 100_000
 _SAFE = 1 << 46  # scaled sums of spikes stay below
 
