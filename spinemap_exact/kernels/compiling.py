@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from numba.core import event
 
 from spinemap_exact.result import Watch
+
+_COMPILING = "numba:compile"  # not sent for a kernel that is read from the cache
 
 
 @contextmanager
@@ -18,11 +21,22 @@ def announced(watch: Watch) -> Iterator[None]:
     Nothing can interrupt the compiler, so a first run may outlive a limit of a few seconds.
     """
     listener = _Teller(watch)
-    event.register("numba:compile", listener)
+    event.register(_COMPILING, listener)
     try:
         yield
     finally:
-        event.unregister("numba:compile", listener)
+        event.unregister(_COMPILING, listener)
+
+
+@contextmanager
+def not_counted(clock: Callable[[], float]) -> Iterator[Callable[[], float]]:
+    """Give a clock that stands still while this thread compiles kernels."""
+    listener = _Pauser(clock)
+    event.register(_COMPILING, listener)
+    try:
+        yield listener.now
+    finally:
+        event.unregister(_COMPILING, listener)
 
 
 class _Teller(event.Listener):  # type: ignore[misc]
@@ -36,3 +50,24 @@ class _Teller(event.Listener):  # type: ignore[misc]
 
     def on_end(self, event: Any) -> None:
         pass
+
+
+class _Pauser(event.Listener):  # type: ignore[misc]
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self.clock, self.thread = clock, threading.get_ident()
+        self.depth, self.begun, self.paused = 0, 0.0, 0.0
+
+    def now(self) -> float:
+        return (self.begun if self.depth else self.clock()) - self.paused
+
+    def on_start(self, event: Any) -> None:
+        if threading.get_ident() == self.thread:
+            if self.depth == 0:
+                self.begun = self.clock()
+            self.depth += 1  # a kernel compiles those that it calls
+
+    def on_end(self, event: Any) -> None:
+        if threading.get_ident() == self.thread:
+            self.depth -= 1
+            if self.depth == 0:
+                self.paused += self.clock() - self.begun

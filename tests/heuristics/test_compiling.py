@@ -1,8 +1,10 @@
-"""What is said while kernels are compiled."""
+"""What is said while kernels are compiled, and what it costs."""
+
+import time
 
 from numba import njit
 
-from spinemap_exact.kernels.compiling import announced
+from spinemap_exact.kernels.compiling import announced, not_counted
 from spinemap_exact.result import Limits, Watch
 
 
@@ -31,3 +33,21 @@ def test_nothing_is_said_after_the_end():
     notes = notes_of(lambda: None)
     thrice(1)
     assert notes == []
+
+
+def test_a_clock_stands_still_while_kernels_are_compiled():
+    @njit
+    def called(x):
+        return x + 1
+
+    @njit
+    def calling(x):
+        return called(x) + called(1.0 * x)
+
+    with not_counted(time.perf_counter) as clock:
+        begun, counted = time.perf_counter(), clock()
+        calling(1)
+        wall, left = time.perf_counter() - begun, clock() - counted
+        assert 0 <= left < wall
+        time.sleep(0.01)
+        assert clock() - counted >= left + 0.01
