@@ -17,6 +17,7 @@ MAX_CELLS = 10**8
 
 _SYNAPSES_PER_CHUNK = 2_000_000  # looked at between two looks at the clock
 _FRESH_PER_UNIT = 500  # proposals at least, from scratch
+_ROUNDS_A_LENGTH = 4  # anneals from scratch before they become twice as long
 _LOCAL_PER_UNIT = 1_000  # proposals where only some clusters are annealed
 _LOCAL_HEAT = 0.2
 _FRESH_HEAT = (1.0, 0.4)  # in turns: networks differ in where their clusters settle
@@ -248,7 +249,7 @@ def annealed(
     rounds: int | None = None,
     attempt: int = 0,
 ) -> Partition | None:
-    """Anneal from scratch and again some clusters of the best, in turns and each time for longer; return the best.
+    """Anneal from scratch, then some clusters of what that gave, then some of the best, in turns; return the best.
 
     Stops when the time is up, at ``target``, or where nothing is left to pay.
 
@@ -282,8 +283,13 @@ def annealed(
         kept.offer(search.home[: search.num_units], "opening")
         if search.anneal(watch, random, trials, _FRESH_HEAT[done % 2]):
             kept.offer(search.best, "annealing")
+            # what is worse than the best so far may still lie beside a better one
+            fresh = _Kept(problem, search, watch.part())
+            fresh.offer(search.best, "annealing")
+            _repartition(search, fresh, watch, random, 3 * trials // 4, target)
+            kept.offer(fresh.labels, "annealing of some clusters")
         done += 1
-        if done % 2 == 0:
+        if done % _ROUNDS_A_LENGTH == 0:
             trials *= 2
     return start if kept.price is None else kept.partition()
 
