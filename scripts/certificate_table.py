@@ -39,6 +39,7 @@ def main() -> None:
     parser.add_argument("--time-limit", type=float, default=60.0, metavar="S", help="for each solve")
     parser.add_argument("--write-limit", type=float, default=60.0, metavar="S", help="for each search for evidence")
     parser.add_argument("--solver", help="default: chosen by size")
+    parser.add_argument("--keep", type=Path, metavar="DIR", help="write the certificates there")
     options = parser.parse_args()
     limits = Limits(time_s=options.time_limit, workers=1)
     runs = [json.loads(text) for text in options.out.read_text().splitlines()] if options.out.exists() else []
@@ -50,7 +51,8 @@ def main() -> None:
             given = dict(p.split("=") for p in pairs)
             for label, problem, result, seconds in solved(name, given, limits, options.solver):
                 written = Watch(Limits(time_s=options.write_limit, workers=1), clock=time.process_time)
-                runs.append({"asked": asked, "instance": label, **row(problem, result, seconds, written)})
+                kept = None if options.keep is None else options.keep / f"{label.replace(' ', '-')}.json.gz"
+                runs.append({"asked": asked, "instance": label, **row(problem, result, seconds, written, kept)})
                 with options.out.open("a") as file:
                     file.write(json.dumps(runs[-1]) + "\n")
     print(table(runs))
@@ -85,7 +87,7 @@ def read(name: str, options: dict[str, str]) -> Any:
     return read_problem(name, kind, **given)[0]
 
 
-def row(problem: Any, result: SolveResult[Any], solve_s: float, watch: Watch) -> dict[str, Any]:
+def row(problem: Any, result: SolveResult[Any], solve_s: float, watch: Watch, kept: Path | None) -> dict[str, Any]:
     """Certify one result; nothing is claimed beyond what the checker accepts."""
     began = time.process_time()
     certificate = write.certificate(problem, result, watch)
@@ -94,6 +96,8 @@ def row(problem: Any, result: SolveResult[Any], solve_s: float, watch: Watch) ->
     if certificate is None or certificate.evidence is None:
         return cells
     content = format.to_bytes(certificate)
+    if kept is not None:
+        kept.write_bytes(content)
     began = time.process_time()
     verified = check(problem, format.from_bytes(content))
     cells["check s"] = time.process_time() - began

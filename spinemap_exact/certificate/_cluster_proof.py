@@ -19,10 +19,12 @@ from spinemap_exact.certificate.check import _instance
 from spinemap_exact.certificate.check._clusters import Case, Goal, Pricing
 from spinemap_exact.certificate.check._field import Field
 from spinemap_exact.certificate.check._witness import cluster_packets
+from spinemap_exact.result import SolveResult, Watch
+from spinemap_exact.solvers.partition import branch_price
 
 _ROOT_STEPS, _NODE_STEPS = 24, 4
 _MODEL = 12  # evaluations that the model of the two prices remembers
-_MOST_NODES = 20_000
+_MOST_NODES = 50_000
 
 
 @njit(cache=True)
@@ -132,9 +134,12 @@ class Flow:
         self.price = np.array([item.price for item in items], dtype=np.int64)
         self.takes_row = np.array([item.row for item in items], dtype=np.int64)
         self.owner = np.array([-1 if item.owner is None else item.owner for item in items], dtype=np.int64)
-        self.company = [e for e, item in enumerate(items) if item.company]
         self.share_item = np.array([e for e, _ in pricing.shares], dtype=np.int64)
         self.share_group = np.array([g for _, g in pricing.shares], dtype=np.int64)
+        needy = [(i, e, g) for i, (e, g) in enumerate(pricing.shares) if items[e].company]
+        self.needy = np.array([i for i, _, _ in needy], dtype=np.int64)
+        others = [[other for other in items[e].readers if other != g] for _, e, g in needy]
+        self.company = np.array(others, dtype=np.int64).reshape(-1, 2)
         groups, items_at = np.arange(self.num_groups), self.num_groups + np.arange(self.num_items)
         owned = np.where(self.owner >= 0, self.owner, self.sink)
         tail = [np.full(self.num_groups, self.source), groups, self.share_group, items_at, items_at]
@@ -156,7 +161,7 @@ class Flow:
 
     def evaluate(self, inside: int, outside: int, row: int, column: int) -> Evaluation:
         """Find the best shares for given prices."""
-        pricing, case = self.pricing, self.pricing.case
+        case = self.pricing.case
         is_in = np.array([inside >> g & 1 for g in range(self.num_groups)], dtype=bool)
         is_out = np.array([outside >> g & 1 for g in range(self.num_groups)], dtype=bool)
         gain = self.duals - column * self.weight
@@ -166,11 +171,7 @@ class Flow:
         part[0][:] = np.where(is_out, 0, np.where(is_in, large, np.maximum(gain, 0)))
         part[1][:] = np.where(is_out | is_in, 0, np.maximum(-gain, 0))
         part[2][:] = np.where(is_out[self.share_group], 0, large)
-        for e in self.company:
-            for i in np.flatnonzero(self.share_item == e):
-                others = (g for g in pricing.items[e].readers if g != self.share_group[i])
-                if not any(inside >> g & 1 for g in others):
-                    part[2][i] = 0
+        part[2][self.needy[~is_in[self.company].any(axis=1)]] = 0
         gone = (self.owner < 0) | is_out[self.owner]
         part[3][:] = self.takes_row * row + np.where(gone, self.price, 0)
         part[4][:] = np.where(gone, 0, self.price)
@@ -315,6 +316,16 @@ def prove(problem: Any, claim: int | None, left_behind: Any, should_stop: Callab
         open_cases.append((Case(instance, case.together, (*case.apart, pair)), sides[1]))
         open_cases.append((Case(instance, (*case.together, pair), case.apart), sides[0]))
     return {"kind": "clusters", "scale": scale, "triples": triples, "tree": entries}
+
+
+def search(problem: Any, result: SolveResult[Any], watch: Watch) -> Any:
+    """Branch to the end from the best partition known, and return what `prove` asks for; None if time does not suffice.
+
+    For bounds of solvers that leave nothing behind: a choice among listed clusters, and models given to engines.
+    """
+    again = branch_price.solve(problem, watch, result.incumbent, may_list=False)
+    found = again.dual_bound is not None and result.dual_bound is not None and again.dual_bound >= result.dual_bound
+    return again.evidence if found else None
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,7 @@ class _Search:
                 continue
             if fresh:
                 better = ascend(left, self.limit, _NODE_STEPS, _NODE_LENGTH, multipliers)
-                changed = Case(left.chains, Charges.of(self.n, better))
+                changed = Case.charged(left.chains, Charges.of(self.n, better))
                 after = _blocks.reduce(changed, self.limit)
                 if after is None or after.num_arcs < _WORTH * left.num_arcs:
                     entries.append({"multipliers": better})
@@ -90,7 +90,7 @@ class _Search:
                     return None  # a placement below the claim
                 none = [0] * lengths(self.n)[0]
                 entries.append({"multipliers": none})
-                open_cases.append((Case(left.chains, Charges.of(self.n, none)), none, False))
+                open_cases.append((Case.charged(left.chains, Charges.of(self.n, none)), none, False))
                 continue
             direction, cluster = choice
             entries.append({"branch": [direction, cluster]})

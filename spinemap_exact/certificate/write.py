@@ -17,6 +17,7 @@ from spinemap_exact.result import Limits, SolveResult, Status, Watch
 logger = logging.getLogger(__name__)
 
 Evidence = dict[str, Any]
+_LEAST_SEARCH_S = 20.0  # no shorter search for a tree of a partition is begun
 _TINY = {"packing": 14, "partition": 9, "placement": 8, "unroll": 5}  # items, units, tiles, neurons to enumerate
 
 
@@ -95,9 +96,12 @@ def _proposals(problem: Any, result: SolveResult[Any], watch: Watch) -> Iterator
         yield {"kind": "exhaustive"}
     infeasible = result.status is Status.INFEASIBLE
     found = None
-    if problem.kind == "partition" and hasattr(result.evidence, "leaves"):
-        claim = None if infeasible else result.dual_bound
-        found = _cluster_proof.prove(problem, claim, result.evidence, watch.should_stop)
+    if problem.kind == "partition":
+        claim, branched = None if infeasible else result.dual_bound, result.evidence
+        if not hasattr(branched, "leaves"):
+            branched = _branched(problem, result, watch)
+        if branched is not None:
+            found = _cluster_proof.prove(problem, claim, branched, watch.should_stop)
     elif problem.kind == "placement" and hasattr(result.evidence, "visits") and result.dual_bound is not None:
         found = _pair_proof.prove(problem, result.dual_bound, result.evidence, watch.should_stop)
     elif problem.kind == "placement" and problem.mesh is not None and result.dual_bound is not None:
@@ -109,6 +113,14 @@ def _proposals(problem: Any, result: SolveResult[Any], watch: Watch) -> Iterator
         yield found
     if problem.kind == "placement":  # weaker than a tree, and their chains take a while beyond twenty clusters
         yield from ready[:1]
+
+
+def _branched(problem: Any, result: SolveResult[Any], watch: Watch) -> Any:
+    """The tree of a search that leaves evidence, where the solver left none and somebody waits for it."""
+    left = watch.remaining_s
+    if result.incumbent is None or result.status is not Status.OPTIMAL or (left is not None and left < _LEAST_SEARCH_S):
+        return None
+    return _cluster_proof.search(problem, result, watch if left is None else watch.part(0.6 * left))
 
 
 def _chains_s(problem: Any) -> float:

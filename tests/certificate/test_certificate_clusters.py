@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,7 +11,7 @@ from certificate_cases import claim, mutants
 from oracle import optimum, random_partition_problem
 
 from spinemap_exact import solvers
-from spinemap_exact.certificate import _cluster_proof
+from spinemap_exact.certificate import _cluster_proof, write
 from spinemap_exact.certificate.check import check
 from spinemap_exact.errors import CertificateMalformed, CertificateRejected
 from spinemap_exact.hardware import Crossbar
@@ -93,6 +94,15 @@ def test_mutants_are_rejected_or_still_true(seed, options):
             except (CertificateRejected, CertificateMalformed):
                 continue
             assert claimed == bound, f"{path} -> {value!r}"
+
+
+def test_a_tree_is_searched_for_where_the_solver_left_none():
+    problem = reservoir(0)
+    result, _ = prove(problem)
+    found = write.certificate(problem, replace(result, evidence=None), Watch(Limits(time_s=100, workers=1)))
+    assert (found.lower, found.evidence["kind"]) == (result.objective, "clusters")
+    hurried = write.certificate(problem, replace(result, evidence=None), Watch(Limits(time_s=5, workers=1)))
+    assert hurried.lower < result.objective
 
 
 def test_a_dropped_case_is_missed():

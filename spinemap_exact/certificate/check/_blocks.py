@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from spinemap_exact.arrays import Array
 from spinemap_exact.certificate.check import _chains
 from spinemap_exact.certificate.check._chains import Chains
 from spinemap_exact.certificate.check._charges import Charges
@@ -20,10 +21,24 @@ _ROUNDS = 3
 
 @dataclass(frozen=True)
 class Case:
-    """The chains that are left in both directions, and the multipliers in force."""
+    """The chains that are left in both directions, and the multipliers in force.
+
+    ``paid`` is what the multipliers charge each block of either direction.
+    """
 
     chains: tuple[Chains, Chains]
     charges: Charges
+    paid: tuple[Array, Array]
+
+    @classmethod
+    def charged(cls, chains: tuple[Chains, Chains], charges: Charges) -> Case:
+        x, y = chains
+        return cls(chains, charges, (charges.paid(x.blocks), charges.paid(y.blocks)))
+
+    def only(self, x: Chains, y: Chains) -> Case:
+        """The same with chains made of some of the arcs: what a block pays stays what it was."""
+        place = [np.searchsorted(c.blocks, left.blocks) for c, left in zip(self.chains, (x, y), strict=True)]
+        return Case((x, y), self.charges, (self.paid[0][place[0]], self.paid[1][place[1]]))
 
     @property
     def num_arcs(self) -> int:
@@ -75,7 +90,7 @@ def prove(instance: Placement, evidence: Field, claim: int | None) -> int:
             open_cases += list(reversed(children(left, direction, cluster)))
         else:
             others = relaxation.read(entry.table("multipliers")["multipliers"])
-            open_cases.append(Case(left.chains, Charges.of(relaxation.sets.n, others)))
+            open_cases.append(Case.charged(left.chains, Charges.of(relaxation.sets.n, others)))
     tree.finish()
     return claim
 
@@ -111,7 +126,7 @@ def extract(relaxation: Relaxation, multipliers: list[int], limit: int, floor: F
     y = _led(relaxation, 1, relaxation.line(1, charges).below(max(most - least, -1 if lowest is None else lowest - 1)))
     if lowest is not None and int(y.through(charges.paid(y.blocks)).min(initial=NEVER)) < lowest:
         floor.rejected("a chain costs less")
-    return Case((x, y), charges) if x.num_arcs and y.num_arcs else None
+    return Case.charged((x, y), charges) if x.num_arcs and y.num_arcs else None
 
 
 def _led(relaxation: Relaxation, direction: int, chains: Chains) -> Chains:
@@ -125,19 +140,19 @@ def _led(relaxation: Relaxation, direction: int, chains: Chains) -> Chains:
 
 def reduce(case: Case, limit: int) -> Case | None:
     """Delete arcs that no placement within the limit can use; None if no chain is left."""
-    chains = list(case.chains)
     for _ in range(_ROUNDS):
-        if not all(c.num_arcs for c in chains):
+        x, y = case.chains
+        if not (x.num_arcs and y.num_arcs):
             return None
-        through = [c.through(case.charges.paid(c.blocks)) for c in chains]
-        slack = limit + case.charges.total - sum(int(t.min()) for t in through)
+        by_x, by_y = x.through(case.paid[0]), y.through(case.paid[1])
+        slack = limit + case.charges.total - int(by_x.min()) - int(by_y.min())
         if slack < 0:
             return None
-        before = sum(c.num_arcs for c in chains)
-        chains = [c.only(t <= int(t.min()) + slack) for c, t in zip(chains, through, strict=True)]
-        if 10 * sum(c.num_arcs for c in chains) > 9 * before:
+        before = case.num_arcs
+        case = case.only(x.only(by_x <= int(by_x.min()) + slack), y.only(by_y <= int(by_y.min()) + slack))
+        if 10 * case.num_arcs > 9 * before:
             break
-    return Case((chains[0], chains[1]), case.charges)
+    return case
 
 
 def children(case: Case, direction: int, cluster: int) -> list[Case]:
@@ -149,5 +164,5 @@ def children(case: Case, direction: int, cluster: int) -> list[Case]:
         common = other.blocks & block
         own = mine.only((~holds | (mine.blocks == block))[mine.which])
         across = other.only((common & (common - 1) == 0)[other.which])
-        cases.append(Case((across, own) if direction else (own, across), case.charges))
+        cases.append(case.only(across, own) if direction else case.only(own, across))
     return cases

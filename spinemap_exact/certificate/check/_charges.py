@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from itertools import combinations
 from math import comb
 
@@ -70,6 +71,7 @@ class Charges:
         return found
 
 
+@cache
 def triples_of(n: int) -> tuple[Array, Array, Array]:
     """All triples i < j < k, by k, then j, then i."""
     listed = np.array([(i, j, k) for k in range(n) for j in range(k) for i in range(j)], dtype=np.int64).reshape(-1, 3)

@@ -50,6 +50,8 @@ class Field:
     def integers(self, length: int | None = None, low: int = -LARGEST, high: int = LARGEST) -> list[int]:
         """Return a list of integers within limits, of one length if given."""
         values = self.items_raw(length)
+        if {*map(type, values)} <= {int} and (not values or low <= min(values) <= max(values) <= high):
+            return values
         for k, value in enumerate(values):
             if type(value) is not int or not low <= value <= high:
                 Field(value, f"{self.place}[{k}]").integer(low, high)  # says what is wrong

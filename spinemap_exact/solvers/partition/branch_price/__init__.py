@@ -34,8 +34,13 @@ ENGINE = "branch-price"
 _MEMORY = 3 * 10**9  # bytes
 
 
-def solve(problem: PartitionProblem, watch: Watch, warm_start: Partition | None = None) -> SolveResult[Partition]:
-    """Partition optimally, or as far as the time allows, with a bound that holds in either case."""
+def solve(
+    problem: PartitionProblem, watch: Watch, warm_start: Partition | None = None, *, may_list: bool = True
+) -> SolveResult[Partition]:
+    """Partition optimally, or as far as the time allows, with a bound that holds in either case.
+
+    A choice among listed clusters leaves no evidence behind; without ``may_list``, branching goes on to the end.
+    """
     if (misfit := problem.why_infeasible()) is not None:
         return _infeasible(problem, watch, misfit)
     rows = max(c.rows for c in problem.crossbars)
@@ -72,7 +77,7 @@ def solve(problem: PartitionProblem, watch: Watch, warm_start: Partition | None 
     if _beyond_pricing(problem):
         start = annealed(problem, watch, start, target=floor)
         return conclude(problem, start, _price(problem, floor), engine=ENGINE, watch=watch, reason="too large to price")
-    tree = Tree(Instance(asked, rows, columns, packets), allowed, watch, start if uniform else None, floor)
+    tree = Tree(Instance(asked, rows, columns, packets), allowed, watch, start if uniform else None, floor, may_list)
     bound = floor if tree.too_large else tree.run()
     incumbent = tree.incumbent if uniform else start
     details = {

@@ -112,9 +112,16 @@ class Tree:
     """The search for one problem with one crossbar type."""
 
     def __init__(
-        self, instance: Instance, max_clusters: int, watch: Watch, incumbent: Partition | None, floor: int
+        self,
+        instance: Instance,
+        max_clusters: int,
+        watch: Watch,
+        incumbent: Partition | None,
+        floor: int,
+        may_list: bool = True,
     ) -> None:
         self.instance = instance
+        self.may_list = may_list
         self.max_clusters = max_clusters
         self.watch = watch
         self.incumbent = incumbent
@@ -436,7 +443,7 @@ class Tree:
 
     def _worth_listing(self) -> bool:
         proof, limit = self.root_proof, self.watch.limits.time_s
-        if proof is None or self.objective is None or not self.instance.packets:
+        if not self.may_list or proof is None or self.objective is None or not self.instance.packets:
             return False
         waited = self.nodes_done >= _PATIENCE or (limit is not None and self.watch.elapsed_s > 0.2 * limit)
         return waited and (self.gap_listed is None or self.cutoff - proof.bound < 0.8 * self.gap_listed)
