@@ -24,7 +24,7 @@ from spinemap_exact.solvers.partition.branch_price._graph import Priced
 
 _MOST_CLUSTERS = 500
 _MOST_GUESSES = 1000
-_MISLED = 0.7  # part of the bound guessed that a proof must confirm, or the duals guessed are dropped
+_MISLED = 0.4  # part of the bound guessed that a proof must confirm, or the duals guessed are dropped
 
 
 @njit(cache=True)
@@ -202,8 +202,9 @@ class Bundle:
             elif nulls % 6 == 0:
                 self.move *= 0.6
         self.trusted = trusted
+        self.move = 0.5 * max(1.0, float(np.abs(self.duals).mean()))  # guesses that had nothing to add let it grow
 
-    def ascend(self, watch: Watch, enough: int, patience: float = 2e-4) -> None:
+    def ascend(self, watch: Watch, enough: int, patience: float = 1e-3) -> None:
         """Raise the bound until ``enough``, until the model promises no more, or the time is up."""
         nulls = 0
         while not watch.should_stop():
@@ -212,11 +213,7 @@ class Bundle:
                 duals, penalties, promised = self._candidate()
                 if promised - self.bound < patience * abs(self.bound):
                     if self.move > 1e4 * float(np.abs(self.duals).mean()):
-                        if self.real.all():
-                            return
-                        self._keep(np.flatnonzero(self.real))  # shunned from afar, perhaps in vain
-                        self.move = 0.1 * float(np.abs(self.duals).mean())
-                        continue
+                        return
                     self.move *= 4.0
                     continue
             duals, penalties = np.floor(duals).astype(np.int64), np.ceil(penalties).astype(np.int64)
@@ -226,6 +223,9 @@ class Bundle:
             spoils = (total - least) / self.max_clusters
             found = self.oracle.guess(duals, penalties)
             best = max((self.oracle.value(c, duals, penalties) for c in found), default=0)
+            if best <= spoils:
+                found += self.oracle.guess(duals, penalties, hard=True)
+                best = max((self.oracle.value(c, duals, penalties) for c in found), default=0)
             gained = False
             if best <= spoils:
                 known = max(0, best, int((self.member @ duals - self.meets @ penalties - self.cost)[self.real].max()))

@@ -10,7 +10,7 @@ from numba import njit
 
 
 def prepare(instance, groups, group_of):
-    """Arrays of the network of groups: axons read, axons sent, and what two groups save each other."""
+    """Arrays of the network of groups: axons read, axons sent, what two groups save each other, readers of an axon."""
     axons = sorted({k for p in instance.pre for k in p})
     axon = {k: i for i, k in enumerate(axons)}
     home = np.array([group_of[k] if k < instance.num_units else -1 for k in axons], dtype=np.int64)
@@ -36,7 +36,25 @@ def prepare(instance, groups, group_of):
     send_ptr, send_idx = _csr(sends)
     peer_ptr, peer_idx = _csr([[h for h, _ in p] for p in peers])
     _, peer_spikes = _csr([[s for _, s in p] for p in peers])
-    return read_ptr, read_idx, send_ptr, send_idx, home, spikes, total, peer_ptr, peer_idx, peer_spikes
+    hear: list[list[int]] = [[] for _ in axons]
+    for g, axons_read in enumerate(reads):
+        for k in axons_read:
+            hear[k].append(g)
+    hear_ptr, hear_idx = _csr(hear)
+    return (
+        read_ptr,
+        read_idx,
+        send_ptr,
+        send_idx,
+        home,
+        spikes,
+        total,
+        peer_ptr,
+        peer_idx,
+        peer_spikes,
+        hear_ptr,
+        hear_idx,
+    )
 
 
 def _csr(lists):
@@ -57,7 +75,7 @@ def _random(state):
 @njit(cache=True)
 def _added(g, data, inside, count, gain, scale, per_synapse):
     """Value and rows that adding ``g`` brings."""
-    read_ptr, read_idx, send_ptr, send_idx, home, spikes, total, peer_ptr, peer_idx, peer_spikes = data
+    read_ptr, read_idx, send_ptr, send_idx, home, spikes, total, peer_ptr, peer_idx, peer_spikes, _, _ = data
     value, rows = 0, 0
     for p in range(read_ptr[g], read_ptr[g + 1]):
         k = read_idx[p]
@@ -109,8 +127,29 @@ def _meet(g, sign, cuts, met):
 
 
 @njit(cache=True)
+def _neighbour(g, data, state):
+    """A group that shares an axon with ``g``: a source of it, a reader of it, or one that reads the same; else -1."""
+    read_ptr, read_idx, send_ptr, send_idx, home, _, _, _, _, _, hear_ptr, hear_idx = data
+    way = _random(state) % np.uint64(4)
+    if way == 0 and send_ptr[g + 1] > send_ptr[g]:
+        k = send_idx[send_ptr[g] + np.int64(_random(state) % np.uint64(send_ptr[g + 1] - send_ptr[g]))]
+    elif read_ptr[g + 1] > read_ptr[g]:
+        k = read_idx[read_ptr[g] + np.int64(_random(state) % np.uint64(read_ptr[g + 1] - read_ptr[g]))]
+        if way == 1 and home[k] >= 0:
+            return home[k]
+    else:
+        return np.int64(-1)
+    return hear_idx[hear_ptr[k] + np.int64(_random(state) % np.uint64(hear_ptr[k + 1] - hear_ptr[k]))]
+
+
+@njit(cache=True)
 def anneal(data, shape, apart, cuts, gain, tau, scale, starts, effort, state, per_synapse):
-    """Anneal from every start; return the best set of each run and its value."""
+    """Anneal from every start; return the best set of each run and its value.
+
+    Sets may pass the limits at a price that rises while they do and falls while they do not. In a sparse network a
+    good cluster is closed under its sources nearly, so most units tried share an axon with one inside, and the
+    first heat lets a unit in before its sources are.
+    """
     num_groups, num_axons, weight, max_rows, max_columns = shape
     apart_ptr, apart_idx = apart
     runs = len(starts)
@@ -119,11 +158,15 @@ def anneal(data, shape, apart, cuts, gain, tau, scale, starts, effort, state, pe
     mean = 1.0
     for g in range(num_groups):
         mean += abs(gain[g]) / num_groups
+    hot = (3.0 if effort >= 20 * num_groups else 1.0) * mean
+    cold = 0.02 * mean
+    members = np.zeros(num_groups, dtype=np.int64)
+    place = np.zeros(num_groups, dtype=np.int64)
     for run in range(runs):
         inside = np.zeros(num_groups, dtype=np.bool_)
         count = np.zeros(num_axons, dtype=np.int64)
         met = np.zeros(len(cuts[2]), dtype=np.int64)
-        value, rows, columns = np.int64(0), np.int64(0), np.int64(0)
+        value, rows, columns, size = np.int64(0), np.int64(0), np.int64(0), np.int64(0)
         for g in range(num_groups):
             if starts[run, g]:
                 more, fresh = _added(g, data, inside, count, gain, scale, per_synapse)
@@ -132,73 +175,75 @@ def anneal(data, shape, apart, cuts, gain, tau, scale, starts, effort, state, pe
                 columns += weight[g]
                 _put(g, 1, data, inside, count)
                 _meet(g, 1, cuts, met)
-        best_value[run] = value
-        best_set[run] = inside
-        heat = 0.5 * mean
-        cooling = (0.01 / 0.5) ** (1.0 / effort)
-        for _ in range(effort):
+                members[size] = g
+                place[g] = size
+                size += 1
+        if rows <= max_rows and columns <= max_columns:
+            best_value[run] = value
+            best_set[run] = inside
+        heat = hot
+        cooling = (cold / hot) ** (1.0 / effort)
+        price = 0.5 * mean
+        for step in range(effort):
             heat *= cooling
-            g = np.int64(_random(state) % np.uint64(num_groups))
-            before, rows_before, columns_before = value, rows, columns
-            out = np.int64(-1)
-            if inside[g]:
-                _put(g, -1, data, inside, count)
-                _meet(g, -1, cuts, met)
-                more, fresh = _added(g, data, inside, count, gain, scale, per_synapse)
-                value -= more - _penalty(g, cuts, met, tau)
-                rows -= fresh
-                columns -= weight[g]
-                accept = value >= before or np.exp((value - before) / heat) * 9007199254740992.0 > np.float64(
-                    _random(state)
-                )
-                if not accept:
-                    _put(g, 1, data, inside, count)
-                    _meet(g, 1, cuts, met)
-                    value, rows, columns = before, rows_before, columns_before
+            if step % 32 == 0:
+                price *= 1.1 if rows > max_rows or columns > max_columns else 0.95
+                price = max(price, 0.02 * mean)
+            kind = _random(state) % np.uint64(8)  # 0, 1: drop a unit; 2, 3: exchange two; else add one
+            out, add = np.int64(-1), np.int64(-1)
+            if size > 0 and kind < 4:
+                out = members[np.int64(_random(state) % np.uint64(size))]
+            if kind >= 2:
+                if size > 0 and kind < 7:
+                    add = _neighbour(members[np.int64(_random(state) % np.uint64(size))], data, state)
+                if add < 0 or inside[add]:
+                    add = np.int64(_random(state) % np.uint64(num_groups))
+                if inside[add]:
+                    continue
+            if out < 0 and add < 0:
                 continue
-            clash = False
-            for p in range(apart_ptr[g], apart_ptr[g + 1]):
-                if inside[apart_idx[p]]:
-                    clash = True
-                    out = apart_idx[p]
-            more, fresh = _added(g, data, inside, count, gain, scale, per_synapse)
-            tight = rows + fresh > max_rows or columns + weight[g] > max_columns
-            if (tight or clash) and columns > 0:
-                if out < 0:
-                    pick = np.int64(_random(state) % np.uint64(num_groups))
-                    for step in range(num_groups):
-                        h = (pick + step) % num_groups
-                        if inside[h]:
-                            out = h
-                            break
+            value_before, rows_before, columns_before = value, rows, columns
+            before = value - price * (max(0, rows - max_rows) + max(0, columns - max_columns))
+            if out >= 0:
                 _put(out, -1, data, inside, count)
                 _meet(out, -1, cuts, met)
                 less, freed = _added(out, data, inside, count, gain, scale, per_synapse)
                 value -= less - _penalty(out, cuts, met, tau)
                 rows -= freed
                 columns -= weight[out]
-                more, fresh = _added(g, data, inside, count, gain, scale, per_synapse)
-                clash = False
-                for p in range(apart_ptr[g], apart_ptr[g + 1]):
+            accept = True
+            if add >= 0:
+                for p in range(apart_ptr[add], apart_ptr[add + 1]):
                     if inside[apart_idx[p]]:
-                        clash = True
-            fits = rows + fresh <= max_rows and columns + weight[g] <= max_columns and not clash
-            if fits:
-                value += more - _penalty(g, cuts, met, tau)
-                fits = value >= before or np.exp((value - before) / heat) * 9007199254740992.0 > np.float64(
+                        accept = False
+                if accept:
+                    more, fresh = _added(add, data, inside, count, gain, scale, per_synapse)
+                    value += more - _penalty(add, cuts, met, tau)
+                    rows += fresh
+                    columns += weight[add]
+            if accept:
+                after = value - price * (max(0, rows - max_rows) + max(0, columns - max_columns))
+                accept = after >= before or np.exp((after - before) / heat) * 9007199254740992.0 > np.float64(
                     _random(state)
                 )
-            if fits:
-                _put(g, 1, data, inside, count)
-                _meet(g, 1, cuts, met)
-                rows += fresh
-                columns += weight[g]
-                if value > best_value[run]:
-                    best_value[run] = value
-                    best_set[run] = inside
-            else:
+            if not accept:
                 if out >= 0:
                     _put(out, 1, data, inside, count)
                     _meet(out, 1, cuts, met)
-                value, rows, columns = before, rows_before, columns_before
+                value, rows, columns = value_before, rows_before, columns_before
+                continue
+            if add >= 0:
+                _put(add, 1, data, inside, count)
+                _meet(add, 1, cuts, met)
+                members[size] = add
+                place[add] = size
+                size += 1
+            if out >= 0:
+                size -= 1
+                last = members[size]
+                members[place[out]] = last
+                place[last] = place[out]
+            if value > best_value[run] and rows <= max_rows and columns <= max_columns:
+                best_value[run] = value
+                best_set[run] = inside
     return best_set, best_value
