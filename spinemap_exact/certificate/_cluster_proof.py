@@ -209,7 +209,7 @@ class Shares:
             inside, outside, prices = open_nodes.pop()
             if not self.pricing.case.fits(inside):
                 continue
-            outside |= self.pricing.excluded(inside)
+            outside |= self.pricing.excluded(inside, outside)
             if inside & outside:
                 continue
             best, prices, seen = self._bound(inside, outside, prices, _NODE_STEPS if entries else _ROOT_STEPS)
@@ -234,6 +234,8 @@ class Shares:
         self, inside: int, outside: int, prices: tuple[int, int], steps: int
     ) -> tuple[Evaluation, tuple[int, int], list[int]]:
         """Kelley's cutting planes on the two prices."""
+        if (inside | outside).bit_count() == self.flow.num_groups:
+            return self.flow.evaluate(inside, outside, 0, 0), (0, 0), []  # exact, where prices of others would not be
         seen: list[Evaluation] = []
         value, rows, columns = np.zeros(_MODEL), np.zeros(_MODEL), np.zeros(_MODEL)
         best, best_prices = None, prices

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -12,7 +13,10 @@ from oracle import optimum, random_partition_problem
 
 from spinemap_exact import solvers
 from spinemap_exact.certificate import _cluster_proof, write
-from spinemap_exact.certificate.check import check
+from spinemap_exact.certificate._cluster_proof import Shares
+from spinemap_exact.certificate.check import _instance, check
+from spinemap_exact.certificate.check._clusters import Case, Pricing
+from spinemap_exact.certificate.check._witness import cluster_packets
 from spinemap_exact.errors import CertificateMalformed, CertificateRejected
 from spinemap_exact.hardware import Crossbar
 from spinemap_exact.network import Network
@@ -94,6 +98,27 @@ def test_mutants_are_rejected_or_still_true(seed, options):
             except (CertificateRejected, CertificateMalformed):
                 continue
             assert claimed == bound, f"{path} -> {value!r}"
+
+
+@pytest.mark.parametrize("traffic", ["per-tile", "per-synapse"])
+def test_shares_are_found_down_to_the_dearest_cluster(traffic):
+    """For any duals and penalties, a pricing tree shows the worth of the best cluster, and not one less."""
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        instance = _instance.read(reservoir(seed, units=7, traffic=traffic))[0]
+        case, triples = Case(instance), [[0, 1, 2], [2, 4, 6]]
+        duals, penalties = (rng.integers(0, 10**9, size).tolist() for size in (7, 2))
+        clusters = [c for size in range(4) for c in itertools.combinations(range(7), size)]
+        dearest = max(
+            sum(duals[u] for u in c)
+            - 10**7 * cluster_packets(instance, set(c))
+            - sum(p for p, t in zip(penalties, triples, strict=True) if len({*c} & {*t}) > 1)
+            for c in clusters
+            if case.fits(sum(1 << u for u in c))
+        )
+        pricing = Pricing(case, case.items(10**7, triples, penalties), duals)
+        assert Shares(pricing, dearest, lambda: False).tree() is not None, seed
+        assert Shares(pricing, dearest - 1, lambda: False).tree() is None, seed
 
 
 def test_a_tree_is_searched_for_where_the_solver_left_none():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property, reduce
 from math import gcd
@@ -74,7 +75,7 @@ class Case:
 
     def fits(self, cluster: int) -> bool:
         """Tell whether some groups, as a bit mask, may share a cluster."""
-        members = [g for g in range(len(self.groups)) if cluster >> g & 1]
+        members = list(_bits(cluster))
         rows = reduce(or_, (self.axons[g] for g in members), 0).bit_count()
         columns = sum(len(self.groups[g]) for g in members)
         strife = any(self.foes[g] & cluster for g in members)
@@ -209,7 +210,7 @@ def _close(case: Case, entry: Field, goal: Goal, triples: list[list[int]], budge
         budget.spend(len(case.groups) + 10)
         if not case.fits(inside):
             continue
-        outside |= pricing.excluded(inside)
+        outside |= pricing.excluded(inside, outside)
         if inside & outside:
             continue
         leaf = tree.take()
@@ -247,22 +248,21 @@ class Pricing:
     def num_shares(self) -> int:
         return len(self.shares) + len(self.items)
 
-    def excluded(self, inside: int) -> int:
-        """Groups that do not fit beside those inside."""
-        case, members = self.case, [g for g in range(len(self.duals)) if inside >> g & 1]
+    def excluded(self, inside: int, outside: int) -> int:
+        """Groups, of those not outside yet, that do not fit beside those inside."""
+        case, members = self.case, list(_bits(inside))
         axons = reduce(or_, (case.axons[g] for g in members), 0)
         foes = reduce(or_, (case.foes[g] for g in members), 0)
-        room = case.instance.max_columns - sum(len(case.groups[g]) for g in members)
-        found = 0
-        for g, units in enumerate(case.groups):
-            crowded = len(units) > room or (axons | case.axons[g]).bit_count() > case.instance.max_rows
-            if not inside >> g & 1 and (foes >> g & 1 or crowded):
+        rows, room = case.instance.max_rows, case.instance.max_columns - sum(len(case.groups[g]) for g in members)
+        found = foes & ~inside
+        for g in _bits(((1 << len(case.groups)) - 1) & ~(inside | outside | found)):
+            if len(case.groups[g]) > room or (axons | case.axons[g]).bit_count() > rows:
                 found |= 1 << g
         return found
 
     def forced(self, inside: int, outside: int, excess: int, gain: list[int]) -> tuple[int, int]:
         """Groups whose other decision loses all the excess of the bound: they are decided, in and out."""
-        free = [g for g in range(len(gain)) if not (inside | outside) >> g & 1]
+        free = list(_bits(((1 << len(gain)) - 1) & ~(inside | outside)))
         return sum(1 << g for g in free if gain[g] >= excess), sum(1 << g for g in free if -gain[g] >= excess)
 
     def bound(self, inside: int, outside: int, leaf: Field) -> tuple[int, list[int]]:
@@ -288,29 +288,36 @@ class Pricing:
         if len(numbers) < 2:
             leaf.malformed("a leaf starts with the prices of a row and of a column")
         row, column = numbers[:2]
-        case = self.case
+        case, shares = self.case, self.shares
         gain = [d - column * len(units) for d, units in zip(self.duals, case.groups, strict=True)]
-        paid = [0] * len(self.items)
+        paid: dict[int, int] = {}
         for which, amount in zip(numbers[2::2], numbers[3::2], strict=True):
-            if which >= len(self.shares):
+            if which >= len(shares):
                 leaf.rejected(f"there is no share {which}")
-            e, g = self.shares[which]
+            e, g = shares[which]
             if outside >> g & 1:
                 continue
             if self.items[e].company and not any(inside >> other & 1 for other in self.items[e].readers if other != g):
                 leaf.rejected(f"group {g} need not pay the penalty of item {e}")
-            paid[e] += amount
+            paid[e] = paid.get(e, 0) + amount
             gain[g] -= amount
-        for e, item in enumerate(self.items):
-            above = max(0, paid[e] - (row if item.row else 0))
+        for e, amount in paid.items():
+            item = self.items[e]
+            above = amount - row if item.row else amount
             if above > item.price:
                 leaf.rejected(f"the shares of item {e} exceed what it costs")
-            if item.owner is not None and not outside >> item.owner & 1:
+            if above > 0 and item.owner is not None and not outside >> item.owner & 1:
                 gain[item.owner] += above
         worth = row * case.instance.max_rows + column * case.instance.max_columns
         for g, value in enumerate(gain):
-            if inside >> g & 1:
+            if inside >> g & 1 or (value > 0 and not outside >> g & 1):
                 worth += value
-            elif not outside >> g & 1:
-                worth += max(0, value)
         return worth, gain
+
+
+def _bits(mask: int) -> Iterator[int]:
+    """The groups of a set, ascending."""
+    while mask:
+        lowest = mask & -mask
+        yield lowest.bit_length() - 1
+        mask ^= lowest

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -61,11 +62,11 @@ class Partition:
     objective: str
     max_area: int | None
 
-    @property
+    @cached_property
     def max_rows(self) -> int:
         return max(c.rows for c in self.crossbars)
 
-    @property
+    @cached_property
     def max_columns(self) -> int:
         return max(c.columns for c in self.crossbars)
 
