@@ -6,9 +6,11 @@
     scripts/bench_heuristics.py FOLDER OUT --tables                    # runs nothing
 
 FOLDER has ``partition/`` and ``placement/`` with JSON instances and a ``known.json`` each, ``qaplib/`` with ``.dat``
-and ``.sln``, ``noc/`` with core graphs; the group ``digits`` ships. Bounds are the proven optima named there, and
-whatever lines of ``scripts/bench_partition.py`` given by --bounds prove. The time limit counts processor time unless
---clock says otherwise, so that the machine may be busy; the same command goes on after a kill.
+and ``.sln``, ``noc/`` with core graphs; the digits networks ship. Bounds are the proven optima named there, what lines
+of ``scripts/bench_partition.py`` and ``scripts/bench_placement.py`` given by --bounds prove, and for the digits
+networks those of the library; for their mappings the energy that counting leaves under the unrolling used. The time
+limit counts processor time unless --clock says otherwise, so that the machine may be busy; the same command goes on
+after a kill.
 """
 
 from __future__ import annotations
@@ -17,12 +19,17 @@ import argparse
 import json
 import statistics
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from spinemap_exact import energy_bound, heuristics, instances
 from spinemap_exact.bench import read_runs, read_suite, run_suite
 from spinemap_exact.bench.store import Run
-from spinemap_exact.result import Limits
+from spinemap_exact.bench.suite import Case
+from spinemap_exact.mapping import Unrolling
+from spinemap_exact.problems.unroll import UnrollProblem
+from spinemap_exact.result import Limits, Watch
 
 PARTITION = ("best-effort", "anneal", "fm", "multilevel", "kl", "mtkahypar", "sneap", "spinecluster-greedy")
 PARTITION += ("edgemap", "hedge-overlap", "psopart", "sequential")
@@ -32,13 +39,13 @@ METHODS = {
     "placement": PLACEMENT,
     "qaplib": PLACEMENT,
     "noc": PLACEMENT,
+    "digits-partition": PARTITION,
+    "digits-placement": PLACEMENT,
     "digits": ("best-effort", "spinemap", "sneap", "truenorth", "pacman"),
     "per-synapse": PARTITION,
 }
 # published optima; the reader scales the quarters of mpeg4 to integers
 CORE_GRAPHS = {"pip": ("4x2", 640), "mwd": ("4x4", 1120), "mpeg4": ("4x4", 4 * 3567), "dvopd": ("4x8", None)}
-DIGITS = ("digits-64-32-10", "digits-64-100-10")
-CROSSBARS = ("", "-16x16", "-64x64")
 
 
 def suite_of(folder: Path, proven: dict[tuple[str, str], int]) -> str:
@@ -65,12 +72,26 @@ def suite_of(folder: Path, proven: dict[tuple[str, str], int]) -> str:
     for name, (mesh, optimum) in CORE_GRAPHS.items():
         case = {"problem": "noc", "file": str(folder / "noc" / f"{name}.csv"), "mesh": mesh}
         cases.append({"name": name, **case, "family": "noc", "best": _bound(optimum)})
-    cases += [
-        {"name": name + size, "problem": "mapping", "instance": name + size, "family": "digits"}
-        for name in DIGITS
-        for size in CROSSBARS
-    ]
     return "\n".join(_table(case) for case in cases)
+
+
+def digits() -> list[Case]:
+    """The digits networks as they ship, whole, and their partition and placement stages."""
+    cases = []
+    for case in read_suite(instances.FOLDER / "suite.toml"):
+        name, _, stage = case.name.partition("/")
+        if name.startswith("digits") and case.kind == "mapping":
+            network, hardware = case.problem.network, case.problem.hardware
+            unrolling = Unrolling.identity(network)
+            if network.fan_in.max() > hardware.max_rows:
+                problem = UnrollProblem(network, hardware.max_rows, hardware.crossbar.columns)
+                packed = heuristics.load("unroll", "row-slices")(problem, Watch(Limits()))
+                unrolling = packed.unrolling
+            least = energy_bound.bound(network, hardware, unrolling).energy_fj
+            cases.append(replace(case, family="digits", best={"bound": least}))
+        elif name.startswith("digits") and stage in ("partition", "placement"):
+            cases.append(replace(case, family=f"digits-{stage}"))
+    return cases
 
 
 def _bound(value: int | None) -> dict[str, int]:
@@ -119,7 +140,7 @@ def _group(group: str, runs: list[Run], bounds: dict[str, int]) -> str:
             for case, c in _by(of, "case")
         }
         wins = sum(value == best[case] for case, value in lowest.items())
-        seconds = statistics.median(r["cpu_s"] for r in of)
+        seconds = statistics.median(r.get("cpu_s", 0.0) for r in of)
         cells = [method, f"{len(met)} of {len(of)}", *_middle_and_worst(gaps), *_middle_and_worst(above)]
         lines.append("| " + " | ".join([*cells, f"{wins} of {len(lowest)}", f"{seconds:.2f}"]) + " |")
     return "\n".join(lines)
@@ -172,19 +193,19 @@ def main() -> None:
     parser.add_argument("--time-limit", type=float, default=1.0, metavar="S")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--clock", choices=("wall", "cpu"), default="cpu")
-    parser.add_argument("--bounds", type=Path, nargs="*", default=[], help="lines with network, asked and dual_bound")
+    parser.add_argument("--bounds", type=Path, nargs="*", default=[], help="lines that prove something")
     parser.add_argument("--tables", action="store_true", help="of the runs there are")
     options = parser.parse_args()
     proven: dict[tuple[str, str], int] = {}
     for line in (line for path in options.bounds for line in path.read_text().splitlines()):
         run = json.loads(line)
         if run.get("dual_bound") is not None:
-            key = run["network"], run["asked"]
+            key = (run["network"], run["asked"]) if "network" in run else (run["problem"], "placement")
             proven[key] = max(run["dual_bound"], proven.get(key, 0))
     options.out.mkdir(parents=True, exist_ok=True)
     suite, out = options.out / "suite.toml", options.out / "runs.jsonl"
     suite.write_text(suite_of(options.folder, proven))
-    cases = read_suite(suite)
+    cases = [*read_suite(suite), *digits()]
     limits = Limits(options.time_limit, 1, 0)
     for group in [] if options.tables else options.groups:
         of_group = [case for case in cases if case.family == group]
