@@ -320,14 +320,13 @@ def prove(problem: Any, claim: int | None, left_behind: Any, should_stop: Callab
     return {"kind": "clusters", "scale": scale, "triples": triples, "tree": entries}
 
 
-def search(problem: Any, result: SolveResult[Any], watch: Watch) -> Any:
-    """Branch to the end from the best partition known, and return what `prove` asks for; None if time does not suffice.
+def search(problem: Any, result: SolveResult[Any], watch: Watch) -> tuple[int | None, Any]:
+    """Branch from the best partition known; return the bound that the time suffices for, and what `prove` asks for.
 
     For bounds of solvers that leave nothing behind: a choice among listed clusters, and models given to engines.
     """
     again = branch_price.solve(problem, watch, result.incumbent, may_list=False)
-    found = again.dual_bound is not None and result.dual_bound is not None and again.dual_bound >= result.dual_bound
-    return again.evidence if found else None
+    return again.dual_bound, again.evidence
 
 
 @dataclass(frozen=True)

@@ -63,9 +63,9 @@ def _strongest(problem: Any, result: SolveResult[Any], watch: Watch) -> tuple[in
     """Return the best bound that the checker accepts, with its evidence; the bound None means infeasible."""
     target = None if result.status is Status.INFEASIBLE else result.dual_bound
     best: tuple[int | None, Evidence] = (0, {"kind": "counting", "argument": "zero"})
-    for evidence in _proposals(problem, result, watch):
+    for evidence, claim in _proposals(problem, result, target, watch):
         try:
-            proven = check.proven_bound(problem, evidence, target)
+            proven = check.proven_bound(problem, evidence, claim)
         except (CertificateRejected, CertificateMalformed) as flaw:
             logger.info("%s: evidence %s is of no use: %s", problem.kind, evidence.get("kind"), flaw)
             continue
@@ -80,28 +80,28 @@ def _strongest(problem: Any, result: SolveResult[Any], watch: Watch) -> tuple[in
     return best
 
 
-def _proposals(problem: Any, result: SolveResult[Any], watch: Watch) -> Iterator[Evidence]:
-    """Evidence that may prove the bound of a result: what the solver left, what is cheap, what must be looked for."""
+def _proposals(
+    problem: Any, result: SolveResult[Any], target: int | None, watch: Watch
+) -> Iterator[tuple[Evidence, int | None]]:
+    """Evidence for the bound of a result, or for as much as it can prove of it, and what is claimed by it.
+
+    First what is cheap, then what the solver left, then what must be looked for.
+    """
     for argument in check.counting_arguments(problem.kind):
-        yield {"kind": "counting", "argument": argument}
+        yield {"kind": "counting", "argument": argument}, target
     if problem.kind == "partition" and str(problem.objective) == "packets":
         conflicts = _conflict_proof.prove(problem, watch.should_stop)
         if conflicts is not None:
-            yield conflicts
+            yield conflicts, target
     left_behind = result.evidence if isinstance(result.evidence, list) else [result.evidence]
     ready = [_as_specified(evidence) for evidence in left_behind if isinstance(evidence, dict)]
     if problem.kind != "placement":
-        yield from ready
+        yield from ((evidence, target) for evidence in ready)
     if _size(problem) <= _TINY[problem.kind]:
-        yield {"kind": "exhaustive"}
-    infeasible = result.status is Status.INFEASIBLE
+        yield {"kind": "exhaustive"}, target
     found = None
     if problem.kind == "partition":
-        claim, branched = None if infeasible else result.dual_bound, result.evidence
-        if not hasattr(branched, "leaves"):
-            branched = _branched(problem, result, watch)
-        if branched is not None:
-            found = _cluster_proof.prove(problem, claim, branched, watch.should_stop)
+        yield from _trees(problem, result, target, watch)
     elif problem.kind == "placement" and hasattr(result.evidence, "visits") and result.dual_bound is not None:
         found = _pair_proof.prove(problem, result.dual_bound, result.evidence, watch.should_stop)
     elif problem.kind == "placement" and problem.mesh is not None and result.dual_bound is not None:
@@ -110,17 +110,42 @@ def _proposals(problem: Any, result: SolveResult[Any], watch: Watch) -> Iterator
         start = next((evidence["multipliers"] for evidence in ready if evidence.get("kind") == "lines"), None)
         found = _mesh_proof.prove(problem, result.dual_bound, watch.should_stop, start)
     if found is not None:
-        yield found
+        yield found, target
     if problem.kind == "placement":  # weaker than a tree, and their chains take a while beyond twenty clusters
-        yield from ready[:1]
+        yield from ((evidence, target) for evidence in ready[:1])
 
 
-def _branched(problem: Any, result: SolveResult[Any], watch: Watch) -> Any:
-    """The tree of a search that leaves evidence, where the solver left none and somebody waits for it."""
+def _trees(
+    problem: Any, result: SolveResult[Any], target: int | None, watch: Watch
+) -> Iterator[tuple[Evidence, int | None]]:
+    """What the solver branched to, or a search of our own where it left none; if that takes too long, its root."""
+    claim, branched = target, result.evidence
+    if not hasattr(branched, "leaves"):
+        claim, branched = _branched(problem, result, watch)
+    if branched is None:
+        return
+    root = branched.at_root() if str(problem.objective) == "packets" else None
+    deeper = root is not None and claim is not None and root.root.bound < claim
+    found = _cluster_proof.prove(problem, claim, branched, _part(watch, 0.6 if deeper else 1.0).should_stop)
+    if found is None and root is not None and deeper:
+        claim = root.root.bound
+        found = _cluster_proof.prove(problem, claim, root, watch.should_stop)
+    if found is not None:
+        yield found, claim
+
+
+def _branched(problem: Any, result: SolveResult[Any], watch: Watch) -> tuple[int | None, Any]:
+    """The bound and the tree of a search that leaves evidence, if somebody waits for it."""
     left = watch.remaining_s
     if result.incumbent is None or result.status is not Status.OPTIMAL or (left is not None and left < _LEAST_SEARCH_S):
-        return None
-    return _cluster_proof.search(problem, result, watch if left is None else watch.part(0.6 * left))
+        return None, None
+    bound, tree = _cluster_proof.search(problem, result, _part(watch, 0.4))
+    return (None, None) if bound is None else (bound, tree)
+
+
+def _part(watch: Watch, share: float) -> Watch:
+    left = watch.remaining_s
+    return watch if left is None else watch.part(share * left)
 
 
 def _chains_s(problem: Any) -> float:

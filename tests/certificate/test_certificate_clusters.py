@@ -130,6 +130,21 @@ def test_a_tree_is_searched_for_where_the_solver_left_none():
     assert hurried.lower < result.objective
 
 
+def test_the_root_alone_is_certified_where_the_tree_takes_too_long(monkeypatch):
+    problem = reservoir(1)
+    result, _ = prove(problem)
+    root = result.evidence.root.bound
+    assert root < result.objective
+
+    def slow(problem, claim, left_behind, should_stop):
+        return None if len(left_behind.leaves) > 1 else prove_in_time(problem, claim, left_behind, should_stop)
+
+    prove_in_time = _cluster_proof.prove
+    monkeypatch.setattr(_cluster_proof, "prove", slow)
+    found = write.certificate(problem, result, Watch(Limits(time_s=100, workers=1)))
+    assert (found.lower, found.upper) == (root, result.objective)
+
+
 def test_a_dropped_case_is_missed():
     problem = reservoir(1)
     result, evidence = prove(problem)

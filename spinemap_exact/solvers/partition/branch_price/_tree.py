@@ -64,6 +64,11 @@ class Evidence:
     max_clusters: int
     triples: tuple[tuple[int, ...], ...]
     leaves: tuple[Leaf, ...]
+    root: Proof | None
+
+    def at_root(self) -> Evidence | None:
+        """The same before any branching: a weaker bound, written down in a fraction of the time."""
+        return None if self.root is None else replace(self, leaves=(Leaf(Branching(), self.root),))
 
 
 @dataclass(order=True)
@@ -182,7 +187,7 @@ class Tree:
         """None where a selection among listed clusters took over."""
         if self.selection is not None:
             return None
-        return Evidence(self.max_clusters, tuple(self.master.triples), tuple(self.leaves))
+        return Evidence(self.max_clusters, tuple(self.master.triples), tuple(self.leaves), self.root_proof)
 
     def _closed(self, bound: int) -> bool:
         return bound >= self.cutoff
