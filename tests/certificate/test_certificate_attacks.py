@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import gzip
 import json
+import time
 from pathlib import Path
 
 import numpy as np
@@ -79,15 +80,19 @@ def test_mutants_are_rejected_or_still_true(case, count):
 @pytest.mark.parametrize("count", [60, pytest.param(800, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("case", ACCEPTED, ids=lambda case: case.name)
 def test_damaged_files_are_rejected_or_still_true(case, count):
-    """Bytes exchanged, cut off, doubled and moved, in plain and in compressed files."""
+    """Bytes exchanged, cut off, doubled and moved, in plain and in compressed files; none takes a second of CPU."""
     instance, honest = load(case)
     truth, rng = cost_reached(honest), np.random.default_rng(len(case.name))
     text = json.dumps(table_of(honest)).encode()
     for _ in range(count):
         content = damaged(text if rng.random() < 0.7 else gzip.compress(text, mtime=0), rng)
+        began = time.process_time()
         try:
             verified = check(instance, format.from_bytes(content))
         except FLAWS:
+            verified = None
+        assert time.process_time() - began < 1.0
+        if verified is None:
             continue
         assert verified.lower is None or verified.lower <= truth
         assert verified.upper is None or verified.upper >= honest.lower

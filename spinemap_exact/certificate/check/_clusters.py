@@ -204,13 +204,14 @@ def _close(case: Case, entry: Field, goal: Goal, triples: list[list[int]], budge
     pricing = Pricing(case, case.items(goal.scale, triples, penalties), [sum(duals[u] for u in g) for g in case.groups])
     budget.spend(10 * pricing.num_shares)
     tree = Preorder(fields["pricing"])
-    open_nodes = [(0, 0)]  # groups inside and groups outside, as bit masks
+    open_nodes = [(0, 0, True)]  # groups inside and groups outside, as bit masks; whether more are inside than before
     while open_nodes:
-        inside, outside = open_nodes.pop()
+        inside, outside, grown = open_nodes.pop()
         budget.spend(len(case.groups) + 10)
-        if not case.fits(inside):
-            continue
-        outside |= pricing.excluded(inside, outside)
+        if grown:
+            if not case.fits(inside):
+                continue
+            outside |= pricing.excluded(inside, outside)
         if inside & outside:
             continue
         leaf = tree.take()
@@ -218,7 +219,7 @@ def _close(case: Case, entry: Field, goal: Goal, triples: list[list[int]], budge
             group = leaf.integer(0, len(case.groups) - 1)
             if (inside | outside) >> group & 1:
                 leaf.rejected(f"group {group} is decided already")
-            open_nodes += [(inside, outside | 1 << group), (inside | 1 << group, outside)]
+            open_nodes += [(inside, outside | 1 << group, False), (inside | 1 << group, outside, True)]
             continue
         budget.spend(pricing.num_shares)
         worth, gain = pricing.bound(inside, outside, leaf)
@@ -227,7 +228,7 @@ def _close(case: Case, entry: Field, goal: Goal, triples: list[list[int]], budge
         more_inside, more_outside = pricing.forced(inside, outside, worth - most, gain)
         if not more_inside | more_outside:
             leaf.rejected(f"a cluster may be worth {worth}, the claim allows {most}")
-        open_nodes.append((inside | more_inside, outside | more_outside))
+        open_nodes.append((inside | more_inside, outside | more_outside, more_inside > 0))
     tree.finish()
 
 
@@ -288,7 +289,7 @@ class Pricing:
         if len(numbers) < 2:
             leaf.malformed("a leaf starts with the prices of a row and of a column")
         row, column = numbers[:2]
-        case, shares = self.case, self.shares
+        case, shares, items = self.case, self.shares, self.items
         gain = [d - column * len(units) for d, units in zip(self.duals, case.groups, strict=True)]
         paid: dict[int, int] = {}
         for which, amount in zip(numbers[2::2], numbers[3::2], strict=True):
@@ -297,12 +298,12 @@ class Pricing:
             e, g = shares[which]
             if outside >> g & 1:
                 continue
-            if self.items[e].company and not any(inside >> other & 1 for other in self.items[e].readers if other != g):
+            if items[e].company and not any(inside >> other & 1 for other in items[e].readers if other != g):
                 leaf.rejected(f"group {g} need not pay the penalty of item {e}")
             paid[e] = paid.get(e, 0) + amount
             gain[g] -= amount
         for e, amount in paid.items():
-            item = self.items[e]
+            item = items[e]
             above = amount - row if item.row else amount
             if above > item.price:
                 leaf.rejected(f"the shares of item {e} exceed what it costs")
