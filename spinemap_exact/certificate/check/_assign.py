@@ -7,10 +7,11 @@ import numpy as np
 from spinemap_exact.arrays import Array
 
 NEVER = 2**50  # cost of what is ruled out; costs that are real stay below
+_BEYOND = 2**62
 _LARGEST_DUAL = 2**55  # sums of 2 x 49 of these fit into int64
 
 
-def bounds(costs: Array) -> tuple[Array, Array]:
+def bounds(costs: Array, enough: Array | None = None) -> tuple[Array, Array]:
     """Lower bounds on assignment problems, and the assignments found on the way.
 
     For any u and v with u_i + v_j <= cost_ij, every assignment costs at least sum u + sum v. That is what is verified
@@ -20,13 +21,15 @@ def bounds(costs: Array) -> tuple[Array, Array]:
     ----------
     costs : (num, k, k) int64
         At most `NEVER` in size.
+    enough : (num,) int64, optional
+        A bound above this need not be the best one, and its assignment may be incomplete.
 
     Returns
     -------
     bounds : (num,) int64
     column_of_row : (num, k) int64
     """
-    u, v, column_of_row = _solve(costs)
+    u, v, column_of_row = _solve(costs, enough)
     if u.size == 0:
         return np.zeros(len(costs), dtype=np.int64), column_of_row
     small = (np.abs(u).max(axis=1) <= _LARGEST_DUAL) & (np.abs(v).max(axis=1) <= _LARGEST_DUAL)
@@ -35,7 +38,7 @@ def bounds(costs: Array) -> tuple[Array, Array]:
     return (u - excess).sum(axis=1) + v.sum(axis=1), column_of_row
 
 
-def _solve(costs: Array) -> tuple[Array, Array, Array]:
+def _solve(costs: Array, enough: Array | None) -> tuple[Array, Array, Array]:
     """Shortest augmenting paths, one row of every problem at a time."""
     num, k, _ = costs.shape
     column_of_row, row_of_column = np.full((2, num, k), -1, dtype=np.int64)
@@ -47,38 +50,51 @@ def _solve(costs: Array) -> tuple[Array, Array, Array]:
         found = np.flatnonzero(fits.any(axis=1))
         j = fits[found].argmax(axis=1)
         column_of_row[found, i], row_of_column[found, j] = j, i
-    while (open_problems := np.flatnonzero((column_of_row < 0).any(axis=1))).size:
-        a = open_problems
+    while True:
+        open_problems = (column_of_row < 0).any(axis=1)
+        if enough is not None:
+            open_problems &= u.sum(axis=1) + v.sum(axis=1) <= enough
+        a = np.flatnonzero(open_problems)
+        if not a.size:
+            return u, v, column_of_row
         start = (column_of_row[a] < 0).argmax(axis=1)
         distance, previous, done, sink, least = _shortest(costs, u, v, row_of_column, a, start)
         _raise(u, v, row_of_column, a, start, distance, done, least)
         _augment(column_of_row, row_of_column, a, start, previous, sink)
-    return u, v, column_of_row
 
 
 def _shortest(
     costs: Array, u: Array, v: Array, row_of_column: Array, a: Array, start: Array
 ) -> tuple[Array, Array, Array, Array, Array]:
     """Dijkstra's algorithm from a row to the nearest free column."""
-    distance = costs[a, start] - u[a, start][:, None] - v[a]
-    previous = np.repeat(start[:, None], distance.shape[1], axis=1)
-    done = np.zeros(distance.shape, dtype=bool)
+    reached = costs[a, start] - u[a, start][:, None] - v[a]
+    distance, previous = np.empty_like(reached), np.empty_like(reached)
+    done = np.zeros(reached.shape, dtype=bool)
     sink, least = np.zeros((2, len(a)), dtype=np.int64)
-    running = np.arange(len(a))
+    running, at = np.arange(len(a)), np.arange(len(a))  # problems whose path has no end yet, and their rows below
+    before = np.repeat(start[:, None], reached.shape[1], axis=1)
+    nearest = reached.copy()  # of the columns that are not done
     while running.size:
-        nearest = np.where(done[running], np.iinfo(np.int64).max, distance[running])
         j = nearest.argmin(axis=1)
-        length = nearest[np.arange(len(running)), j]
+        length = nearest[at, j]
+        nearest[at, j] = _BEYOND
         done[running, j] = True
-        sink[running], least[running] = j, length
         i = row_of_column[a[running], j]
         onward = i >= 0
-        running, i, length = running[onward], i[onward], length[onward]
+        if not onward.all():
+            ended = running[~onward]
+            sink[ended], least[ended] = j[~onward], length[~onward]
+            distance[ended], previous[ended] = reached[~onward], before[~onward]
+            running, i, j, length = running[onward], i[onward], j[onward], length[onward]
+            reached, before, nearest = reached[onward], before[onward], nearest[onward]
+            at = at[: len(running)]
         p = a[running]
-        longer = length[:, None] + costs[p, i] - u[p, i][:, None] - v[p]
-        better = ~done[running] & (longer < distance[running])
-        distance[running] = np.where(better, longer, distance[running])
-        previous[running] = np.where(better, i[:, None], previous[running])
+        longer = costs[p, i] - v[p]
+        longer += (length - u[p, i])[:, None]
+        better = longer < reached  # never where done: no way on is shorter than the way there
+        np.copyto(reached, longer, where=better)
+        np.copyto(nearest, longer, where=better)
+        np.copyto(before, i[:, None], where=better)
     return distance, previous, done, sink, least
 
 

@@ -191,7 +191,8 @@ def tighten(square: Square, case: Case, limit: int) -> Case | None:
         return None
     case = replace(case, alive=alive)
     _, paid, single = _costs(square, case)
-    worth = _assign.bounds(np.where(alive, single, NEVER)[None])[0][0]
+    enough = np.array([limit - case.fixed - paid], dtype=np.int64)
+    worth = _assign.bounds(np.where(alive, single, NEVER)[None], enough)[0][0]
     return None if case.fixed + paid + int(worth) > limit else case
 
 
@@ -203,9 +204,10 @@ def probe(square: Square, case: Case, limit: int) -> Case:
     i, j = np.nonzero(case.alive)
     p, q = others[i][:, :, None], others[j][:, None, :]
     together = pair[i[:, None, None], j[:, None, None], p, q] + single[p, q]
-    worth, _ = _assign.bounds(np.where(case.alive[p, q], together, NEVER))
+    enough = limit - case.fixed - paid - single[i, j]
+    worth, _ = _assign.bounds(np.where(case.alive[p, q], together, NEVER), enough)
     alive = case.alive.copy()
-    alive[i, j] = case.fixed + paid + single[i, j] + worth <= limit
+    alive[i, j] = worth <= enough
     return replace(case, alive=alive)
 
 
