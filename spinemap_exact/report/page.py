@@ -9,7 +9,7 @@ from importlib import resources
 from spinemap_exact.bench.store import Run
 from spinemap_exact.report import svg
 from spinemap_exact.report.profiles import CLOSE, WORST_DRAWN, cactus, found_at, performance
-from spinemap_exact.report.summary import Summary
+from spinemap_exact.report.summary import Summary, seconds
 from spinemap_exact.report.tables import percent, table_of_methods, table_of_unscored
 from spinemap_exact.result import relative_gap
 from spinemap_exact.units import duration_text, energy_text
@@ -197,7 +197,7 @@ def _traces(summary: Summary) -> str:
     runs = [r for r in summary.runs if any(p[2] is not None for p in r.get("trace") or ())]
     figures = [
         _figure(
-            _trace_chart(run["trace"], run.get("runtime_s") or 0.0, "objective"),
+            _trace_chart(run["trace"], seconds(run) or 0.0, "objective"),
             f"{run['case']}: {run['method']}, seed {run['seed']}",
         )
         for run in runs[:_MOST_TRACES]

@@ -8,7 +8,7 @@ Runs without an answer count in every share and never rise a curve.
 from __future__ import annotations
 
 from spinemap_exact.bench.store import Run
-from spinemap_exact.report.summary import Summary
+from spinemap_exact.report.summary import Summary, seconds
 
 CLOSE = 0.01  # a run counts as good if it is within this share of the best objective
 WORST_DRAWN = 2.0  # times the best objective
@@ -34,7 +34,7 @@ def found_at(run: Run) -> float:
     for time_s, objective, _ in run.get("trace") or ():
         if objective == run["objective"]:
             return max(1e-3, float(time_s))
-    return max(1e-3, float(run["runtime_s"]))
+    return max(1e-3, float(seconds(run) or 0))
 
 
 def _runs(summary: Summary, problem: str, method: str) -> list[Run]:

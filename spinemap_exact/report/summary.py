@@ -117,6 +117,12 @@ def summarise(runs: Sequence[Run], cases: Iterable[Case] = ()) -> Summary:
     return Summary(tuple(runs), known, tuple(rows))
 
 
+def seconds(run: Run) -> float | None:
+    """Duration of a run by the clock of its time limit."""
+    time_s: float | None = run.get("cpu_s" if run.get("clock") == "cpu" else "runtime_s")
+    return time_s
+
+
 def _known(runs: Sequence[Run], recorded: dict[str, int | str | None]) -> Known:
     objectives = [int(r["objective"]) for r in runs if r["objective"] is not None]
     bounds = [(int(r["dual_bound"]), str(r["trust"])) for r in runs if r["dual_bound"] is not None]
@@ -129,7 +135,7 @@ def _known(runs: Sequence[Run], recorded: dict[str, int | str | None]) -> Known:
 
 
 def _row(summary: Summary, problem: str, method: str, runs: Sequence[Run]) -> Row:
-    times = [r["runtime_s"] for r in runs if r.get("runtime_s") is not None and r["objective"] is not None]
+    times = [t for r in runs if (t := seconds(r)) is not None and r["objective"] is not None]
     return Row(
         problem=problem,
         method=method,

@@ -124,7 +124,8 @@ def matrix(picture: dict[str, Any]) -> str:
         return ""
     n = len(picture["tile_of_cluster"])
     cell = max(2.0, min(24.0, 300.0 / (n + 1)))
-    left, top = 24.0, 16.0
+    label_width = 8.0 * max(2, len(str(n)))
+    left, top = label_width + 8, 16.0
     highest = max(packets for _, _, packets in traffic)
     shaded: dict[int, list[str]] = defaultdict(list)
     for source, target, packets in traffic:
@@ -135,14 +136,14 @@ def matrix(picture: dict[str, Any]) -> str:
     parts = [f'<path fill="var(--h{s})" d="{"".join(d)}"/>' for s, d in sorted(shaded.items())]
     frame = f"M{left:g} {top:g}H{right:g}V{inputs + cell:g}H{left:g}zM{left:g} {inputs:g}H{right:g}"
     parts.append(f'<path class="grid" d="{frame}"/>')
-    for c in range(0, n, max(1, -(-18 // int(cell)))):
+    for c in range(0, n, next(step for step in (1, 2, 5, 10, 20, 50) if cell * step > label_width + 6)):
         centre = cell * (c + 0.5)
         parts.append(f'<text class="mid" x="{left + centre:g}" y="{top - 4:g}">{c}</text>')
         parts.append(f'<text class="end" x="{left - 4:g}" y="{top + centre + 4:g}">{c}</text>')
     if cell >= 12:
         parts.append(f'<text class="end" x="{left - 4:g}" y="{inputs + cell / 2 + 4:g}">in</text>')
     label = f"traffic between {n} clusters, at most {highest} packets"
-    return _svg(right + 2, inputs + cell + 2, parts, label, most=right + 2)
+    return _svg(right + 8, inputs + cell + 2, parts, label, most=right + 8)
 
 
 def bars(items: Sequence[tuple[str, float, str]], highest: float | None = None) -> str:

@@ -105,6 +105,11 @@ def test_tables_hold_every_method_and_case():
     assert rows[4]["error"] == "tile 3 holds 2 clusters" and rows[4]["gap"] == ""
 
 
+def test_time_is_that_of_the_clock_of_the_limit():
+    summary = summarise([line("tabu", 80), line("pso", 90, clock="cpu")])
+    assert (row(summary, "tabu").median_time_s, row(summary, "pso").median_time_s) == (1.5, 1.0)
+
+
 # Two cases, two methods, two seeds, worked out by hand. Bounds: 80 in case a (of the suite), 50 in case b (of a run).
 #   case  method  objectives   gap to the bound           above the best (a: 80, b: 50)   seconds until found
 #   a     x       100, 90      20/100, 10/90              20/80, 10/80                    2, 4
