@@ -145,7 +145,7 @@ class Watch:
         if self._listen:
             self._listen(progress)
 
-    def part(self, time_s: float | None = None, workers: int | None = None) -> Watch:
+    def part(self, time_s: float | None = None, workers: int | None = None, seed: int | None = None) -> Watch:
         """Return a watch for a sub-solve: same stop flag, own clock within what remains, own silent logbook."""
         left = self.remaining_s
         budget = left if time_s is None else time_s if left is None else min(left, time_s)
@@ -153,6 +153,7 @@ class Watch:
             self.limits,
             time_s=None if budget is None else max(budget, 1e-3),
             workers=workers or self.limits.workers,
+            seed=self.limits.seed if seed is None else seed,
         )
         return Watch(limits, stop=self._stop, clock=self._clock)
 

@@ -29,12 +29,15 @@ PAIRS = {
     "pacman": ("sequential", "sequential"),
     "sneap": ("sneap", "sneap"),
     "truenorth": ("sequential", "truenorth"),
-    "best-effort": ("best-effort", "best-effort"),
 }
+BEST_EFFORT = "best-effort"
 ALIASES = {"spinecluster-kl": "kl"}
 EXACT = "exact"  # every stage by the solver that its size suggests
 _UNROLLING = "row-slices"
 _SHARE_OF_PARTITION = 0.6
+# Few packets need not mean few hops, so best-effort places several partitions and prices the mappings. The first three
+# are those of the published pairs; seeds make the others differ.
+_CANDIDATES = ("kl", "sneap", "sequential", *("best-effort", "kl") * 3)
 
 Answer = Any  # a solution, None, a SolveResult, or a MappingRun
 
@@ -93,7 +96,7 @@ class Method:
 def names(kind: str) -> tuple[str, ...]:
     """All methods for one kind of problem."""
     if kind == "mapping":
-        return (*PAIRS, EXACT)
+        return (*PAIRS, BEST_EFFORT, EXACT)
     return (*heuristics.names(kind), *solvers.names(kind), EXACT)
 
 
@@ -122,7 +125,7 @@ def _plain(name: str) -> str:
 
 def _stages(name: str, kind: str) -> tuple[str, str] | None:
     """Partition and placement heuristic of a mapping method: a published pair, or ``A+B``."""
-    if kind != "mapping" or name == EXACT:
+    if kind != "mapping" or name in (EXACT, BEST_EFFORT):
         return None
     pair = PAIRS.get(name) or tuple(_plain(part) for part in name.split("+"))
     if len(pair) != 2 or pair[0] not in heuristics.names("partition") or pair[1] not in heuristics.names("placement"):
@@ -134,8 +137,6 @@ def _mapped(problem: MappingProblem, name: str, watch: Watch) -> Answer:
     network, hardware, traffic = problem.network, problem.hardware, problem.traffic
     if name == EXACT:
         return map_network(network, hardware, limits=watch.limits, traffic=traffic)
-    stages = _stages(name, "mapping")
-    assert stages is not None
     crossbar = hardware.crossbar
     unrolling = Unrolling.identity(network)
     if network.fan_in.max() > crossbar.rows:
@@ -143,7 +144,32 @@ def _mapped(problem: MappingProblem, name: str, watch: Watch) -> Answer:
         if packed is None:
             return None
         unrolling = packed.unrolling
-    units = unrolling.unit_network(network)
+    if name == BEST_EFFORT:
+        return _least_energy(problem, unrolling, watch)
+    stages = _stages(name, "mapping")
+    assert stages is not None
+    return _chained(problem, unrolling, stages, watch)
+
+
+def _least_energy(problem: MappingProblem, unrolling: Unrolling, watch: Watch) -> Mapping | None:
+    """Place several partitions, each in an equal share of the time that is left, and return the best mapping."""
+    best: Mapping | None = None
+    for number, partition in enumerate(_CANDIDATES):
+        left = watch.remaining_s
+        share = None if left is None else left / (len(_CANDIDATES) - number)
+        part = watch.part(share, seed=(watch.limits.seed * len(_CANDIDATES) + number) % 2**31)
+        found = _chained(problem, unrolling, (partition, BEST_EFFORT), part)
+        if found is not None and (best is None or problem.cost(found) < problem.cost(best)):
+            best = found
+            watch.report(objective=problem.cost(best))
+        if best is not None and watch.should_stop():
+            break
+    return best
+
+
+def _chained(problem: MappingProblem, unrolling: Unrolling, stages: tuple[str, str], watch: Watch) -> Mapping | None:
+    units = unrolling.unit_network(problem.network)
+    hardware, traffic = problem.hardware, problem.traffic
     problem_of_units = PartitionProblem(units, hardware.crossbars, hardware.grid.num_tiles, traffic)
     left = watch.remaining_s
     share = watch.part(None if left is None else left * _SHARE_OF_PARTITION)

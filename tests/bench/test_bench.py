@@ -17,9 +17,12 @@ from spinemap_exact.bench import read_runs, read_suite, run_suite
 from spinemap_exact.bench.executors import DaskExecutor, ProcessExecutor, slurm_job_script
 from spinemap_exact.bench.methods import Method
 from spinemap_exact.bench.store import Store
+from spinemap_exact.bench.suite import Case, MappingProblem
 from spinemap_exact.bench.task import Task, execute
 from spinemap_exact.errors import InvalidInput, MissingExtra
+from spinemap_exact.hardware import Crossbar, Hardware, TileGrid
 from spinemap_exact.instances import FOLDER
+from spinemap_exact.instances.generators import random_sparse
 from spinemap_exact.result import Limits
 
 HERE = Path(__file__).parent
@@ -124,6 +127,20 @@ def test_two_benches_do_not_share_a_file(tmp_path):
 def test_a_result_brings_bound_and_trust(suite):
     line = execute(Task(read_suite(suite)[0], Method(USER + "counts"), QUICK))
     assert (line["status"], line["objective"], line["dual_bound"], line["trust"]) == ("FEASIBLE", 10, 3, "attested")
+
+
+def test_best_effort_keeps_the_mapping_with_the_least_energy(monkeypatch):
+    problem = MappingProblem(random_sparse(24, 60, seed=3), Hardware("small", TileGrid(3, 3), (Crossbar(12, 4),)))
+    endless = Limits(time_s=None, workers=1)
+
+    def energy(method):
+        return execute(Task(Case("net", problem), Method(method), endless))["objective"]
+
+    energies = {partition: energy(f"{partition}+best-effort") for partition in ("sequential", "kl")}
+    assert energies["kl"] < energies["sequential"]
+    for candidates in (list(energies), list(energies)[::-1]):
+        monkeypatch.setattr("spinemap_exact.bench.methods._CANDIDATES", candidates)
+        assert energy("best-effort") < energies["sequential"]
 
 
 def test_a_users_function_competes(suite):
