@@ -284,10 +284,8 @@ def annealed(
         if search.anneal(watch, random, trials, _FRESH_HEAT[done % 2]):
             kept.offer(search.best, "annealing")
             # what is worse than the best so far may still lie beside a better one
-            fresh = _Kept(problem, search, watch.part())
-            fresh.offer(search.best, "annealing")
-            _repartition(search, fresh, watch, random, 3 * trials // 4, target)
-            kept.offer(fresh.labels, "annealing of some clusters")
+            beside = reannealed(problem, search, search.best, watch, random, 3 * trials // 4, target)
+            kept.offer(beside, "annealing of some clusters")
         done += 1
         if done % _ROUNDS_A_LENGTH == 0:
             trials *= 2
@@ -317,6 +315,22 @@ class _Kept:
 
     def partition(self) -> Partition:
         return self.search.partition(self.labels)
+
+
+def reannealed(
+    problem: PartitionProblem,
+    search: Search,
+    labels: Array,
+    watch: Watch,
+    random: np.random.Generator,
+    trials: int,
+    target: int | None = None,
+) -> Array:
+    """Anneal some clusters at a time, warm, from feasible ``labels``; return the best labels met."""
+    kept = _Kept(problem, search, watch.part())
+    kept.offer(labels, "start")
+    _repartition(search, kept, watch, random, trials, target)
+    return kept.labels
 
 
 def _repartition(

@@ -14,7 +14,7 @@ from spinemap_exact.network import Network
 from spinemap_exact.problems.partition import PartitionObjective, PartitionProblem, Traffic
 from spinemap_exact.result import Limits, Status, Watch
 from spinemap_exact.solvers.partition import branch_price
-from spinemap_exact.solvers.partition.branch_price import _tree
+from spinemap_exact.solvers.partition.branch_price import _graph, _tree
 from spinemap_exact.solvers.partition.branch_price._counting import packets_by_eigenvalues, packets_of_sources
 from spinemap_exact.solvers.partition.branch_price._graph import Branching, Instance, Pricing
 
@@ -104,6 +104,24 @@ def test_listing_finds_every_cluster_above_a_value(seed: int) -> None:
             assert listed is not None and len(listed) == len(wanted) and set(listed) == wanted
             if wanted:
                 assert pricing.above(duals, penalties, SCALE, above, watch(), len(wanted) - 1) is None
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_threads_find_what_one_finds(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_graph, "_SHARED", -1.0)
+    random = np.random.default_rng(seed)
+    pre, post = np.nonzero(random.random((40, 40)) < 0.12)
+    network = Network.from_synapses(pre, post, random.integers(1, 60, 40))
+    problem = PartitionProblem(network, (Crossbar(16, 12),), 5, traffic=list(Traffic)[seed % 2])
+    pricing = Pricing(Instance(problem, 16, 12, packets=True), Branching(), [(0, 1, 2), (5, 7, 9)])
+    duals, penalties = random.integers(0, 120 * SCALE, 40), np.array([20 * SCALE, 10 * SCALE])
+    alone, beside = (Watch(Limits(workers=workers)) for workers in (1, 3))
+    one, three = (pricing.exact(duals, penalties, SCALE, 0, 0, w) for w in (alone, beside))
+    assert one.complete and three.complete and one.nodes > 20
+    assert one.most == three.most == pricing.value(three.clusters[0], duals, penalties, SCALE)
+    least = one.most - one.most // 10
+    listed, of_three = (pricing.above(duals, penalties, SCALE, least, w, 10**5) for w in (alone, beside))
+    assert listed and of_three and len(of_three) == len(listed) == len({*listed, *of_three})
 
 
 @pytest.mark.parametrize("traffic", Traffic)

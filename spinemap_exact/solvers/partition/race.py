@@ -2,7 +2,8 @@
 
 Neither is the faster one throughout: few large clusters and chains of layers suit the assignment model, crossbars that
 are short against the network suit set partitioning, and no rule by size tells them apart reliably. The assignment model
-runs in the engine's own thread and leaves the interpreter to the other.
+proves early what it can prove at all: it gets half of the workers, and a seventh of the time. Branch and price prices
+in as many threads as there are workers.
 """
 
 from __future__ import annotations
@@ -16,19 +17,21 @@ from spinemap_exact.mapping import Partition
 from spinemap_exact.problems.partition import PartitionProblem
 from spinemap_exact.result import Progress, SolveResult, Status, Watch, conclude
 
-RUNNERS = ("branch-price", "assignment-cpsat")
+_LONG, _SHORT = "branch-price", "assignment-cpsat"
+_LEAST_S, _SHARE = 20.0, 1 / 7  # time of the assignment model, as a part of the limit
 
 
 def solve(problem: PartitionProblem, watch: Watch, warm_start: Partition | None = None) -> SolveResult[Partition]:
-    """Run both with half of the workers each; the bound is the larger one, vouched for by who proved it."""
+    """Run both; the bound is the larger one, vouched for by who proved it."""
     stop = threading.Event()
     results: dict[str, SolveResult[Partition]] = {}
     defects: list[BaseException] = []
 
     def run(name: str) -> None:
-        left = watch.remaining_s
-        share = max(1, watch.limits.workers // 2)
-        limits = replace(watch.limits, time_s=None if left is None else max(left, 1e-3), workers=share)
+        left, workers = watch.remaining_s, watch.limits.workers
+        if name == _SHORT:
+            left, workers = None if left is None else min(left, max(_LEAST_S, _SHARE * left)), max(1, workers // 2)
+        limits = replace(watch.limits, time_s=None if left is None else max(left, 1e-3), workers=workers)
 
         def relay(progress: Progress) -> None:
             watch.report(progress.objective, progress.dual_bound)
@@ -41,7 +44,7 @@ def solve(problem: PartitionProblem, watch: Watch, warm_start: Partition | None 
             defects.append(defect)
             stop.set()
 
-    threads = [threading.Thread(target=run, args=(name,), name=name) for name in RUNNERS]
+    threads = [threading.Thread(target=run, args=(name,), name=name) for name in (_LONG, _SHORT)]
     for thread in threads:
         thread.start()
     while any(thread.is_alive() for thread in threads):

@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,9 +18,10 @@ from spinemap_exact.problems.partition import PartitionProblem, Traffic
 from spinemap_exact.result import Watch
 from spinemap_exact.solvers.partition.branch_price import _pricer as pricer
 from spinemap_exact.solvers.partition.branch_price import _prober as prober
+from spinemap_exact.solvers.partition.branch_price._pool import Pool
 
-_POOL_BYTES = 150_000_000
 _HARVEST = 200
+_SHARED = 0.05  # seconds after which a search is worth threads
 _BEYOND = 24  # open nodes of a search stopped early that the bundle hears of
 
 
@@ -233,16 +235,16 @@ class Pricing:
 
         Values up to ``proof_to`` need no proof: the answer is at least that. A value above ``enough`` ends the search.
         """
-        pool, model, found, found_value, counters = self._explore(
+        pools = self._explore(
             duals, penalties, scale, max(0, proof_to), report_above, watch, enough, _HARVEST, every=False
         )
-        still_open = pool[3][:, pricer.OPEN] != 0
-        frontier = int(pool[3][still_open, pricer.BOUND].max()) if still_open.any() else 0
-        clusters = [self.members(found[i]) for i in np.argsort(-found_value[: counters[0]], kind="stable")]
-        most = max(0, proof_to, int(counters[2]), frontier)
-        complete = not still_open.any()
-        beyond = [] if complete else self._beyond(pool[3], model)
-        return Priced(most, complete, list(dict.fromkeys(clusters)), int(counters[1]), beyond)
+        frontier = max((int(pool.scalar[pool.open[0], pricer.BOUND]) for pool in pools if len(pool.open)), default=0)
+        complete = not any(len(pool.open) for pool in pools)
+        found = [(-int(pool.found_value[i]), i, pool) for pool in pools for i in range(pool.counters[0])]
+        clusters = [self.members(pool.found[i]) for _, i, pool in sorted(found, key=lambda entry: entry[:2])]
+        most = max(0, proof_to, frontier, *(int(pool.counters[2]) for pool in pools))
+        nodes = sum(int(pool.counters[1]) for pool in pools)
+        return Priced(most, complete, list(dict.fromkeys(clusters)), nodes, [] if complete else self._beyond(pools))
 
     def above(
         self, duals: Array, penalties: Array, scale: int, above: int, watch: Watch, most: int
@@ -252,12 +254,10 @@ class Pricing:
         R. Baldacci, N. Christofides, A. Mingozzi, An exact algorithm for the vehicle routing problem based on the set
         partitioning formulation with additional cuts, 2008, doi:10.1007/s10107-007-0178-5.
         """
-        pool, _, found, _, counters = self._explore(
-            duals, penalties, scale, above, above, watch, math.inf, most, every=True
-        )
-        if counters[3] > most or (pool[3][:, pricer.OPEN] != 0).any():
+        pools = self._explore(duals, penalties, scale, above, above, watch, math.inf, most, every=True)
+        if sum(int(pool.counters[3]) for pool in pools) > most or any(len(pool.open) for pool in pools):
             return None
-        return [c for c in map(self.members, found[: counters[0]]) if c]
+        return [c for pool in pools for c in map(self.members, pool.found[: pool.counters[0]]) if c]
 
     def _explore(
         self,
@@ -270,84 +270,76 @@ class Pricing:
         enough: float,
         harvest: int,
         every: bool,
-    ) -> tuple[tuple[Array, ...], tuple[Array, ...], Array, Array, Array]:
-        """Run the pricer until it is done or stopped; return its open nodes, what bounds them, and the sets found."""
+    ) -> list[Pool]:
+        """Run the pricer until it is done or stopped, in as many threads as there are workers if it takes long."""
         num_groups, num_arcs = len(self.groups), len(self.head)
-        bytes_per_node = 8 * (num_arcs + 2 * self.num_nodes) + 12 * num_groups
-        slots = max(num_groups + 8, min(4000, _POOL_BYTES // bytes_per_node))
         gain = self.gains(duals) - scale * self.paid
-        pool = (
-            np.empty((slots, num_arcs), dtype=np.int64),
-            np.empty((slots, self.num_nodes), dtype=np.int64),
-            np.empty((slots, self.num_nodes), dtype=np.int8),
-            np.zeros((slots, 8), dtype=np.int64),
-        )
-        pool[0][0] = np.where(self.arc_endless, pricer.INF, scale * self.arc_spikes)
-        pool[1][0, :num_groups] = gain
-        pool[1][0, num_groups : num_groups + self.num_axons] = -scale * self.outside
-        pool[1][0, num_groups + self.num_axons :] = -penalties
-        pool[2][0] = pricer.FREE
-        pool[3][0, pricer.OPEN] = 1
-        pool[3][0, pricer.BOUND] = int(np.maximum(gain, 0).sum()) + scale * int(self.arc_spikes.sum())
-        keep = 12
-        model = (
-            np.zeros((slots, keep), dtype=np.float64),
-            np.zeros((slots, keep), dtype=np.int64),
-            np.zeros((slots, keep), dtype=np.int64),
-            np.zeros((slots, keep, num_groups), dtype=np.bool_),
-        )
-        work = (
-            np.zeros(self.num_nodes, dtype=np.int64),
-            np.zeros(self.num_nodes, dtype=np.int64),
-            np.zeros(4 * (num_arcs + self.num_nodes + len(self.apart[1])) + 16, dtype=np.int64),
-            np.zeros(self.num_nodes + 1, dtype=np.int64),
-        )
-        found = np.zeros((max(1, harvest), num_groups), dtype=np.bool_)
-        found_value = np.zeros(max(1, harvest), dtype=np.int64)
-        counters = np.zeros(4, dtype=np.int64)
         score = np.abs(gain) + 1
         top = int(max(1, gain.max()))
         limits = np.array([proof_to, report_above, every], dtype=np.int64)
         graph = (self.first, self.head, self.back)
-        chunk, complete = 4, False
-        while not complete:
-            if watch.should_stop() or (counters[3] > harvest if every else counters[2] > enough):
-                break
-            began = watch.elapsed_s
-            complete = bool(
-                pricer.explore(
-                    chunk,
-                    self.shape,
-                    graph,
-                    self.apart,
-                    self.cuts,
-                    score,
-                    penalties,
-                    top,
-                    limits,
-                    pool,
-                    model,
-                    work,
-                    found,
-                    found_value,
-                    counters,
-                )
-            )
-            chunk = min(4096, chunk * 2) if watch.elapsed_s - began < 0.1 else max(1, chunk // 2)
-        return pool, model, found, found_value, counters
+        chunk = 4
 
-    def _beyond(self, scalar: Array, model: tuple[Array, ...]) -> list[tuple[frozenset[int], int]]:
+        def pool() -> Pool:
+            return Pool(num_groups, self.num_nodes, num_arcs, len(self.apart[1]), harvest)
+
+        def advance(pool: Pool) -> None:
+            pricer.explore(
+                chunk,
+                self.shape,
+                graph,
+                self.apart,
+                self.cuts,
+                score,
+                penalties,
+                top,
+                limits,
+                pool.nodes,
+                pool.model,
+                pool.work,
+                pool.found,
+                pool.found_value,
+                pool.counters,
+            )
+
+        root = pool()
+        root.capacity[0] = np.where(self.arc_endless, pricer.INF, scale * self.arc_spikes)
+        root.excess[0, :num_groups] = gain
+        root.excess[0, num_groups : num_groups + self.num_axons] = -scale * self.outside
+        root.excess[0, num_groups + self.num_axons :] = -penalties
+        root.status[0] = pricer.FREE
+        root.scalar[0, pricer.OPEN] = 1
+        root.scalar[0, pricer.BOUND] = int(np.maximum(gain, 0).sum()) + scale * int(self.arc_spikes.sum())
+        pools, workers, start = [root], watch.limits.workers, watch.elapsed_s
+        with ThreadPoolExecutor(workers) as threads:
+            while any(len(p.open) for p in pools) and not watch.should_stop():
+                best = max(int(p.counters[2]) for p in pools)
+                if sum(int(p.counters[3]) for p in pools) > harvest if every else best > enough:
+                    break
+                began = watch.elapsed_s
+                if workers > 1 and began - start > _SHARED:
+                    pools += [pool() for _ in range(workers - len(pools))]
+                for p in pools:
+                    p.counters[2] = best
+                    if not len(p.open):
+                        max(pools, key=lambda other: len(other.open)).share(p)
+                list(map(advance, pools) if len(pools) == 1 else threads.map(advance, pools))
+                chunk = min(4096, chunk * 2) if watch.elapsed_s - began < 0.1 else max(1, chunk // 2)
+        return pools
+
+    def _beyond(self, pools: Sequence[Pool]) -> list[tuple[frozenset[int], int]]:
         """Of the open nodes with the largest bounds, the set that each was last bounded by."""
-        value, rows, columns, chosen = model
-        candidates = np.flatnonzero((scalar[:, pricer.OPEN] != 0) & (scalar[:, pricer.PIECES] > 0))
-        top = candidates[np.argsort(-scalar[candidates, pricer.BOUND], kind="stable")[:_BEYOND]]
+        still_open = [
+            (int(p.scalar[i, pricer.BOUND]), i, p) for p in pools for i in p.open if p.scalar[i, pricer.PIECES]
+        ]
+        still_open.sort(key=lambda entry: -entry[0])
         found = []
-        for i in top.tolist():
-            kept = min(int(scalar[i, pricer.PIECES]), value.shape[1])
-            slack = scalar[i, pricer.MU_ROWS] * (self.instance.rows - rows[i, :kept])
-            slack = slack + scalar[i, pricer.MU_COLUMNS] * (self.instance.columns - columns[i, :kept])
-            piece = int(np.argmax(value[i, :kept] + slack))
-            found.append((self.members(chosen[i, piece]), int(scalar[i, pricer.BOUND])))
+        for bound, i, p in still_open[:_BEYOND]:
+            kept = min(int(p.scalar[i, pricer.PIECES]), p.value.shape[1])
+            slack = p.scalar[i, pricer.MU_ROWS] * (self.instance.rows - p.rows[i, :kept])
+            slack = slack + p.scalar[i, pricer.MU_COLUMNS] * (self.instance.columns - p.columns[i, :kept])
+            piece = int(np.argmax(p.value[i, :kept] + slack))
+            found.append((self.members(p.chosen[i, piece]), bound))
         return found
 
     def members(self, chosen: Array) -> frozenset[int]:

@@ -243,7 +243,7 @@ def _multipliers(size, value, rows, columns, max_rows, max_columns, top_rows, to
     return np.int64(np.floor(rows_price)), np.int64(np.floor(columns_price))
 
 
-@njit(cache=True)
+@njit(cache=True, nogil=True)
 def explore(nodes, shape, graph, apart, cuts, score, tau, top, limits, pool, model, work, found, found_value, counters):
     """Process up to ``nodes`` nodes of the tree; True when none is left open.
 

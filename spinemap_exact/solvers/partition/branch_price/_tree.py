@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from spinemap_exact.arrays import Array
-from spinemap_exact.kernels.partition_search import Search, annealed, fewest_clusters
+from spinemap_exact.kernels.partition_search import Search, annealed, fewest_clusters, reannealed
 from spinemap_exact.mapping import Partition
 from spinemap_exact.result import Watch
 from spinemap_exact.solvers.partition.branch_price import _cuts
@@ -29,6 +29,7 @@ _SMOOTH = 0.7  # weight of earlier duals in those that guide the guesses
 _LARGE = 14  # units per cluster from which on duals are found by a bundle method first
 _PATIENCE = 20  # nodes before the clusters in question are listed
 _MOST_LISTED = 100_000
+_BATCH = 40  # roundings
 _SAFE = 1 << 46  # scaled sums of spikes stay below
 
 
@@ -552,7 +553,10 @@ class Tree:
             self._take(found)
 
     def _round(self, clusters: Sequence[frozenset[int]], weights: Array, enough: int) -> None:
-        """Draw clusters by weight, put units left over with those they are weighted with, and anneal a little."""
+        """Draw clusters by weight, put units left over with those they are weighted with, and anneal a little.
+
+        The best of a batch is annealed for longer, some clusters at a time.
+        """
         problem, n, random = self.instance.problem, self.instance.num_units, self.random
         search = Search(problem)
         used = np.flatnonzero(weights > 1e-6)
@@ -562,7 +566,12 @@ class Tree:
         both = member.T @ (member * weights[used, None])
         left = self.watch.remaining_s
         part = self.watch.part(4e-3 * n**2 if left is None else min(0.15 * left, 4e-3 * n**2))
+        met: list[Array] = []
         while not part.should_stop() and not self._closed(enough):
+            if len(met) == _BATCH:
+                best = min(met, key=lambda labels: self.instance.price(search.partition(labels)))
+                self._take(search.partition(reannealed(problem, search, best, part, random, 50_000 * n, enough)))
+                met.clear()
             labels = np.full(n, -1, dtype=np.int64)
             slot = 0
             for i in np.argsort(-np.log(weights[used]) - random.gumbel(size=len(used))).tolist():
@@ -574,7 +583,8 @@ class Tree:
                 share = np.bincount(labels[labels >= 0], weights=both[u, labels >= 0], minlength=len(search.slots))
                 labels[u] = int(np.argmax(share + 1e-9 * random.random(len(share))))
             search.set(labels)
-            if search.anneal(part, random, 100_000, 0.2):
+            if search.anneal(part, random, 100_000, 0.1):
+                met.append(search.best.copy())
                 self._take(search.partition(search.best))
 
     def _take(self, partition: Partition) -> None:
