@@ -166,6 +166,15 @@ class Bundle:
         penalties = np.maximum(raw, 0.0)
         return duals, penalties, float(duals.sum() - penalties.sum() - count * max(0.0, value.max()))
 
+    def _guess(self, duals: Array, penalties: Array, spoils: float) -> tuple[list[frozenset[int]], int]:
+        """Clusters of good value and the best value; harder to find if the first ones leave room for a better bound."""
+        found = self.oracle.guess(duals, penalties)
+        best = max((self.oracle.value(c, duals, penalties) for c in found), default=0)
+        if best <= spoils:
+            found = self.oracle.guess(duals, penalties, hard=True) + found
+            best = max((self.oracle.value(c, duals, penalties) for c in found), default=0)
+        return found, best
+
     def approach(self, watch: Watch, enough: int, patience: float = 2e-3) -> None:
         """Move the duals to where guesses alone put the best bound: that proves nothing, and saves many proofs."""
         self.origin = self.duals
@@ -184,9 +193,9 @@ class Bundle:
                     continue
             duals, penalties = np.floor(duals).astype(np.int64), np.ceil(penalties).astype(np.int64)
             total = int(duals.sum()) - int(penalties.sum())
-            found = self.oracle.guess(duals, penalties, hard=nulls == 0)
-            best = max([0, *(self.oracle.value(c, duals, penalties) for c in found)])
-            best = max(best, int((self.member @ duals - self.meets @ penalties - self.cost)[self.real].max()))
+            least = -np.inf if trusted is None else trusted + 0.1 * (promised - trusted)
+            found, best = self._guess(duals, penalties, (total - least) / self.max_clusters)
+            best = max(0, best, int((self.member @ duals - self.meets @ penalties - self.cost)[self.real].max()))
             value = total - self.max_clusters * best
             fresh = self.add(found[:40])
             if trusted is None or value > trusted + 0.1 * (promised - trusted):
@@ -221,11 +230,7 @@ class Bundle:
             # a cluster above this value would leave less than a tenth of what is promised
             least = -np.inf if self.bound is None else self.bound + 0.1 * (promised - self.bound)
             spoils = (total - least) / self.max_clusters
-            found = self.oracle.guess(duals, penalties)
-            best = max((self.oracle.value(c, duals, penalties) for c in found), default=0)
-            if best <= spoils:
-                found += self.oracle.guess(duals, penalties, hard=True)
-                best = max((self.oracle.value(c, duals, penalties) for c in found), default=0)
+            found, best = self._guess(duals, penalties, spoils)
             gained = False
             if best <= spoils:
                 known = max(0, best, int((self.member @ duals - self.meets @ penalties - self.cost)[self.real].max()))

@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -272,20 +273,59 @@ class Pricing:
         every: bool,
     ) -> list[Pool]:
         """Run the pricer until it is done or stopped, in as many threads as there are workers if it takes long."""
-        num_groups, num_arcs = len(self.groups), len(self.head)
+        limits = np.array([proof_to, report_above, every], dtype=np.int64)
+        root, advance = self._root(duals, penalties, scale, limits, harvest)
+        chunk = 4
+        pools, workers, start = [root], watch.limits.workers, watch.elapsed_s
+        with ThreadPoolExecutor(workers) as threads:
+            while any(len(p.open) for p in pools) and not watch.should_stop():
+                best = max(int(p.counters[2]) for p in pools)
+                if sum(int(p.counters[3]) for p in pools) > harvest if every else best > enough:
+                    break
+                began = watch.elapsed_s
+                if workers > 1 and began - start > _SHARED:
+                    pools += [self._pool(harvest) for _ in range(workers - len(pools))]
+                for p in pools:
+                    p.counters[2] = best
+                    if not len(p.open):
+                        max(pools, key=lambda other: len(other.open)).share(p)
+                list((map if len(pools) == 1 else threads.map)(advance, pools, itertools.repeat(chunk)))
+                chunk = min(4096, chunk * 2) if watch.elapsed_s - began < 0.1 else max(1, chunk // 2)
+        return pools
+
+    def dive(self, duals: Array, penalties: Array, scale: int, width: int) -> list[frozenset[int]]:
+        """Return clusters that the pricer meets with the ``width`` nodes of largest bounds alone; proves nothing."""
+        pool, advance = self._root(duals, penalties, scale, np.zeros(3, dtype=np.int64), _HARVEST)
+        while len(nodes := pool.open):
+            pool.scalar[nodes[width:], pricer.OPEN] = 0
+            advance(pool, width)
+        best = np.argsort(-pool.found_value[: pool.counters[0]], kind="stable")[:width]
+        return [self.members(pool.found[i]) for i in best]
+
+    def _pool(self, harvest: int) -> Pool:
+        return Pool(len(self.groups), self.num_nodes, len(self.head), len(self.apart[1]), harvest)
+
+    def _root(
+        self, duals: Array, penalties: Array, scale: int, limits: Array, harvest: int
+    ) -> tuple[Pool, Callable[[Pool, int], None]]:
+        """A pool with the root of the pricer's tree, and what processes so many nodes of a pool."""
+        num_groups = len(self.groups)
         gain = self.gains(duals) - scale * self.paid
         score = np.abs(gain) + 1
         top = int(max(1, gain.max()))
-        limits = np.array([proof_to, report_above, every], dtype=np.int64)
         graph = (self.first, self.head, self.back)
-        chunk = 4
+        root = self._pool(harvest)
+        root.capacity[0] = np.where(self.arc_endless, pricer.INF, scale * self.arc_spikes)
+        root.excess[0, :num_groups] = gain
+        root.excess[0, num_groups : num_groups + self.num_axons] = -scale * self.outside
+        root.excess[0, num_groups + self.num_axons :] = -penalties
+        root.status[0] = pricer.FREE
+        root.scalar[0, pricer.OPEN] = 1
+        root.scalar[0, pricer.BOUND] = int(np.maximum(gain, 0).sum()) + scale * int(self.arc_spikes.sum())
 
-        def pool() -> Pool:
-            return Pool(num_groups, self.num_nodes, num_arcs, len(self.apart[1]), harvest)
-
-        def advance(pool: Pool) -> None:
+        def advance(pool: Pool, nodes: int) -> None:
             pricer.explore(
-                chunk,
+                nodes,
                 self.shape,
                 graph,
                 self.apart,
@@ -302,30 +342,7 @@ class Pricing:
                 pool.counters,
             )
 
-        root = pool()
-        root.capacity[0] = np.where(self.arc_endless, pricer.INF, scale * self.arc_spikes)
-        root.excess[0, :num_groups] = gain
-        root.excess[0, num_groups : num_groups + self.num_axons] = -scale * self.outside
-        root.excess[0, num_groups + self.num_axons :] = -penalties
-        root.status[0] = pricer.FREE
-        root.scalar[0, pricer.OPEN] = 1
-        root.scalar[0, pricer.BOUND] = int(np.maximum(gain, 0).sum()) + scale * int(self.arc_spikes.sum())
-        pools, workers, start = [root], watch.limits.workers, watch.elapsed_s
-        with ThreadPoolExecutor(workers) as threads:
-            while any(len(p.open) for p in pools) and not watch.should_stop():
-                best = max(int(p.counters[2]) for p in pools)
-                if sum(int(p.counters[3]) for p in pools) > harvest if every else best > enough:
-                    break
-                began = watch.elapsed_s
-                if workers > 1 and began - start > _SHARED:
-                    pools += [pool() for _ in range(workers - len(pools))]
-                for p in pools:
-                    p.counters[2] = best
-                    if not len(p.open):
-                        max(pools, key=lambda other: len(other.open)).share(p)
-                list(map(advance, pools) if len(pools) == 1 else threads.map(advance, pools))
-                chunk = min(4096, chunk * 2) if watch.elapsed_s - began < 0.1 else max(1, chunk // 2)
-        return pools
+        return root, advance
 
     def _beyond(self, pools: Sequence[Pool]) -> list[tuple[frozenset[int], int]]:
         """Of the open nodes with the largest bounds, the set that each was last bounded by."""

@@ -29,6 +29,7 @@ _SMOOTH = 0.7  # weight of earlier duals in those that guide the guesses
 _LARGE = 14  # units per cluster from which on duals are found by a bundle method first
 _PATIENCE = 20  # nodes before the clusters in question are listed
 _MOST_LISTED = 100_000
+_WIDTH = 30  # of a dive
 _BATCH = 40  # roundings
 _SAFE = 1 << 46  # scaled sums of spikes stay below
 
@@ -94,8 +95,9 @@ class _Oracle:
         first = int(tree.random.integers(n))
         alone = [frozenset(((first + i * 7) % n,)) for i in range(12)]
         seeds = [c for c in heavy if c] + alone
+        found = self.pricing.dive(duals, penalties, tree.scale, _WIDTH) if hard else []
         effort = 100 * n if hard else 1500
-        return self.pricing.probe(duals, penalties, tree.scale, 0, seeds, effort, tree.state)
+        return found + self.pricing.probe(duals, penalties, tree.scale, 0, seeds, effort, tree.state)
 
     def prove(self, duals: Array, penalties: Array, known: int, spoils: float) -> Priced:
         tree, left = self.tree, self.watch.remaining_s
@@ -294,7 +296,7 @@ class Tree:
         bundle = oracle.bundle = Bundle(self.max_clusters, self.scale, self._fair_shares(), oracle)
         bundle.add(self.master.clusters)
         enough = math.ceil((self.cutoff - self.step + 2e-3) * self.scale)
-        bundle.approach(self.watch if left is None else self.watch.part(0.1 * left), enough)
+        bundle.approach(self.watch if left is None else self.watch.part(0.05 * left), enough)
         for rounds in range(16):
             before = node.bound
             bundle.ascend(part, enough)
