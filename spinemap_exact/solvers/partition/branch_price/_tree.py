@@ -29,7 +29,7 @@ _SMOOTH = 0.7  # weight of earlier duals in those that guide the guesses
 _LARGE = 14  # units per cluster from which on duals are found by a bundle method first
 _PATIENCE = 20  # nodes before the clusters in question are listed
 _MOST_LISTED = 100_000
-_WIDTH = 30  # of a dive
+_LEAST_WIDTH, _MOST_WIDTH = 30, 1000  # of a dive
 _BATCH = 40  # roundings
 _SAFE = 1 << 46  # scaled sums of spikes stay below
 
@@ -88,6 +88,7 @@ class _Oracle:
 
     def __init__(self, tree: Tree, node: _Node, pricing: Pricing, watch: Watch) -> None:
         self.tree, self.node, self.pricing, self.watch = tree, node, pricing, watch
+        self.width, self.dive_s = _LEAST_WIDTH, 0.0
 
     def guess(self, duals: Array, penalties: Array, hard: bool = False) -> list[frozenset[int]]:
         tree, bundle, n = self.tree, self.bundle, len(duals)
@@ -95,14 +96,20 @@ class _Oracle:
         first = int(tree.random.integers(n))
         alone = [frozenset(((first + i * 7) % n,)) for i in range(12)]
         seeds = [c for c in heavy if c] + alone
-        found = self.pricing.dive(duals, penalties, tree.scale, _WIDTH) if hard else []
+        began = self.watch.elapsed_s
+        found = self.pricing.dive(duals, penalties, tree.scale, self.width) if hard else []
+        self.dive_s = self.watch.elapsed_s - began
         effort = 100 * n if hard else 1500
         return found + self.pricing.probe(duals, penalties, tree.scale, 0, seeds, effort, tree.state)
 
     def prove(self, duals: Array, penalties: Array, known: int, spoils: float) -> Priced:
         tree, left = self.tree, self.watch.remaining_s
         part = self.watch if left is None else self.watch.part(max(2.0, 0.3 * left))
+        began = self.watch.elapsed_s
         priced = self.pricing.exact(duals, penalties, tree.scale, known, known, part, spoils)
+        # a cluster that only the proof finds makes it worth nothing, so a tenth of its time may go into the search
+        wide = self.watch.elapsed_s - began > 10 * self.dive_s
+        self.width = min(2 * self.width, _MOST_WIDTH) if wide else max(self.width // 2, _LEAST_WIDTH)
         tree.pricing_calls += 1
         tree.prove(self.node, duals, penalties, priced.most)
         bound, clusters = min(self.node.bound, tree.cutoff), len(self.bundle.clusters)
@@ -291,7 +298,7 @@ class Tree:
     def _ascend(self, node: _Node, pricing: Pricing) -> None:
         """Raise the bound of the root by a bundle method, with cuts; its clusters and duals are where columns begin."""
         left = self.watch.remaining_s
-        part = self.watch if left is None else self.watch.part(0.8 * left)
+        part = self.watch if left is None else self.watch.part(0.85 * left)
         oracle = _Oracle(self, node, pricing, part)
         bundle = oracle.bundle = Bundle(self.max_clusters, self.scale, self._fair_shares(), oracle)
         bundle.add(self.master.clusters)
@@ -301,7 +308,7 @@ class Tree:
             before = node.bound
             bundle.ascend(part, enough)
             if rounds == 0:
-                self._round(bundle.clusters, bundle.weight, node.bound)
+                self._round(bundle.clusters, bundle.weight, node.bound, 0.05)
                 enough = math.ceil((self.cutoff - self.step + 2e-3) * self.scale)
             weak = rounds > 0 and node.bound - before < _WORTHWHILE * (self.cutoff - node.bound)
             if weak or self._closed(node.bound) or part.should_stop():
@@ -314,6 +321,8 @@ class Tree:
             self.master.cut(fresh)
             bundle.cut(fresh)
             oracle.pricing = Pricing(self.instance, node.branching, self.master.triples)
+        if part.should_stop():  # what is left is too short for better bounds
+            self._round(bundle.clusters, bundle.weight, node.bound, 0.3)
         self.centre = np.floor(bundle.duals).astype(np.int64)
         self.master.add(c for c in bundle.clusters if c)
         self.root_bound = node.bound
@@ -554,7 +563,7 @@ class Tree:
         if found is not None:
             self._take(found)
 
-    def _round(self, clusters: Sequence[frozenset[int]], weights: Array, enough: int) -> None:
+    def _round(self, clusters: Sequence[frozenset[int]], weights: Array, enough: int, time_share: float) -> None:
         """Draw clusters by weight, put units left over with those they are weighted with, and anneal a little.
 
         The best of a batch is annealed for longer, some clusters at a time.
@@ -567,7 +576,7 @@ class Tree:
             member[i, list(clusters[c])] = 1.0
         both = member.T @ (member * weights[used, None])
         left = self.watch.remaining_s
-        part = self.watch.part(4e-3 * n**2 if left is None else min(0.15 * left, 4e-3 * n**2))
+        part = self.watch.part(4e-3 * n**2 if left is None else min(time_share * left, 4e-3 * n**2))
         met: list[Array] = []
         while not part.should_stop() and not self._closed(enough):
             if len(met) == _BATCH:
