@@ -24,14 +24,14 @@ def run(problem: PartitionProblem, watch: Watch, start: Partition | None = None)
 
     Ends before its time only where nothing is left to pay, or nothing fits.
     """
-    best = start if start is not None and not problem.violations(start) else None
-    best = _better(problem, best, sequential.run(problem, watch.part()))
+    begin = start if start is not None and not problem.violations(start) else None
+    best = _better(problem, begin, sequential.run(problem, watch.part()))
     if problem.num_units > _FEW_UNITS:
-        best = _levelled(problem, best, watch)
+        begin = best = _levelled(problem, best, watch)
     if best is not None:
         watch.report(objective=problem.cost(best))
     if best is None or not (watch.should_stop() or problem.cost(best) == 0):
-        best = _better(problem, best, anneal.run(problem, watch, best))
+        best = _better(problem, best, anneal.run(problem, watch, begin))
     return _grown(problem, watch) if best is None else best
 
 
