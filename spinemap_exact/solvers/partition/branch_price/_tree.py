@@ -224,8 +224,8 @@ class Tree:
         if at_root and self.instance.packets and self.instance.num_units >= _LARGE * self.max_clusters:
             self._ascend(node, pricing)
             pricing = Pricing(self.instance, node.branching, self.master.triples)
-        rounds, before = 0, node.bound
-        while True:
+        rounds, before, relaxed = 0, node.bound, None
+        while not self._closed(node.bound):
             relaxed = self._generate(node, pricing, alone)
             if at_root:
                 self.root_bound = node.bound
