@@ -6,29 +6,32 @@ import numpy as np
 from numba import njit
 
 from spinemap_exact.arrays import Array
+from spinemap_exact.kernels.placement_annealing import anneal, pay
 from spinemap_exact.mapping import Placement
 from spinemap_exact.problems.placement import PlacementProblem
 from spinemap_exact.result import Watch
 
 MOST_TILES = 1_500  # six to nine dense matrices of 18 MB
-_POOL, _WALKS_PER_ROUND, _LONG_WALKS_PER_ROUND = 10, 24, 6
-_PATIENCE = 40  # steps without a better placement that end a walk, times the number of tiles
-_FEW_TILES, _LONGER = 20, 8  # up to so many tiles a few long walks find more than many short ones
-_OPERATIONS_PER_CHUNK = 4e7  # some 50 ms, so that the clock is read often enough
+_POOL, _WALKS_PER_ROUND = 10, 24
+_PATIENCE, _PATIENCE_ANNEALED = 40, 2  # steps without a better placement that end a walk, times the number of tiles
+_MOST_ANNEALED = 100  # tiles; beyond, the time is mostly over before a placement is cold
+_ROUNDS = 60  # of one annealing
+_HOT, _WARM, _COLD = 0.06, 0.04, 0.006  # temperatures, times what a cluster pays on average at random
+_OPERATIONS_PER_CHUNK, _SWAPS_PER_CHUNK = 4e7, 100_000  # some 50 ms, so that the clock is read often enough
 
 
 def search(problem: PlacementProblem, watch: Watch, start: Placement | None = None, idle_starts: int = 12) -> Placement:
     """Search from ``start`` and random placements, then from crossings of the best, until that brings nothing more.
 
-    The search ends after ``idle_starts`` rounds in a row without a better placement: rounds of 24 short walks, or of 6
-    that are eight times as long where tiles are few. On more than 1,500
+    The search ends after ``idle_starts`` rounds of 24 starts in a row without a better placement. On more than 1,500
     tiles the matrices would fill the memory: ``start`` comes back, or clusters in radial order.
 
     Empty tiles hold clusters without flow. The walk is that of Taillard: always the best swap that is not tabu, where a
-    swap is tabu if both clusters return to tiles they left recently. The first walks fill a pool. Those that follow
-    start from two of its members: clusters stay where both have them, every other one takes its tile from either, and
-    what is left is filled at random. Before that, the second is turned by the automorphism of the mesh that makes it
-    most alike to the first. A pool that brings nothing for two rounds is replaced by a new one.
+    swap is tabu if both clusters return to tiles they left recently. On up to 100 tiles with symmetric distances every
+    start but the one that was given is annealed first, and the walk from it is short. The first walks fill a pool.
+    Those that follow start from two of its members: clusters stay where both have them, every other one takes its tile
+    from either, and what is left is filled at random. Before that, the second is turned by the automorphism of the mesh
+    that makes it most alike to the first. A pool that brings nothing for two rounds is replaced by a new one.
 
     Every walk but the one in progress when the time ends depends on the seed alone: with time enough, same seed, same
     placement.
@@ -46,22 +49,23 @@ def search(problem: PlacementProblem, watch: Watch, start: Placement | None = No
     best, best_cost = walk.completed(start), None
     pool: list[tuple[int, Array]] = []
     idle = idle_in_pool = 0
-    while idle < idle_starts * walk.per_round:
+    while idle < idle_starts * _WALKS_PER_ROUND:
+        seed = int(random.integers(2**31))
         if best_cost is None and start is not None:
-            tiles = best
+            found, cost = walk.run(best, seed, watch)
         elif len(pool) < _POOL:
-            tiles = random.permutation(problem.num_tiles)
+            found, cost = walk.annealed(random.permutation(problem.num_tiles), _HOT, seed, watch)
         else:
             mother, father = random.choice(_POOL, 2, replace=False)
             tiles = _crossed(pool[mother][1], walk.turned(pool[father][1], pool[mother][1]), random)
-        found, cost = walk.run(tiles, int(random.integers(2**31)), watch)
+            found, cost = walk.annealed(tiles, _WARM, seed, watch)
         idle, idle_in_pool = idle + 1, idle_in_pool + 1
         if best_cost is None or cost < best_cost:
             best, best_cost, idle, idle_in_pool = found, cost, 0, 0
             watch.report(objective=cost)
         if watch.should_stop():
             break
-        if idle_in_pool > max(_POOL, 2 * walk.per_round):
+        if idle_in_pool > max(_POOL, 2 * _WALKS_PER_ROUND):
             pool, idle_in_pool = [], 0
         walk.admit(pool, cost, found)
     return Placement(best[: problem.num_clusters])
@@ -112,9 +116,7 @@ class _Walk:
         self.distance = np.stack((distance,) if symmetric else (distance, distance.T))
         self.turns = _turns(problem)
         self.steps = max(1, int(_OPERATIONS_PER_CHUNK / (4 * n * n)))
-        longer = _LONGER if n <= _FEW_TILES else 1
-        self.patience = longer * _PATIENCE * n
-        self.per_round = _WALKS_PER_ROUND if longer == 1 else _LONG_WALKS_PER_ROUND
+        self.unit = self.flow.sum() * self.distance[0].mean() / n + self.linear.mean()
 
     def completed(self, placement: Placement | None) -> Array:
         """Tiles of all clusters, those without flow on the tiles that are left."""
@@ -142,19 +144,41 @@ class _Walk:
         if cost < pool[worst][0]:
             pool[worst] = cost, tiles
 
-    def run(self, tiles: Array, seed: int, watch: Watch) -> tuple[Array, int]:
+    def annealed(self, tiles: Array, hot: float, seed: int, watch: Watch) -> tuple[Array, int]:
+        """Anneal, then walk from the best that came of it; only walk with many tiles or one-way distances."""
+        n = len(self.linear)
+        if n > _MOST_ANNEALED or len(self.flow) == 2 or self.unit == 0:
+            return self.run(tiles, seed, watch)
+        tiles, best = tiles.copy(), tiles.copy()
+        table = pay(self.flow[0], self.distance[0], self.linear, tiles)
+        state = np.full(2, self.cost(tiles), dtype=np.int64)
+        temperature, cooling = hot * self.unit, (_COLD / hot) ** (1 / _ROUNDS)
+        rounds = max(1, _SWAPS_PER_CHUNK // (n * n))
+        for first in range(0, _ROUNDS, rounds):
+            if watch.should_stop():
+                break
+            now, chunk_seed = min(rounds, _ROUNDS - first), (seed + first) % 2**31
+            matrices = self.flow[0], self.distance[0], table
+            temperature = anneal(*matrices, self.movable, tiles, best, state, temperature, cooling, now, chunk_seed)
+        return self.run(best, seed, watch, _PATIENCE_ANNEALED)
+
+    def cost(self, tiles: Array) -> int:
+        n = len(tiles)
+        twice = int((self.flow * self.distance[:, tiles[:, None], tiles[None, :]]).sum())
+        return twice // 2 + int(self.linear[np.arange(n), tiles].sum())
+
+    def run(self, tiles: Array, seed: int, watch: Watch, patience: int = _PATIENCE) -> tuple[Array, int]:
         """Walk from one start until the patience ends; return the best tiles seen and their cost."""
         n = len(self.linear)
+        cost, patience = self.cost(tiles), patience * n
         tiles, best = tiles.copy(), tiles.copy()
         apart = np.ascontiguousarray(self.distance[:, tiles[:, None], tiles[None, :]])
-        twice = int((self.flow * apart).sum())
-        cost = twice // 2 + int(self.linear[np.arange(n), tiles].sum())
         delta = np.zeros((n, n), dtype=np.int64)
         tabu_until = np.zeros((n, n), dtype=np.int64)
         state = np.array([cost, cost, 0, 0, seed], dtype=np.int64)
         _fill(self.flow, apart, self.linear, tiles, delta, self.movable)
-        while state[2] - state[3] < self.patience:
-            steps = min(self.steps, self.patience - int(state[2] - state[3]))
+        while state[2] - state[3] < patience:
+            steps = min(self.steps, patience - int(state[2] - state[3]))
             _steps(self.flow, apart, self.linear, self.movable, tiles, best, delta, tabu_until, state, steps)
             if watch.should_stop():
                 break

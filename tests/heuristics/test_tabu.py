@@ -7,6 +7,8 @@ import pytest
 
 from spinemap_exact.hardware import TileGrid
 from spinemap_exact.heuristics.placement import sequential, tabu
+from spinemap_exact.kernels.placement_annealing import anneal, pay
+from spinemap_exact.mapping import Placement
 from spinemap_exact.problems.placement import Mesh, PlacementProblem
 from spinemap_exact.result import Limits, Watch
 from tests.oracle import optimum, random_placement_problem
@@ -18,6 +20,46 @@ def test_tabu_finds_the_optimum_of_small_problems(seed):
     found = tabu.run(problem, Watch(Limits(time_s=None)))
     assert not problem.violations(found)
     assert problem.cost(found) == optimum(problem)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_annealing_counts_its_swaps_exactly(seed):
+    """Symmetric distances, directed flows, linear costs, three empty tiles."""
+    random = np.random.default_rng(seed)
+    m, n = 9, 12
+    traffic = random.integers(0, 9, (m, m)) * (random.random((m, m)) < 0.5)
+    np.fill_diagonal(traffic, 0)
+    source, target = np.nonzero(traffic)
+    problem = PlacementProblem(
+        m,
+        source,
+        target,
+        traffic[source, target],
+        mesh=Mesh.of_grid(TileGrid(4, 3)),
+        io_tile=5,
+        input_flow=random.integers(0, 20, m),
+    )
+    flow, paid = np.zeros((n, n), dtype=np.int64), np.zeros((n, n), dtype=np.int64)
+    flow[:m, :m] = traffic + traffic.T
+    paid[:m] = problem.linear
+    distance = problem.distances.astype(np.int64)
+    tiles = random.permutation(n)
+    best, state = tiles.copy(), np.full(2, problem.cost(Placement(tiles[:m])))
+    table = pay(flow, distance, paid, tiles)
+
+    anneal(flow, distance, table, m, tiles, best, state, 100.0, 0.9, 20, seed)
+
+    assert sorted(tiles) == sorted(best) == list(range(n))
+    assert state.tolist() == [problem.cost(Placement(tiles[:m])), problem.cost(Placement(best[:m]))]
+    assert (table == pay(flow, distance, paid, tiles)).all()
+
+
+def test_tabu_on_one_tile_and_without_traffic():
+    one = PlacementProblem.from_matrices(np.zeros((1, 1), dtype=np.int64), mesh=Mesh.of_grid(TileGrid(1, 1)))
+    idle = PlacementProblem.from_matrices(np.zeros((3, 3), dtype=np.int64), mesh=Mesh.of_grid(TileGrid(2, 2)))
+    for problem in (one, idle):
+        found = tabu.run(problem, Watch(Limits(time_s=None)))
+        assert (problem.violations(found), problem.cost(found)) == ([], 0)
 
 
 def test_tabu_repeats_itself_for_one_seed():
