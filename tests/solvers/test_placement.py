@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import permutations
+
 import numpy as np
 import pytest
 
@@ -49,6 +51,25 @@ def test_grid_dp_agrees_with_enumeration(hundred):
         problem = mesh_problem(seed, tiles=8 if seed % 20 == 0 else 6)
         result = grid_dp.solve(problem, Watch(Limits(time_s=None, workers=1)))
         assert (result.status, result.objective) == (Status.OPTIMAL, optimum(problem)), seed
+
+
+def least_of_all_placements(problem: PlacementProblem) -> int:
+    """All injections at once, one array of costs: up to 9 tiles, where there are 362,880."""
+    tiles = np.array(list(permutations(range(problem.num_tiles), problem.num_clusters)), dtype=np.intp)
+    cost = problem.linear[np.arange(problem.num_clusters), tiles].sum(axis=1)
+    for a, b, packets in zip(problem.flow_from, problem.flow_to, problem.flow, strict=True):
+        cost += packets * problem.distances[tiles[:, a], tiles[:, b]]
+    return int(cost.min())
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("without_tabu")
+@pytest.mark.parametrize("hundred", range(5))
+def test_grid_dp_agrees_with_enumeration_up_to_nine_tiles(hundred):
+    for seed in range(1000 + 100 * hundred, 1100 + 100 * hundred):
+        problem = mesh_problem(seed, tiles=9)
+        result = grid_dp.solve(problem, Watch(Limits(time_s=None, workers=1)))
+        assert (result.status, result.objective) == (Status.OPTIMAL, least_of_all_placements(problem)), seed
 
 
 @pytest.mark.usefixtures("without_tabu")
