@@ -166,22 +166,11 @@ class Bundle:
         penalties = np.maximum(raw, 0.0)
         return duals, penalties, float(duals.sum() - penalties.sum() - count * max(0.0, value.max()))
 
-    def _guess(self, duals: Array, penalties: Array, spoils: float) -> tuple[list[frozenset[int]], int]:
-        """Clusters, the best first, and the best value; a harder search if the first leave room for a better bound."""
-        found = self.oracle.guess(duals, penalties)
-        values = [self.oracle.value(c, duals, penalties) for c in found]
-        if max(values, default=0) <= spoils:
-            more = self.oracle.guess(duals, penalties, hard=True)
-            found, values = found + more, values + [self.oracle.value(c, duals, penalties) for c in more]
-        order = sorted(range(len(found)), key=lambda i: -values[i])
-        return [found[i] for i in order], max(values, default=0)
-
     def approach(self, watch: Watch, enough: int, patience: float = 2e-3) -> None:
         """Move the duals to where guesses alone put the best bound: that proves nothing, and saves many proofs."""
         self.origin = self.duals
         trusted: int | None = None
         promised, nulls = np.inf, 0
-        step = 0.5 * max(1.0, float(np.abs(self.duals).mean()))
         for _ in range(_MOST_GUESSES):
             if watch.should_stop() or (trusted is not None and trusted >= enough):
                 break
@@ -195,15 +184,13 @@ class Bundle:
                     continue
             duals, penalties = np.floor(duals).astype(np.int64), np.ceil(penalties).astype(np.int64)
             total = int(duals.sum()) - int(penalties.sum())
-            least = -np.inf if trusted is None else trusted + 0.1 * (promised - trusted)
-            found, best = self._guess(duals, penalties, (total - least) / self.max_clusters)
-            best = max(0, best, int((self.member @ duals - self.meets @ penalties - self.cost)[self.real].max()))
+            found = self.oracle.guess(duals, penalties, hard=nulls == 0)
+            best = max([0, *(self.oracle.value(c, duals, penalties) for c in found)])
+            best = max(best, int((self.member @ duals - self.meets @ penalties - self.cost)[self.real].max()))
             value = total - self.max_clusters * best
             fresh = self.add(found[:40])
             if trusted is None or value > trusted + 0.1 * (promised - trusted):
-                if trusted is not None:
-                    step = min(step, self.move)
-                    self.move *= 1.5
+                self.move *= 1.5 if trusted is not None else 1.0
                 self.duals, self.penalties, trusted, nulls = duals.astype(float), penalties.astype(float), value, 0
                 continue
             # what was found meanwhile may be worth more at the best duals than all guesses made there
@@ -215,7 +202,7 @@ class Bundle:
             elif nulls % 6 == 0:
                 self.move *= 0.6
         self.trusted = trusted
-        self.move = step  # guesses that had nothing to add let it grow
+        self.move = 0.5 * max(1.0, float(np.abs(self.duals).mean()))  # guesses that had nothing to add let it grow
 
     def ascend(self, watch: Watch, enough: int, patience: float = 1e-3) -> None:
         """Raise the bound until ``enough``, until the model promises no more, or the time is up."""
@@ -234,7 +221,11 @@ class Bundle:
             # a cluster above this value would leave less than a tenth of what is promised
             least = -np.inf if self.bound is None else self.bound + 0.1 * (promised - self.bound)
             spoils = (total - least) / self.max_clusters
-            found, best = self._guess(duals, penalties, spoils)
+            found = self.oracle.guess(duals, penalties)
+            best = max((self.oracle.value(c, duals, penalties) for c in found), default=0)
+            if best <= spoils:
+                found = self.oracle.guess(duals, penalties, hard=True) + found
+                best = max((self.oracle.value(c, duals, penalties) for c in found), default=0)
             gained = False
             if best <= spoils:
                 known = max(0, best, int((self.member @ duals - self.meets @ penalties - self.cost)[self.real].max()))

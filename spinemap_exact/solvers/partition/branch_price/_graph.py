@@ -293,15 +293,6 @@ class Pricing:
                 chunk = min(4096, chunk * 2) if watch.elapsed_s - began < 0.1 else max(1, chunk // 2)
         return pools
 
-    def dive(self, duals: Array, penalties: Array, scale: int, width: int) -> list[frozenset[int]]:
-        """Return clusters that the pricer meets with the ``width`` nodes of largest bounds alone; proves nothing."""
-        pool, advance = self._root(duals, penalties, scale, np.zeros(3, dtype=np.int64), _HARVEST)
-        while len(nodes := pool.open):
-            pool.scalar[nodes[width:], pricer.OPEN] = 0
-            advance(pool, width)
-        best = np.argsort(-pool.found_value[: pool.counters[0]], kind="stable")[:width]
-        return [self.members(pool.found[i]) for i in best]
-
     def _pool(self, harvest: int) -> Pool:
         return Pool(len(self.groups), self.num_nodes, len(self.head), len(self.apart[1]), harvest)
 

@@ -29,7 +29,6 @@ _SMOOTH = 0.7  # weight of earlier duals in those that guide the guesses
 _LARGE = 14  # units per cluster from which on duals are found by a bundle method first
 _PATIENCE = 20  # nodes before the clusters in question are listed
 _MOST_LISTED = 100_000
-_LEAST_WIDTH, _MOST_WIDTH = 30, 1000  # of a dive
 _BATCH = 40  # roundings
 _SAFE = 1 << 46  # scaled sums of spikes stay below
 
@@ -88,7 +87,6 @@ class _Oracle:
 
     def __init__(self, tree: Tree, node: _Node, pricing: Pricing, watch: Watch) -> None:
         self.tree, self.node, self.pricing, self.watch = tree, node, pricing, watch
-        self.width, self.dive_s = _LEAST_WIDTH, 0.0
 
     def guess(self, duals: Array, penalties: Array, hard: bool = False) -> list[frozenset[int]]:
         tree, bundle, n = self.tree, self.bundle, len(duals)
@@ -96,20 +94,13 @@ class _Oracle:
         first = int(tree.random.integers(n))
         alone = [frozenset(((first + i * 7) % n,)) for i in range(12)]
         seeds = [c for c in heavy if c] + alone
-        began = self.watch.elapsed_s
-        found = self.pricing.dive(duals, penalties, tree.scale, self.width) if hard else []
-        self.dive_s = self.watch.elapsed_s - began
         effort = 100 * n if hard else 1500
-        return found + self.pricing.probe(duals, penalties, tree.scale, 0, seeds, effort, tree.state)
+        return self.pricing.probe(duals, penalties, tree.scale, 0, seeds, effort, tree.state)
 
     def prove(self, duals: Array, penalties: Array, known: int, spoils: float) -> Priced:
         tree, left = self.tree, self.watch.remaining_s
         part = self.watch if left is None else self.watch.part(max(2.0, 0.3 * left))
-        began = self.watch.elapsed_s
         priced = self.pricing.exact(duals, penalties, tree.scale, known, known, part, spoils)
-        # a cluster that only the proof finds makes it worth nothing, so a tenth of its time may go into the search
-        wide = self.watch.elapsed_s - began > 10 * self.dive_s
-        self.width = min(2 * self.width, _MOST_WIDTH) if wide else max(self.width // 2, _LEAST_WIDTH)
         tree.pricing_calls += 1
         tree.prove(self.node, duals, penalties, priced.most)
         bound, clusters = min(self.node.bound, tree.cutoff), len(self.bundle.clusters)
@@ -303,7 +294,7 @@ class Tree:
         bundle = oracle.bundle = Bundle(self.max_clusters, self.scale, self._fair_shares(), oracle)
         bundle.add(self.master.clusters)
         enough = math.ceil((self.cutoff - self.step + 2e-3) * self.scale)
-        bundle.approach(self.watch if left is None else self.watch.part(0.05 * left), enough)
+        bundle.approach(self.watch if left is None else self.watch.part(0.1 * left), enough)
         for rounds in range(16):
             before = node.bound
             bundle.ascend(part, enough)
