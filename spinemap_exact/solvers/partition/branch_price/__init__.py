@@ -13,6 +13,8 @@ doi:10.1287/opre.46.3.316.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from spinemap_exact.errors import EngineDefect
@@ -20,7 +22,7 @@ from spinemap_exact.hardware import Crossbar
 from spinemap_exact.kernels.partition_search import annealed, fewest_clusters
 from spinemap_exact.mapping import Partition
 from spinemap_exact.problems.partition import PartitionObjective, PartitionProblem
-from spinemap_exact.result import SolveResult, Watch, conclude
+from spinemap_exact.result import SolveResult, Status, Watch, conclude
 from spinemap_exact.solvers import cpsat
 from spinemap_exact.solvers.partition.branch_price._counting import (
     fewest_by_counting,
@@ -28,10 +30,13 @@ from spinemap_exact.solvers.partition.branch_price._counting import (
     packets_of_sources,
 )
 from spinemap_exact.solvers.partition.branch_price._graph import Instance
+from spinemap_exact.solvers.partition.branch_price._mixed_tree import MixedTree
+from spinemap_exact.solvers.partition.branch_price._mixes import Mixes, undominated
 from spinemap_exact.solvers.partition.branch_price._tree import Tree
 
 ENGINE = "branch-price"
 _MEMORY = 3 * 10**9  # bytes
+_LARGE = 14  # units per cluster from which on a bundle method, over the largest type, bounds several types best
 
 
 def solve(
@@ -39,10 +44,94 @@ def solve(
 ) -> SolveResult[Partition]:
     """Partition optimally, or as far as the time allows, with a bound that holds in either case.
 
-    A choice among listed clusters leaves no evidence behind; without ``may_list``, branching goes on to the end.
+    A choice among listed clusters and several crossbar types leave no evidence behind; without ``may_list``, branching
+    goes on to the end, and all crossbars count as the largest.
     """
     if (misfit := problem.why_infeasible()) is not None:
         return _infeasible(problem, watch, misfit)
+    if len(problem.crossbars) > 1 and may_list and problem.num_units > 0:
+        return _of_several_types(problem, watch, warm_start)
+    return _of_one_type(problem, watch, warm_start, may_list)
+
+
+def _of_several_types(problem: PartitionProblem, watch: Watch, warm_start: Partition | None) -> SolveResult[Partition]:
+    """Choose a crossbar type for each cluster as well, unless one type serves all."""
+    allowed = _clusters_allowed(problem)
+    kinds = undominated(problem, allowed)
+    if len(kinds) == 1:
+        return _on_the_best_type(problem, watch, warm_start, kinds[0])
+    mixes = Mixes(problem, allowed)
+    if mixes.too_many or _beyond_pricing(problem):
+        return _of_one_type(problem, watch, warm_start, may_list=True)
+    if not len(mixes.vectors):
+        limit = "" if problem.max_area is None else f" of area {problem.max_area}"
+        return _infeasible(
+            problem,
+            watch,
+            f"no {allowed} crossbars{limit} have the columns and rows that {problem.num_units} units need",
+        )
+    objective, packets = problem.objective, problem.objective is PartitionObjective.PACKETS
+    start = warm_start if warm_start is not None and not problem.violations(warm_start) else None
+    floor = _floor_of_mixes(problem, mixes)
+    limit_s = watch.limits.time_s
+    budget = min(8.0, 2e-3 * problem.num_units**2, 8.0 if limit_s is None else 0.08 * limit_s)
+    start = annealed(problem, watch.part(budget), start, target=floor)
+    if start is None:  # what annealing does not find may not exist
+        goal = PartitionObjective.CROSSBARS if problem.max_area is None else PartitionObjective.AREA
+        fit = MixedTree(problem, mixes, goal, watch, None, 0, any_will_do=True)
+        if not fit.too_large and fit.run() >= fit.cutoff and fit.incumbent is None:
+            what = "number, counts and area" if problem.max_area is not None else "number and counts"
+            return _infeasible(problem, watch, f"no clusters fit the crossbars within the limits on {what}")
+        start = fit.incumbent
+    evidence = None
+    if packets and problem.num_units >= _LARGE * allowed:
+        wide = _of_one_type(problem, watch.part(60.0 if limit_s is None else 0.5 * limit_s), start, may_list=False)
+        if wide.status is Status.INFEASIBLE:
+            return _infeasible(problem, watch, wide.reason)
+        evidence, start, floor = wide.evidence, wide.incumbent or start, max(floor, wide.dual_bound or 0)
+    tree = MixedTree(problem, mixes, objective, watch, start, floor)
+    bound = floor if tree.too_large else tree.run()
+    if tree.incumbent is None and bound >= tree.cutoff and not tree.too_large:
+        return _infeasible(problem, watch, "no clusters fit the crossbars within the limits")
+    details = {
+        "nodes": tree.nodes_done,
+        "columns": len(tree.master.columns),
+        "cuts": len(tree.master.triples),
+        "pricing_calls": tree.pricing_calls,
+        "mixes": len(mixes.vectors),
+        "root_bound": tree.root_bound,
+    }
+    return conclude(problem, tree.incumbent, bound, engine=ENGINE, watch=watch, evidence=evidence, details=details)
+
+
+def _floor_of_mixes(problem: PartitionProblem, mixes: Mixes) -> int:
+    """A bound by counting alone."""
+    if problem.objective is PartitionObjective.PACKETS:
+        rows, columns = max(c.rows for c in problem.crossbars), max(c.columns for c in problem.crossbars)
+        return int(packets_of_sources(problem, rows, columns).sum())
+    price = mixes.area if problem.objective is PartitionObjective.AREA else np.ones_like(mixes.area)
+    return int((mixes.vectors @ price).min())
+
+
+def _on_the_best_type(
+    problem: PartitionProblem, watch: Watch, warm_start: Partition | None, kind: int
+) -> SolveResult[Partition]:
+    """No other type holds what this one does not, and there are enough of it at no more area."""
+    alone = replace(problem, crossbars=(problem.crossbars[kind],))
+    start = None if warm_start is None else Partition(warm_start.cluster_of_unit)
+    result = _of_one_type(alone, watch, start, may_list=True)
+    if result.incumbent is None:
+        return result
+    clusters = result.incumbent.num_clusters
+    return replace(
+        result, incumbent=Partition(result.incumbent.cluster_of_unit, np.full(clusters, kind, dtype=np.int32))
+    )
+
+
+def _of_one_type(
+    problem: PartitionProblem, watch: Watch, warm_start: Partition | None, may_list: bool
+) -> SolveResult[Partition]:
+    """Partition onto one crossbar type; where there are several, bound by the largest and anneal."""
     rows = max(c.rows for c in problem.crossbars)
     columns = max(c.columns for c in problem.crossbars)
     allowed = _clusters_allowed(problem)

@@ -109,10 +109,17 @@ class Instance:
 class Pricing:
     """Prices the clusters that one node of the tree allows, for any duals.
 
-    ``feasible`` is False if the branching decisions contradict themselves or the limits.
+    ``feasible`` is False if the branching decisions contradict themselves or the limits. With ``partial``, units that do
+    not fit together are no contradiction but in no cluster: they may fit a crossbar of another type.
     """
 
-    def __init__(self, instance: Instance, branching: Branching, triples: Sequence[tuple[int, ...]]) -> None:
+    def __init__(
+        self,
+        instance: Instance,
+        branching: Branching,
+        triples: Sequence[tuple[int, ...]],
+        partial: bool = False,
+    ) -> None:
         self.instance = instance
         self.branching = branching
         self.triples = list(triples)
@@ -122,7 +129,8 @@ class Pricing:
             self.group_of[list(members)] = g
         apart = {(self.group_of[u], self.group_of[v]) for u, v in branching.apart}
         apart |= {(b, a) for a, b in apart}
-        self.feasible = all(a != b for a, b in apart) and all(instance.feasible(m) for m in self.groups)
+        fit = partial or all(instance.feasible(m) for m in self.groups)
+        self.feasible = fit and all(a != b for a, b in apart)
         if self.feasible:
             self._build(sorted((int(a), int(b)) for a, b in apart))
 
