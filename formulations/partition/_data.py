@@ -39,6 +39,15 @@ class Data:
         """Nets and lowest units of clusters that they may feed."""
         return [(e, w) for e in self.nets for w in self.units if w <= max(self.post[e])]
 
+    @cached_property
+    def axons(self) -> list[frozenset[int]]:
+        """Sources that each unit reads."""
+        return [frozenset(self.problem.network.fan_in_of(u).tolist()) for u in self.units]
+
+    def types_for(self, units: int, axons: int) -> list[int]:
+        """Crossbar types that hold so many units and axons."""
+        return [k for k, c in enumerate(self.problem.crossbars) if units <= c.columns and axons <= c.rows]
+
     def most_packets(self, net: int) -> int:
         """Packets that one spike of a net may send to one cluster."""
         return len(self.post[net]) if self.per_synapse else 1

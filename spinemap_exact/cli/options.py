@@ -27,6 +27,7 @@ examples:
   spinemap-exact info network.nir --hardware loihi
   spinemap-exact solve nug12.dat --problem qap
   spinemap-exact solve mwd.csv --problem noc --mesh 4x4
+  spinemap-exact solve partition.json --problem partition --objective area-then-packets
   spinemap-exact instances --family small
   spinemap-exact bench --method spinemap --method best-effort --out runs.jsonl
   spinemap-exact report runs.jsonl
@@ -183,7 +184,12 @@ def _add_problem(parser: argparse.ArgumentParser, required: bool) -> None:
     parser.add_argument("--problem", required=required, choices=tuple(run.KIND_OF_PROBLEM), help="what the file holds")
     parser.add_argument("--mesh", metavar="WxH", help="mesh of tiles, for noc")
     parser.add_argument("--clusters", type=int, metavar="K", help="most clusters allowed, for partition")
-    parser.add_argument("--objective", help="packets, crossbars, units, carry-spikes")
+    parser.add_argument("--max-area", type=int, metavar="A", help="most area of all crossbars, for partition")
+    parser.add_argument(
+        "--objective",
+        help="packets, crossbars or area for partition, or area-then-packets (least area, then fewest packets within "
+        "it; solve only); crossbars, units or carry-spikes for unroll",
+    )
     parser.add_argument("--unit-fan-in", type=int, metavar="F", help="homogeneous units, for unroll")
     parser.add_argument("--max-depth", type=int, metavar="D", help="deepest tree of units, for unroll")
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from spinemap_exact.io import ProblemFile
     from spinemap_exact.network import Network
     from spinemap_exact.pipeline import Stage
+    from spinemap_exact.problems.partition import PartitionProblem
     from spinemap_exact.result import Limits
 
 DONE, REJECTED, BAD_INPUT, INFEASIBLE, NOTHING_FOUND, UNPROVEN = range(6)
@@ -118,9 +119,11 @@ def map(args: argparse.Namespace) -> int:
 
 
 def solve(args: argparse.Namespace) -> int:
-    from spinemap_exact.pipeline import certify, solve_problem
+    from spinemap_exact.pipeline import AREA_THEN_PACKETS, certify, solve_problem
     from spinemap_exact.result import Watch
 
+    if args.objective == AREA_THEN_PACKETS:
+        return _solve_in_order(args)
     read = _bare_problem(args, args.file)
     problem, notes = read.problem, read.notes
     kind = KIND_OF_PROBLEM[args.problem]
@@ -148,6 +151,49 @@ def solve(args: argparse.Namespace) -> int:
     facts["solution"] = text.solution_json(result.incumbent)
     _say(args, facts, text.solved(args.file, facts) + _noted(notes))
     return _exit_status(args, result.status)
+
+
+def _solve_in_order(args: argparse.Namespace) -> int:
+    """Least area, then the fewest packets within it."""
+    from spinemap_exact.pipeline import AREA_THEN_PACKETS, area_then_packets
+    from spinemap_exact.problems.partition import PartitionProblem
+
+    args.objective = "area"
+    read = _bare_problem(args, args.file)
+    problem, notes = read.problem, read.notes
+    if not isinstance(problem, PartitionProblem):
+        raise InvalidInput(f"the objective {AREA_THEN_PACKETS!r} does not belong to a {args.problem} problem")
+    with Reporter(args) as reporter:
+        run = interruptible(
+            lambda stop: area_then_packets(
+                problem,
+                limits=_limits(args),
+                solver=args.solver,
+                warm_start=args.warm_start,
+                thorough=bool(args.certificate),
+                listen=reporter,
+                stop=stop,
+            )
+        )
+    if args.certificate:
+        path = Path(args.certificate)
+        paths = {"area": path.with_name(f"{path.stem}.area{path.suffix}"), "packets": path}
+        notes = [*notes, *(note for stage in run.stages for note in _certified(paths[stage.name], stage))]
+        notes += [f"check {paths[s.name]} with {_asked(s.problem)}" for s in run.stages if paths[s.name].exists()]
+    facts = {"file": args.file, "scale": read.scale, **run.as_json(), "notes": notes, "version": __version__}
+    facts["solution"] = text.solution_json(run.incumbent)
+    words = [
+        f"{args.file}: {run.status}",
+        *(text.solved(name, {**s, "scale": 1}) for name, s in facts["stages"].items()),
+    ]
+    _say(args, facts, "\n".join(words) + _noted(notes))
+    return _exit_status(args, run.status)
+
+
+def _asked(problem: PartitionProblem) -> str:
+    """The options that pose a stage of two goals."""
+    area = "" if problem.max_area is None else f" --max-area {problem.max_area}"
+    return f"--problem partition --objective {problem.objective}{area}"
 
 
 def evaluate(args: argparse.Namespace) -> int:
@@ -222,7 +268,7 @@ def _problem_of(args: argparse.Namespace, scope: str) -> Any:
 def _bare_problem(args: argparse.Namespace, path: str) -> ProblemFile:
     from spinemap_exact.io import read_problem_file
 
-    options = ("mesh", "clusters", "traffic", "objective", "unit_fan_in", "max_depth")
+    options = ("mesh", "clusters", "traffic", "objective", "max_area", "unit_fan_in", "max_depth")
     given = {name: getattr(args, name) for name in options if getattr(args, name) is not None}
     return read_problem_file(path, args.problem, **given)
 

@@ -1,7 +1,9 @@
 """Problems as small JSON files.
 
 *Partition*: ``num_neurons`` (units 0 ... n-1), ``num_inputs`` (external inputs n ... n+m-1), ``rows``, ``columns``,
-``spikes`` (n + m counts) and ``fan_in`` (n lists of sources).
+``spikes`` (n + m counts) and ``fan_in`` (n lists of sources). In place of ``rows`` and ``columns`` there may be
+``crossbars``, a list of types ``{"rows": 16, "columns": 16, "area": 300, "count": 4}``; the area is rows x columns
+where it is not given, and there are as many as wanted without a count.
 
 *Unroll*: ``rows``, ``columns`` and ``fan_in`` (n lists of axons 0 ... m-1, all of them external inputs); ``spikes`` of
 the axons may be given, and count one each where not.
@@ -27,6 +29,7 @@ from spinemap_exact.problems.unroll import UnrollObjective, UnrollProblem
 
 # a wrong number would otherwise ask for all the memory there is
 _MOST = 10_000_000
+_MOST_AREA = 10**12
 
 
 def is_problem(table: dict[str, Any]) -> bool:
@@ -56,13 +59,13 @@ def read_partition(
     path = Path(path)
     table = read_json_table(path)
     network, notes = _draft(path, table).finish()
-    crossbar = _crossbar(path, table, rows, columns)
+    crossbars = _crossbars(path, table, rows, columns)
     if clusters is None:
         clusters = network.num_units
         notes.append(f"no number of clusters was given: up to {clusters} are allowed, one for each unit")
     return PartitionProblem(
         network,
-        (crossbar,),
+        crossbars,
         clusters,
         _choice(Traffic, traffic, "traffic"),
         _choice(PartitionObjective, objective, "objective"),
@@ -170,7 +173,29 @@ def _crossbar(path: Path, table: dict[str, Any], rows: int | None, columns: int 
     )
 
 
-def _count(path: Path, table: dict[str, Any], key: str, default: int | None = None) -> int:
+def _crossbars(path: Path, table: dict[str, Any], rows: int | None, columns: int | None) -> tuple[Crossbar, ...]:
+    """All types that a partition problem lists, or the one that it names."""
+    if "crossbars" not in table:
+        return (_crossbar(path, table, rows, columns),)
+    listed = table["crossbars"]
+    if rows is not None or columns is not None or "rows" in table or "columns" in table:
+        raise InvalidInput(f"{path} lists crossbars: rows and columns belong to each of them")
+    if not isinstance(listed, list) or not listed or not all(isinstance(entry, dict) for entry in listed):
+        raise InvalidInput(f'{path}: crossbars is not a list of types such as {{"rows": 16, "columns": 16}}')
+    return tuple(_crossbar_type(path, k, entry) for k, entry in enumerate(listed))
+
+
+def _crossbar_type(path: Path, k: int, entry: dict[str, Any]) -> Crossbar:
+    if unknown := sorted(set(entry) - {"rows", "columns", "area", "count"}):
+        raise InvalidInput(f"{path}: crossbar {k} has the unknown entry {unknown[0]!r}")
+    given = {key: value for key, value in entry.items() if value is not None}
+    positive = {key: _positive(f"{path}: crossbar {k}", given, key, _MOST_AREA) for key in given if key == "area"}
+    positive |= {key: _positive(f"{path}: crossbar {k}", given, key) for key in ("rows", "columns")}
+    positive |= {key: _positive(f"{path}: crossbar {k}", given, key) for key in given if key == "count"}
+    return Crossbar(**positive)
+
+
+def _count(path: Path | str, table: dict[str, Any], key: str, default: int | None = None) -> int:
     if key not in table and default is not None:
         return default
     if key not in table:
@@ -181,11 +206,11 @@ def _count(path: Path, table: dict[str, Any], key: str, default: int | None = No
     return value
 
 
-def _positive(path: Path, table: dict[str, Any], key: str) -> int:
+def _positive(path: Path | str, table: dict[str, Any], key: str, most: int = _MOST) -> int:
     value = _count(path, table, key)
     if value == 0:
         raise InvalidInput(f"{path}: {key} is 0")
-    if value > _MOST:
+    if value > most:
         raise InvalidInput(f"{path}: {key} is {value}, beyond anything that can be mapped")
     return value
 

@@ -109,8 +109,8 @@ class Instance:
 class Pricing:
     """Prices the clusters that one node of the tree allows, for any duals.
 
-    ``feasible`` is False if the branching decisions contradict themselves or the limits. With ``partial``, units that do
-    not fit together are no contradiction but in no cluster: they may fit a crossbar of another type.
+    ``feasible`` is False if the branching decisions contradict themselves or the limits. With ``partial``, units that
+    do not fit together are no contradiction but in no cluster: they may fit a crossbar of another type.
     """
 
     def __init__(

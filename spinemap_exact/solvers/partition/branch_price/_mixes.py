@@ -71,7 +71,7 @@ class Mixes:
         return top if self.problem.max_area is None else max(0, min(top, self.problem.max_area // crossbar.area))
 
     def _needs(self) -> Iterable[tuple[Array, int]]:
-        """What crossbars of each type have, and what all of them must have: rows, and columns for units of many axons."""
+        """What a crossbar of each type has, and what all together need: rows, and columns for units of many axons."""
         network, n = self.problem.network, self.problem.num_units
         rows = np.array([c.rows for c in self.problem.crossbars], dtype=np.int64)
         columns = np.array([c.columns for c in self.problem.crossbars], dtype=np.int64)
