@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import oracle
@@ -11,6 +12,7 @@ import pytest
 from spinemap_exact.certificate import _cluster_proof, check
 from spinemap_exact.hardware import Crossbar
 from spinemap_exact.network import Network
+from spinemap_exact.pipeline import area_then_packets
 from spinemap_exact.problems.partition import PartitionObjective, PartitionProblem, Traffic
 from spinemap_exact.result import Limits, Status, Watch
 from spinemap_exact.solvers.partition import branch_price
@@ -154,45 +156,48 @@ def _counted(function, calls):  # type: ignore[no-untyped-def]
     return wrapper
 
 
-@pytest.mark.parametrize("objective", PartitionObjective)
-@pytest.mark.parametrize("traffic", Traffic)
-@pytest.mark.parametrize("units", (6, 7, 8))
-def test_agrees_with_the_oracle(objective: PartitionObjective, traffic: Traffic, units: int) -> None:
-    for seed in range(8):
-        problem = oracle.random_partition_problem(seed, units, traffic=traffic, objective=objective, crossbar_types=1)
-        optimum = oracle.optimum(problem)
+GOALS = ("packets per-tile", "packets per-synapse", "crossbars", "area", "area-then-packets")
 
+
+def agrees(goal: str, seed: int, units: int, types: int) -> None:
+    """One random problem, with counts, with a limit on area or without, against enumeration."""
+    objective, _, traffic = goal.partition(" ")
+    problem = oracle.random_partition_problem(
+        seed,
+        units,
+        traffic=traffic or None,
+        objective="area" if objective == "area-then-packets" else objective,
+        crossbar_types=types,
+        max_area=True if seed % 4 == 0 else None,
+    )
+    optimum = oracle.optimum(problem)
+    if objective != "area-then-packets":
         result = branch_price.solve(problem, watch())
+        expected = Status.INFEASIBLE if optimum is None else Status.OPTIMAL
+        assert (result.status, result.objective, result.dual_bound) == (expected, optimum, optimum)
+        assert (result.vouched_by is None) == (result.status is Status.UNKNOWN)
+        return
+    run = area_then_packets(problem, limits=Limits(None, 1), solver="branch-price", warm_start="none")
+    if optimum is None:
+        assert (run.status, len(run.stages)) == (Status.INFEASIBLE, 1)
+        return
+    packets = oracle.optimum(replace(problem, objective=PartitionObjective.PACKETS, max_area=optimum))
+    proven = [(stage.result.objective, stage.result.dual_bound) for stage in run.stages]
+    assert (run.status, proven) == (Status.OPTIMAL, [(optimum, optimum), (packets, packets)])
 
-        expected = (Status.INFEASIBLE, None) if optimum is None else (Status.OPTIMAL, optimum)
-        assert (result.status, result.objective) == expected, f"seed {seed}"
-        assert result.dual_bound == optimum
+
+@pytest.mark.parametrize("goal", GOALS)
+@pytest.mark.parametrize("types", (1, 2, 3))
+def test_agrees_with_the_oracle(goal: str, types: int) -> None:
+    for seed in range(6):
+        agrees(goal, seed, 6 + seed % 3, types)
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("goal", GOALS)
 @pytest.mark.parametrize("seed", range(500))
-def test_agrees_with_the_oracle_on_many(seed: int) -> None:
-    problem = oracle.random_partition_problem(seed, 5 + seed % 5, crossbar_types=1)
-    optimum = oracle.optimum(problem)
-
-    result = branch_price.solve(problem, watch())
-
-    expected = (Status.INFEASIBLE, None) if optimum is None else (Status.OPTIMAL, optimum)
-    assert (result.status, result.objective) == expected
-
-
-@pytest.mark.parametrize("seed", range(12))
-def test_bounds_hold_with_several_crossbar_types(seed: int) -> None:
-    problem = oracle.random_partition_problem(seed, crossbar_types=2)
-    optimum = oracle.optimum(problem)
-
-    result = branch_price.solve(problem, watch())
-
-    if optimum is None:
-        assert result.objective is None
-    else:
-        assert result.dual_bound is not None and result.dual_bound <= optimum
-        assert result.objective is None or result.objective >= optimum
+def test_agrees_with_the_oracle_on_many(goal: str, seed: int) -> None:
+    agrees(goal, seed, 5 + seed % 5, 1 + seed % 3)
 
 
 def test_a_bound_and_an_incumbent_survive_a_tiny_time_limit() -> None:
