@@ -107,10 +107,10 @@ class PartitionProblem:
     def _too_many_units(self) -> str | None:
         wide_first = sorted(self.crossbars, key=lambda c: -c.columns)
         columns = [c.columns for c in wide_first for _ in range(min(c.count or self.max_clusters, self.max_clusters))]
-        room = sum(columns[: self.max_clusters])
-        if self.num_units <= room:
+        widest = columns[: self.max_clusters]
+        if self.num_units <= sum(widest):
             return None
-        return f"{self.num_units} units need more than the {room} columns of {self.max_clusters} crossbars"
+        return f"{self.num_units} units need more than the {sum(widest)} columns of {len(widest)} crossbars"
 
     def _oversized_unit(self) -> str | None:
         rows = max(c.rows for c in self.crossbars)

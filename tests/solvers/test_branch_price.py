@@ -27,13 +27,16 @@ def watch(time_s: float | None = None) -> Watch:
     return Watch(Limits(time_s=time_s, workers=1))
 
 
-def random_pricing(seed: int) -> tuple[Pricing, np.ndarray, np.ndarray] | None:
-    """A pricing problem of up to 9 units with inputs, self loops, pairs and cuts; None if the pairs contradict."""
+def random_pricing(seed: int, partial: bool = False) -> tuple[Pricing, np.ndarray, np.ndarray] | None:
+    """A pricing problem of up to 9 units with inputs, self loops, pairs and cuts; None if the pairs contradict.
+
+    With ``partial``, some units may fit no cluster.
+    """
     random = np.random.default_rng(seed)
     n, m = int(random.integers(2, 10)), int(random.integers(0, 4))
     pre, post = np.nonzero(random.random((n + m, n)) < random.choice([0.15, 0.3, 0.5]))
     network = Network.from_synapses(pre, post, random.integers(0, 9, n + m), is_input=np.arange(n + m) >= n)
-    rows = max(1, int(network.fan_in.max())) + int(random.integers(0, 3))
+    rows = max(1, int(network.fan_in.max()) + int(random.integers(0, 3)) - 2 * partial)
     columns = int(random.integers(1, n + 1))
     problem = PartitionProblem(network, (Crossbar(rows, columns),), n, traffic=random.choice(list(Traffic)))
     pairs = [tuple(random.choice(n, 2, replace=False).tolist()) for _ in range(int(random.integers(0, 4)))]
@@ -44,7 +47,7 @@ def random_pricing(seed: int) -> tuple[Pricing, np.ndarray, np.ndarray] | None:
         else []
     )
     instance = Instance(problem, rows, columns, packets=random.random() < 0.85)
-    pricing = Pricing(instance, Branching(tuple(pairs[:cut]), tuple(pairs[cut:])), triples)
+    pricing = Pricing(instance, Branching(tuple(pairs[:cut]), tuple(pairs[cut:])), triples, partial)
     duals = (random.random(n) * 33 * SCALE - 3 * SCALE).astype(np.int64)
     penalties = (random.random(len(triples)) * 15 * SCALE).astype(np.int64)
     return (pricing, duals, penalties) if pricing.feasible else None
@@ -71,9 +74,10 @@ def allowed_values(pricing: Pricing, duals: np.ndarray, penalties: np.ndarray) -
     return values
 
 
+@pytest.mark.parametrize("partial", (False, True))
 @pytest.mark.parametrize("seed", range(0, 300, 20))
-def test_pricing_agrees_with_all_clusters(seed: int) -> None:
-    for case in filter(None, map(random_pricing, range(seed, seed + 20))):
+def test_pricing_agrees_with_all_clusters(seed: int, partial: bool) -> None:
+    for case in filter(None, (random_pricing(s, partial) for s in range(seed, seed + 20))):
         pricing, duals, penalties = case
         values = allowed_values(*case)
         best = max([0, *values.values()])

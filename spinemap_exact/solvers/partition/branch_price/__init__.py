@@ -137,7 +137,7 @@ def _of_one_type(
     allowed = _clusters_allowed(problem)
     fewest = fewest_by_counting(problem, rows, columns)
     if fewest > allowed:
-        return _infeasible(problem, watch, f"at least {fewest} clusters are necessary, {allowed} are allowed")
+        return _infeasible(problem, watch, f"at least {fewest} clusters are necessary, {_allowance(problem, allowed)}")
     if problem.num_units == 0:
         return conclude(problem, Partition(np.zeros(0, dtype=np.int32)), 0, engine=ENGINE, watch=watch)
     start = warm_start if warm_start is not None and not problem.violations(warm_start) else None
@@ -177,7 +177,9 @@ def _of_one_type(
         "root_bound": tree.root_bound,
     }
     if not packets and bound > allowed:
-        return _infeasible(problem, watch, f"at least {bound} clusters are necessary, {allowed} are allowed", tree)
+        return _infeasible(
+            problem, watch, f"at least {bound} clusters are necessary, {_allowance(problem, allowed)}", tree
+        )
     bound = _price(problem, bound)
     if incumbent is not None and bound > problem.cost(incumbent):
         raise EngineDefect(f"bound {bound} above the incumbent {problem.cost(incumbent)}")
@@ -215,6 +217,11 @@ def _clusters_allowed(problem: PartitionProblem) -> int:
     if problem.max_area is not None:
         allowed = min(allowed, problem.max_area // min(c.area for c in problem.crossbars))
     return allowed
+
+
+def _allowance(problem: PartitionProblem, allowed: int) -> str:
+    """How many clusters are allowed, and by what if not by their number."""
+    return f"{allowed} are allowed" + ("" if problem.max_area is None else f" within area {problem.max_area}")
 
 
 def _infeasible(
