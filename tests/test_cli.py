@@ -225,3 +225,47 @@ def test_an_interrupt_still_delivers(tmp_path, number):
 
 def test_invalid_input_is_a_value_error():
     assert issubclass(InvalidInput, ValueError)
+
+
+@pytest.fixture
+def two_types(tmp_path):
+    """Two units that exchange 9 + 4 spikes, on small crossbars of area 2 or a large one of area 6."""
+    table = {"num_neurons": 2, "num_inputs": 0, "spikes": [9, 4], "fan_in": [[1], [0]]}
+    table["crossbars"] = [{"rows": 1, "columns": 1, "area": 2}, {"rows": 2, "columns": 2, "area": 6, "count": 1}]
+    path = tmp_path / "two.json"
+    path.write_text(json.dumps(table))
+    return path
+
+
+def test_area_then_packets_proves_both(two_types, tmp_path):
+    certificate = tmp_path / "two.certificate"
+    options = ("--problem", "partition", "--objective", "area-then-packets", "--workers", 1)
+    done = run("solve", two_types, *options, "--certificate", certificate, "--json", "--require-proof")
+    result = json.loads(done.stdout)
+
+    # two small crossbars take area 4, so both nets are cut
+    assert (done.returncode, result["status"]) == (0, "OPTIMAL")
+    assert {name: (s["objective"], s["dual_bound"], s["measure"]) for name, s in result["stages"].items()} == {
+        "area": (4, 4, "area"),
+        "packets": (13, 13, "packets"),
+    }
+    assert all(s["vouched_by"]["trust"] == "verified" for s in result["stages"].values())
+    assert result["solution"]["crossbar_of_cluster"] == [0, 0]
+    for path, asked in ((tmp_path / "two.area.certificate", ("--objective", "area")), (certificate, ("--max-area", 4))):
+        checked = run("check", two_types, path, "--problem", "partition", *asked)
+        assert checked.returncode == 0, checked.stderr
+    # without a limit on area one large crossbar is chosen
+    free = run("solve", two_types, "--problem", "partition", "--json")
+    assert json.loads(free.stdout)["objective"] == 0
+    words = run("solve", two_types, *options).stdout
+    assert "area: OPTIMAL" in words and "packets: OPTIMAL" in words
+
+
+def test_area_then_packets_without_room_is_infeasible(two_types):
+    options = ("--problem", "partition", "--objective", "area-then-packets")
+    done = run("solve", two_types, *options, "--max-area", 3, "--json")
+    assert done.returncode == 3
+    assert list(json.loads(done.stdout)["stages"]) == ["area"]
+
+    wrong = run("solve", two_types, "--problem", "unroll", "--objective", "area-then-packets")
+    assert wrong.returncode == 2 and wrong.stderr.count("\n") == 1

@@ -11,8 +11,8 @@ from spinemap_exact import pipeline
 from spinemap_exact.errors import InvalidInput
 from spinemap_exact.hardware import CostModel, Crossbar, Hardware, TileGrid
 from spinemap_exact.network import Network
-from spinemap_exact.pipeline import Choices, map_network, placement_problem
-from spinemap_exact.problems.partition import Traffic
+from spinemap_exact.pipeline import Choices, Stage, area_then_packets, lexicographic, map_network, placement_problem
+from spinemap_exact.problems.partition import PartitionProblem, Traffic
 from spinemap_exact.result import Limits, Status
 
 LIMITS = Limits(time_s=20, workers=1)
@@ -159,3 +159,21 @@ def test_infeasibility_against_a_known_solution_is_a_defect(monkeypatch):
     monkeypatch.setattr(solvers, "load", lambda kind, name: denying)
     with pytest.raises(EngineDefect, match="denier claims infeasibility against a solution"):
         map_network(dense(6, 4), chip(8, 2, 2, 2), limits=LIMITS, choices=Choices({"partition": "branch-price"}))
+
+
+def test_two_goals_are_optimal_only_if_both_are_proven(monkeypatch):
+    # six units in a ring on crossbars of two columns: three crossbars, and every second net is cut
+    ring = Network.from_synapses(range(6), [1, 2, 3, 4, 5, 0], [1] * 6)
+    problem = PartitionProblem(ring, (Crossbar(2, 2, area=5),), 6)
+    monkeypatch.setattr(lexicographic, "certify", lambda name, asked, used, result, watch, thorough: Stage(
+        name, asked, used, result))  # fmt: skip
+
+    proven = area_then_packets(problem, limits=LIMITS)
+    guessed = area_then_packets(problem, limits=LIMITS, solver="none")
+
+    assert [(s.name, s.result.objective) for s in proven.stages] == [("area", 15), ("packets", 3)]
+    assert proven.status is Status.OPTIMAL
+    assert proven.stages[1].problem.max_area == 15
+    # nothing but heuristics: whatever they found, no bound stands beside it
+    assert guessed.status is Status.FEASIBLE
+    assert [s.result.dual_bound for s in guessed.stages] == [None, None]

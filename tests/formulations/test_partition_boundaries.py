@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 
 from spinemap_exact import formulations, registry, solvers
+from spinemap_exact.errors import InvalidInput
+from spinemap_exact.formulations.partition import set_partitioning_milp
 from spinemap_exact.hardware import Crossbar
+from spinemap_exact.mapping import Partition
 from spinemap_exact.network import Network
 from spinemap_exact.problems.partition import PartitionProblem
 from spinemap_exact.result import Limits, Watch
@@ -96,3 +99,31 @@ def test_a_self_loop_never_leaves(solve):
 
 def test_silent_networks_cost_nothing(solve):
     assert solve(PartitionProblem(network([0, 1], [1, 0], [0, 0]), (Crossbar(2, 1),), 2)) == 0
+
+
+@pytest.mark.parametrize(("largest", "covers"), [(6, False), (7, True), (8, True)])
+def test_as_many_clusters_as_are_listed(largest, covers, monkeypatch):
+    monkeypatch.setattr(set_partitioning_milp, "LARGEST", largest)
+    problem = PartitionProblem(network([], [], [1, 1, 1]), (Crossbar(1, 3),), 3)
+
+    # three units that nothing connects: every set of them but the empty one fits, 2^3 - 1
+    if covers:
+        assert len(set_partitioning_milp.build(problem).choose) == 7
+    else:
+        with pytest.raises(InvalidInput, match="does not cover 3 units with more than 6 clusters within the limits"):
+            set_partitioning_milp.build(problem)
+
+
+def test_columns_are_clusters_on_every_type_that_holds_them():
+    # unit 0 reads inputs 3 and 4: one row is too few for it; two columns are too few for all three units
+    fed = network([3, 4], [0, 0], [1, 1, 1, 2, 5], inputs=2)
+    problem = PartitionProblem(fed, (Crossbar(1, 2), Crossbar(2, 3)), 3)
+
+    listed = set_partitioning_milp.build(problem, [[1, 0], [2], [0, 1], [0, 1, 2]])
+
+    assert set(listed.choose) == {((0, 1), 1), ((2,), 0), ((2,), 1), ((0, 1, 2), 1)}
+    # either input is read in one cluster, and no unit reads another
+    assert {listed.cost(cluster, kind) for cluster, kind in listed.choose} == {0, 2 + 5}
+    assert sum(chosen for _, chosen in listed.values(Partition([0, 0, 1], [1, 0]))) == 2
+    with pytest.raises(InvalidInput, match=r"no cluster \[0\], which the solution holds"):
+        list(listed.values(Partition([0, 1, 1], [1, 0])))

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from spinemap_exact.errors import InvalidInput
 from spinemap_exact.hardware import Crossbar
 from spinemap_exact.io import read_network, read_problem, read_problem_file
 from spinemap_exact.io._grid import mesh_of_distances
@@ -56,6 +57,39 @@ def test_a_partition_problem(tmp_path: Path) -> None:
     free, notes = read_problem(path, "partition", clusters=None)
     assert isinstance(free, PartitionProblem) and free.max_clusters == 2
     assert "no number of clusters was given: up to 2 are allowed, one for each unit" in notes
+
+
+def test_a_partition_problem_lists_several_crossbars(tmp_path: Path) -> None:
+    table = {key: value for key, value in PARTITION.items() if key not in ("rows", "columns")}
+    table["crossbars"] = [{"rows": 4, "columns": 3}, {"rows": 8, "columns": 2, "area": 9, "count": 2}]
+
+    problem, _ = read_problem(write(tmp_path / "p.json", table), "partition", clusters=2, objective="area", max_area=20)
+
+    assert isinstance(problem, PartitionProblem)
+    assert problem.crossbars == (Crossbar(4, 3, area=12), Crossbar(8, 2, area=9, count=2))
+    assert (str(problem.objective), problem.max_area) == ("area", 20)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"crossbars": [{"rows": 4, "columns": 3}]}, "lists crossbars: rows and columns belong to each of them"),
+        ({"rows": None, "crossbars": []}, "crossbars is not a list of types such as"),
+        ({"rows": None, "crossbars": [7]}, "crossbars is not a list of types such as"),
+        ({"rows": None, "crossbars": [{"rows": 4}]}, "crossbar 0 has no entry 'columns'"),
+        ({"rows": None, "crossbars": [{"rows": 4, "columns": 0}]}, "crossbar 0: columns is 0"),
+        ({"rows": None, "crossbars": [{"rows": 4, "columns": 3, "area": -1}]}, "crossbar 0: area is -1"),
+        ({"rows": None, "crossbars": [{"rows": 4, "columns": 3, "count": 1.5}]}, "crossbar 0: count is 1.5"),
+        ({"rows": None, "crossbars": [{"rows": 4, "columns": 3, "price": 1}]}, "unknown entry 'price'"),
+    ],
+)
+def test_crossbars_that_are_none(tmp_path: Path, change: dict[str, object], message: str) -> None:
+    table = {**PARTITION, **change}
+    if table["rows"] is None:
+        del table["rows"], table["columns"]
+
+    with pytest.raises(InvalidInput, match=message):
+        read_problem(write(tmp_path / "p.json", table), "partition")
 
 
 def test_an_unrolling_problem_numbers_its_axons_after_its_neurons(tmp_path: Path) -> None:

@@ -78,11 +78,12 @@ def _of_several_types(problem: PartitionProblem, watch: Watch, warm_start: Parti
     start = annealed(problem, watch.part(budget), start, target=floor)
     if start is None:  # what annealing does not find may not exist
         goal = PartitionObjective.CROSSBARS if problem.max_area is None else PartitionObjective.AREA
-        fit = MixedTree(problem, mixes, goal, watch, None, 0, any_will_do=True)
+        fit = MixedTree(problem, mixes, goal, watch.part(), None, 0, any_will_do=True)
         if not fit.too_large and fit.run() >= fit.cutoff and fit.incumbent is None:
             what = "number, counts and area" if problem.max_area is not None else "number and counts"
             return _infeasible(problem, watch, f"no clusters fit the crossbars within the limits on {what}")
         start = fit.incumbent
+    watch.report(None if start is None else problem.cost(start), floor, note="counting")
     evidence = None
     if packets and problem.num_units >= _LARGE * allowed:
         wide = _of_one_type(problem, watch.part(60.0 if limit_s is None else 0.5 * limit_s), start, may_list=False)
@@ -155,7 +156,8 @@ def _of_one_type(
         asked = PartitionProblem(problem.network, (Crossbar(rows, columns),), allowed, problem.traffic)
     if packets and start is None and uniform and not _beyond_pricing(problem):
         # what annealing does not find may not exist: the fewest clusters settle that
-        packing = Tree(Instance(asked, rows, columns, packets=False), allowed, watch, None, fewest)
+        part = watch.part()  # what it finds is no objective of the problem
+        packing = Tree(Instance(asked, rows, columns, packets=False), allowed, part, None, fewest)
         if not packing.too_large and packing.run() > allowed:
             return _infeasible(problem, watch, f"more than {allowed} clusters are necessary", packing)
         start = packing.incumbent
