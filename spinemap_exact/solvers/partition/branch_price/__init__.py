@@ -5,7 +5,8 @@ in one. The linear relaxation of that is strong - 90 to 100 % of the optimum whe
 and is solved by column generation: annealing finds the clusters, an exact pricer certifies that none is missing and
 gives an integer bound from any duals. Pairs of units are branched on together or apart (Ryan and Foster 1981), and
 subset-row cuts tighten the relaxation. Where that takes long and the gap is small, all clusters in question are listed,
-and a choice among them ends the search.
+and a choice among them ends the search. With several crossbar types the choice is among clusters and types (`_mixes`,
+`_mixed_tree`).
 
 C. Barnhart et al., Branch-and-Price: Column Generation for Solving Huge Integer Programs, 1998,
 doi:10.1287/opre.46.3.316.
@@ -72,8 +73,13 @@ def _of_several_types(problem: PartitionProblem, watch: Watch, warm_start: Parti
         )
     objective, packets = problem.objective, problem.objective is PartitionObjective.PACKETS
     start = warm_start if warm_start is not None and not problem.violations(warm_start) else None
-    floor = _floor_of_mixes(problem, mixes)
     limit_s = watch.limits.time_s
+    if packets:
+        rows, columns = max(c.rows for c in problem.crossbars), max(c.columns for c in problem.crossbars)
+        floor = int(packets_of_sources(problem, rows, columns).sum())
+    else:
+        price = mixes.area if objective is PartitionObjective.AREA else np.ones_like(mixes.area)
+        floor = int((mixes.vectors @ price).min())
     budget = min(8.0, 2e-3 * problem.num_units**2, 8.0 if limit_s is None else 0.08 * limit_s)
     start = annealed(problem, watch.part(budget), start, target=floor)
     if start is None:  # what annealing does not find may not exist
@@ -83,6 +89,9 @@ def _of_several_types(problem: PartitionProblem, watch: Watch, warm_start: Parti
             what = "number, counts and area" if problem.max_area is not None else "number and counts"
             return _infeasible(problem, watch, f"no clusters fit the crossbars within the limits on {what}")
         start = fit.incumbent
+    if packets and (start is None or problem.cost(start) > floor):
+        glance = watch.part(5.0 if limit_s is None else 0.2 * limit_s)
+        floor = max(floor, packets_by_eigenvalues(problem, rows, columns, allowed, glance))
     watch.report(None if start is None else problem.cost(start), floor, note="counting")
     evidence = None
     if packets and problem.num_units >= _LARGE * allowed:
@@ -103,15 +112,6 @@ def _of_several_types(problem: PartitionProblem, watch: Watch, warm_start: Parti
         "root_bound": tree.root_bound,
     }
     return conclude(problem, tree.incumbent, bound, engine=ENGINE, watch=watch, evidence=evidence, details=details)
-
-
-def _floor_of_mixes(problem: PartitionProblem, mixes: Mixes) -> int:
-    """A bound by counting alone."""
-    if problem.objective is PartitionObjective.PACKETS:
-        rows, columns = max(c.rows for c in problem.crossbars), max(c.columns for c in problem.crossbars)
-        return int(packets_of_sources(problem, rows, columns).sum())
-    price = mixes.area if problem.objective is PartitionObjective.AREA else np.ones_like(mixes.area)
-    return int((mixes.vectors @ price).min())
 
 
 def _on_the_best_type(
