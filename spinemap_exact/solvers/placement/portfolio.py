@@ -45,7 +45,8 @@ _HORIZON_S = 3600.0  # where there is no limit
 _SHORT_S = 0.3
 _LATE_S, _LATE_SHARE = 10.0, 0.1  # `semidefinite` enters after so many seconds or this share of the limit
 _ACCELERATION = 2.0  # bounds of trees rise faster towards the end
-_SECOND_SHARE = 0.5  # of the time of one exact search goes to the other where tiles are empty
+_SECOND_SHARE = 0.8  # of the time of one exact search goes to the other where tiles are empty
+_HOPE = 3.0  # an exact search that seems to need more than so many times the time that is left is not expected to end
 _ROOT_SHARE = 0.5  # at most, of all time so far goes to a search that has no bound of its own yet
 
 
@@ -111,11 +112,11 @@ def _next(players: list[Player], stage: Stage) -> _Scene | None:
         for player in exact:
             if player in fresh or (not player.has_root and player.spent_s <= _ROOT_SHARE * total):
                 return _Scene([player], max(root_s, player.spent_s))
-        if fresh and soon > horizon and (total >= min(_LATE_S, _LATE_SHARE * horizon) or not exact):
+        if fresh and soon > _HOPE * horizon and (total >= min(_LATE_S, _LATE_SHARE * horizon) or not exact):
             return _Scene(fresh, root_s)
         if len(exact) > 1 and stage.problem.num_tiles > stage.problem.num_clusters:
             second, first = sorted(exact, key=lambda player: player.spent_s)
-            if second.spent_s <= _SECOND_SHARE * first.spent_s and soon > second.spent_s:
+            if second.spent_s < _SECOND_SHARE * first.spent_s and soon > second.spent_s:
                 return _Scene([second], second.spent_s)
     chosen = max(begun, key=lambda player: (_promise(player, stage.cost, horizon), -ends_in[player], -player.spent_s))
     return _Scene([chosen], max(root_s, chosen.spent_s))
@@ -123,10 +124,11 @@ def _next(players: list[Player], stage: Stage) -> _Scene | None:
 
 def _promise(player: Player, cost: int, seconds: float) -> float:
     """The bound that a search is expected to reach in so many seconds."""
+    exact = player.name in _EXACT
     bound = float(player.best or 0)
     if player.spent_s > 0:
-        bound += _gain(player) * math.log2(1 + seconds / player.spent_s)
-    return min(bound, cost if player.name in _EXACT else cost - 1)
+        bound += _gain(player) * math.log2(1 + (_HOPE if exact else 1.0) * seconds / player.spent_s)
+    return min(bound, cost if exact else cost - 1)
 
 
 def _ends_in(player: Player, cost: int) -> float:
