@@ -46,8 +46,8 @@ _SHORT_S = 0.3
 _LATE_S, _LATE_SHARE = 10.0, 0.1  # `semidefinite` enters after so many seconds or this share of the limit
 _ACCELERATION = 2.0  # bounds of trees rise faster towards the end
 _SECOND_SHARE = 0.8  # of the time of one exact search goes to the other where tiles are empty
-_HOPE = 3.0  # an exact search that seems to need more than so many times the time that is left is not expected to end
-_ROOT_SHARE = 0.5  # at most, of all time so far goes to a search that has no bound of its own yet
+_HOPE = 1.5  # an exact search that seems to need more than so many times the time that is left is not expected to end
+_ROOT_SHARE, _ROOT_LIMIT = 0.5, 0.1  # at most, of all time so far and of the limit, for a search without a root bound
 
 
 def solve(problem: PlacementProblem, watch: Watch, warm_start: Placement | None = None) -> SolveResult[Placement]:
@@ -94,7 +94,7 @@ def _next(players: list[Player], stage: Stage) -> _Scene | None:
     """Whose turn it is, and for how long; None if all have ended."""
     left = stage.watch.remaining_s
     horizon = _HORIZON_S if left is None else left
-    root_s = _root_s(stage.problem)
+    root_s = min(_root_s(stage.problem), _ROOT_LIMIT * (stage.watch.elapsed_s + horizon))
     able = [player for player in players if not player.ended]
     exact = [player for player in able if player.name in _EXACT]
     fresh = [player for player in able if not player.has_begun]
@@ -109,12 +109,14 @@ def _next(players: list[Player], stage: Stage) -> _Scene | None:
     soon = min((ends_in[player] for player in begun if player in exact), default=math.inf)
     if soon > 2 * root_s:
         total = sum(player.spent_s for player in players)
+        patience = min(_ROOT_SHARE * total, _ROOT_LIMIT * (stage.watch.elapsed_s + horizon))
         for player in exact:
-            if player in fresh or (not player.has_root and player.spent_s <= _ROOT_SHARE * total):
+            if player in fresh or (not player.has_root and player.spent_s <= patience):
                 return _Scene([player], max(root_s, player.spent_s))
         if fresh and soon > _HOPE * horizon and (total >= min(_LATE_S, _LATE_SHARE * horizon) or not exact):
             return _Scene(fresh, root_s)
-        if len(exact) > 1 and stage.problem.num_tiles > stage.problem.num_clusters:
+        in_time = soon <= _HOPE * horizon or able == exact
+        if len(exact) > 1 and in_time and stage.problem.num_tiles > stage.problem.num_clusters:
             second, first = sorted(exact, key=lambda player: player.spent_s)
             if second.spent_s < _SECOND_SHARE * first.spent_s and soon > second.spent_s:
                 return _Scene([second], second.spent_s)
