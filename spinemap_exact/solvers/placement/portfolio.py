@@ -115,12 +115,11 @@ def _next(players: list[Player], stage: Stage) -> _Scene | None:
                 return _Scene([player], max(root_s, player.spent_s))
         if fresh and soon > _HOPE * horizon and (total >= min(_LATE_S, _LATE_SHARE * horizon) or not exact):
             return _Scene(fresh, root_s)
-        in_time = soon <= _HOPE * horizon or able == exact
-        if len(exact) > 1 and in_time and stage.problem.num_tiles > stage.problem.num_clusters:
-            second, first = sorted(exact, key=lambda player: player.spent_s)
-            if second.spent_s < _SECOND_SHARE * first.spent_s and soon > second.spent_s:
-                return _Scene([second], second.spent_s)
     chosen = max(begun, key=lambda player: (_promise(player, stage.cost, horizon), -ends_in[player], -player.spent_s))
+    if chosen in exact and stage.problem.num_tiles > stage.problem.num_clusters:
+        behind = min((player for player in begun if player in exact), key=lambda player: player.spent_s)
+        if behind.spent_s < _SECOND_SHARE * chosen.spent_s and behind.spent_s < ends_in[chosen]:
+            chosen = behind
     return _Scene([chosen], max(root_s, chosen.spent_s))
 
 
