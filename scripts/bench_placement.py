@@ -27,7 +27,7 @@ from spinemap_exact.result import Limits, Watch
 from spinemap_exact.solvers.placement._choice import choose
 
 _KIND_OF_SUFFIX = {".dat": "qap", ".csv": "noc", ".json": "placement"}
-_OURS = ("grid-dp", "rlt1", "semidefinite")
+_OURS = ("portfolio", "grid-dp", "rlt1", "semidefinite")
 _ENGINES = (
     "cuts-cpsat,table-cpsat",
     "cuts-highs,adams-johnson-highs",

@@ -158,7 +158,11 @@ def test_info_says_what_is_short(small):
         (("map", "{ring}", "--hardware", "{chip}", "--solver", "nope"), "unknown solver 'nope'"),
         (("map", "{ring}", "--hardware", "{chip}", "--time-limit", "-1"), "time limit -1.0 s"),
         (("map", "{ring}", "--hardware", "{chip}", "--workers", "0"), "0 workers"),
-        (("solve", "{cores}", "--problem", "noc", "--mesh", "2x1"), "3 clusters, 2 tiles"),
+        (("solve", "{cores}", "--problem", "noc", "--mesh", "2x1"), "cores.csv: 3 clusters, 2 tiles"),
+        (
+            ("solve", "{cores}", "--problem", "noc", "--mesh", "2x2", "--solver", "nope"),
+            "unknown placement solver 'nope'",
+        ),
         (("solve", "{cores}", "--problem", "noc"), "mesh"),
     ],
 )
@@ -171,6 +175,23 @@ def test_bad_input_is_one_sentence_and_status_2(small, tmp_path, args, message):
     assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_mesh_of_one_tile(tmp_path):
+    """One core that talks to itself: nothing to place, nothing to pay, and that is proven."""
+    (tmp_path / "core.csv").write_text("source,target,weight\n0,0,5\n")
+    done = run("solve", tmp_path / "core.csv", "--problem", "noc", "--mesh", "1x1", "--require-proof", "--json")
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert (result["status"], result["objective"], result["dual_bound"]) == ("OPTIMAL", 0, 0)
+
+
+def test_one_tile_with_a_cost(tmp_path):
+    """A distance matrix may let a cluster pay on its only tile: 3 packets over 5."""
+    (tmp_path / "one.dat").write_text("1\n3\n5\n")
+    done = run("solve", tmp_path / "one.dat", "--problem", "qap", "--require-proof", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["objective"] == 15
 
 
 def test_infeasible_is_status_3(small, tmp_path):

@@ -80,7 +80,10 @@ def read_core_graph(path: str | Path, mesh: str | tuple[int, int]) -> CoreGraph:
     number_of = {name: i for i, name in enumerate(names)}
     source, target = (np.array([number_of[pair[side]] for pair in weights], dtype=np.int64) for side in (0, 1))
     flow = np.array([int(w * scale) for w in weights.values()], dtype=np.int64)
-    problem = PlacementProblem(len(names), source, target, flow, mesh=Mesh.of_grid(grid))
+    try:
+        problem = PlacementProblem(len(names), source, target, flow, mesh=Mesh.of_grid(grid))
+    except InvalidInput as defect:
+        raise InvalidInput(f"{path}: {defect}") from defect
     return CoreGraph(problem, scale, names, notes)
 
 

@@ -119,8 +119,8 @@ def read_placement(path: str | Path) -> tuple[PlacementProblem, list[str]]:
         if not isinstance(item, list) or len(item) != 3:
             raise InvalidInput(f"{path}: traffic {k} is not [source, target, packets]")
         source, target, packets = (whole_number(value, f"{path}: an entry of traffic {k}") for value in item)
-        if not (0 <= source < clusters and 0 <= target < clusters):
-            raise InvalidInput(f"{path}: traffic {k} names cluster {max(source, target)} of {clusters}")
+        if stray := [end for end in (source, target) if not 0 <= end < clusters]:
+            raise InvalidInput(f"{path}: traffic {k} names cluster {stray[0]} of {clusters}")
         if packets < 0:
             raise InvalidInput(f"{path}: traffic {k} has {packets} packets, which is negative")
         flows[source, target] = flows.get((source, target), 0) + packets
@@ -129,7 +129,10 @@ def read_placement(path: str | Path) -> tuple[PlacementProblem, list[str]]:
     ends = np.array(list(flows), dtype=np.int64).reshape(-1, 2)
     amounts = np.array(list(flows.values()), dtype=np.int64)
     mesh = Mesh.of_grid(TileGrid(width, height))
-    return PlacementProblem(clusters, ends[:, 0], ends[:, 1], amounts, mesh=mesh), notes
+    try:
+        return PlacementProblem(clusters, ends[:, 0], ends[:, 1], amounts, mesh=mesh), notes
+    except InvalidInput as defect:
+        raise InvalidInput(f"{path}: {defect}") from defect
 
 
 def _draft(path: Path, table: dict[str, Any]) -> Draft:

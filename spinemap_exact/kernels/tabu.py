@@ -14,6 +14,7 @@ from spinemap_exact.result import Watch
 MOST_TILES = 1_500  # six to nine dense matrices of 18 MB
 _POOL, _WALKS_PER_ROUND = 10, 24
 _PATIENCE, _PATIENCE_ANNEALED = 40, 2  # steps without a better placement that end a walk, times the number of tiles
+_FEW_TILES, _MOST_PATIENT = 16, 8.0  # up to so many tiles the search ends soonest, and how much later at most
 _MOST_ANNEALED = 100  # tiles; beyond, the time is mostly over before a placement is cold
 _ROUNDS = 60  # of one annealing
 _HOT, _WARM, _COLD = 0.06, 0.04, 0.006  # temperatures, times what a cluster pays on average at random
@@ -23,8 +24,9 @@ _OPERATIONS_PER_CHUNK, _SWAPS_PER_CHUNK = 4e7, 100_000  # some 50 ms, so that th
 def search(problem: PlacementProblem, watch: Watch, start: Placement | None = None, idle_starts: int = 12) -> Placement:
     """Search from ``start`` and random placements, then from crossings of the best, until that brings nothing more.
 
-    The search ends after ``idle_starts`` rounds of 24 starts in a row without a better placement. On more than 1,500
-    tiles the matrices would fill the memory: ``start`` comes back, or clusters in radial order.
+    The search ends after ``idle_starts`` rounds of 24 starts in a row without a better placement, on more than 16 tiles
+    after up to eight times as many: the best placement takes more of them to find. On more than 1,500 tiles the
+    matrices would fill the memory: ``start`` comes back, or clusters in radial order.
 
     Empty tiles hold clusters without flow. The walk is that of Taillard: always the best swap that is not tabu, where a
     swap is tabu if both clusters return to tiles they left recently. On up to 100 tiles with symmetric distances every
@@ -49,7 +51,9 @@ def search(problem: PlacementProblem, watch: Watch, start: Placement | None = No
     best, best_cost = walk.completed(start), None
     pool: list[tuple[int, Array]] = []
     idle = idle_in_pool = 0
-    while idle < idle_starts * _WALKS_PER_ROUND:
+    longer = min(_MOST_PATIENT, max(1.0, (problem.num_tiles / _FEW_TILES) ** 3))
+    patience = int(longer * idle_starts * _WALKS_PER_ROUND)
+    while idle < patience:
         seed = int(random.integers(2**31))
         if best_cost is None and start is not None:
             found, cost = walk.run(best, seed, watch)

@@ -67,6 +67,8 @@ def solve_problem(
         return "counting", conclude(
             problem, None, None, engine="counting", watch=watch, infeasible=True, vouched_by=voucher, reason=why
         )
+    if solver is not None and solver != NO_SOLVER:
+        solvers.load(problem.kind, solver)  # an unknown name is said before any work
     with announced(watch):
         start, author = _warm_start(problem, watch, warm_start, starts)
     if start is not None and problem.cost(start) == 0:

@@ -144,7 +144,8 @@ class PlacementProblem:
         self._check_distance()
         self._check_inputs()
         if self.num_clusters > self.num_tiles:
-            raise InvalidInstance(f"{self.num_clusters} clusters, {self.num_tiles} tiles")
+            tiles = "1 tile" if self.num_tiles == 1 else f"{self.num_tiles} tiles"
+            raise InvalidInstance(f"{self.num_clusters} clusters, {tiles}")
         reach = int(self.distance.max(initial=0)) if self.distance is not None else self.mesh.diameter  # type: ignore[union-attr]
         total = sum(map(int, self.flow)) + (0 if self.input_flow is None else sum(map(int, self.input_flow)))
         if reach * total > INT64_MAX:

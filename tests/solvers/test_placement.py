@@ -13,6 +13,7 @@ from spinemap_exact.kernels import tabu
 from spinemap_exact.mapping import Placement
 from spinemap_exact.problems.placement import Mesh, PlacementProblem
 from spinemap_exact.result import Limits, Status, Watch
+from spinemap_exact.solvers import load
 from spinemap_exact.solvers.placement import grid_dp, rlt1
 from spinemap_exact.solvers.placement._bounds import cheap_bound
 from spinemap_exact.solvers.placement._choice import choose
@@ -155,19 +156,6 @@ def test_automorphisms_of_meshes():
     assert (count(3, 3), count(4, 2), count(3, 3, io_tile=0, input_flow=[1, 2])) == (8, 4, 2)
 
 
-def test_choice_by_what_each_is_good_at():
-    path = np.arange(15)
-    square = Mesh.of_grid(TileGrid(4, 4))
-    assert choose(PlacementProblem(16, path, path + 1, np.ones(15), mesh=square)) == "rlt1"
-    assert choose(larger_problem(0)) == "grid-dp"
-    assert choose(PlacementProblem.from_matrices(np.ones((9, 9)), distance=np.ones((9, 9)))) == "rlt1"
-    assert choose(PlacementProblem.from_matrices(np.ones((20, 20)), distance=np.ones((20, 20)))) == "semidefinite"
-    assert choose(larger_problem(0, clusters=16)) == "grid-dp"
-    large = Mesh.of_grid(TileGrid(6, 6))
-    assert choose(PlacementProblem.from_matrices(np.ones((28, 28)), mesh=large)) == "semidefinite"
-    assert choose(PlacementProblem(32, np.arange(31), np.arange(1, 32), np.ones(31), mesh=large)) == "semidefinite"
-
-
 @pytest.mark.parametrize("seed", range(60))
 def test_cheap_bound_holds(seed):
     problem = random_placement_problem(seed, max_tiles=6)
@@ -180,7 +168,7 @@ def test_ten_thousand_clusters_have_a_bound_without_dense_matrices():
         10_000, clusters[:-1], clusters[1:], np.ones(9_999), mesh=Mesh.of_grid(TileGrid(100, 100))
     )
     assert cheap_bound(problem) == 9_999  # a path: neighbours at distance one are possible
-    result = SOLVERS[choose(problem)].solve(problem, Watch(Limits(time_s=None)))
+    result = load("placement", choose(problem))(problem, Watch(Limits(time_s=None)))
     assert (result.dual_bound, result.status) == (9_999, Status.FEASIBLE)
     assert "fell back to a simple bound: " in result.reason
     assert "distances" not in vars(problem)

@@ -42,6 +42,8 @@ from __future__ import annotations
 
 import logging
 
+import numpy as np
+
 from spinemap_exact.arrays import Array
 from spinemap_exact.kernels import tabu
 from spinemap_exact.mapping import Placement
@@ -55,7 +57,7 @@ from spinemap_exact.solvers.placement.grid_dp._tree import SCALE, Tree
 
 logger = logging.getLogger(__name__)
 
-__all__ = ["MEMORY_GB", "obstacle", "solve"]
+__all__ = ["ENGINE", "MEMORY_GB", "Search", "obstacle", "solve"]
 
 ENGINE = "grid-dp"
 MEMORY_GB = 4
@@ -75,7 +77,7 @@ def solve(
     seconds = None if watch.remaining_s is None else 0.2 * watch.remaining_s
     incumbent = tabu.search(problem, watch.part(seconds), warm_start, idle_starts=5)
     watch.report(objective=problem.cost(incumbent), dual_bound=cheap_bound(problem))
-    search = _Search(problem, watch, incumbent, memory_gb)
+    search = Search(problem, watch, incumbent, memory_gb)
     reason = search.run()
     return conclude(
         problem,
@@ -85,22 +87,50 @@ def solve(
         watch=watch,
         reason=reason,
         evidence=search.evidence,
-        details={"nodes": search.nodes},
+        details=search.details,
     )
 
 
-class _Search:
-    def __init__(self, problem: PlacementProblem, watch: Watch, incumbent: Placement, memory_gb: float) -> None:
-        self.problem, self.watch, self.incumbent = problem, watch, incumbent
-        self.cost = problem.cost(incumbent)
-        self.bound = min(self.cost, cheap_bound(problem))
-        self.nodes = 0
-        self.cap = max(1, int(memory_gb * 2**30 / 400))  # some 400 bytes for each set or arc, with all copies
+class Search:
+    """From an incumbent to a bound.
+
+    Attributes
+    ----------
+    incumbent : Placement
+        The best so far, also while the search runs.
+    bound : int
+        No placement costs less; up to date when `run` returns.
+    evidence : list of dict
+        What a certificate can be written from.
+    """
+
+    def __init__(
+        self, problem: PlacementProblem, watch: Watch, incumbent: Placement, memory_gb: float = MEMORY_GB
+    ) -> None:
+        self.problem, self.watch, self.memory_gb = problem, watch, memory_gb
+        self.bound = min(problem.cost(incumbent), cheap_bound(problem))
         self.evidence: list[dict[str, object]] = []
+        self._start = incumbent
+        self._tree = Tree(problem.num_clusters, problem.cost(incumbent), grain(problem), self._price, watch)
+
+    @property
+    def incumbent(self) -> Placement:
+        found = self._tree.found
+        return self._start if found is None else self._placement(*found)
+
+    @property
+    def details(self) -> dict[str, int]:
+        return {"nodes": self._tree.nodes}
+
+    def accept(self, placement: Placement) -> None:
+        """Take over a placement that somebody else has found, if it is better."""
+        assert self.problem.mesh is not None
+        row, column = np.divmod(placement.tile_of_cluster.astype(np.int64), self.problem.mesh.width)
+        self._tree.offer(column, row)
 
     def run(self) -> str:
         """Raise the bound until it meets the incumbent; return why that failed, or nothing."""
-        if self.bound == self.cost:
+        if self.bound == self._tree.cost:
             return ""
         if why := obstacle(self.problem):
             logger.warning("grid-dp falls back to a simple bound: %s", why)
@@ -115,14 +145,14 @@ class _Search:
         return ""
 
     def _search(self) -> None:
-        tree = Tree(self.problem.num_clusters, self.cost, grain(self.problem), self._price, self.watch)
-        roots = Roots(self.problem, tree, self.cap)
+        tree = self._tree
+        cap = max(1, int(self.memory_gb * 2**30 / 400))  # some 400 bytes for each set or arc, with all copies
+        roots = Roots(self.problem, tree, cap)
         try:
             roots.open()
             self.watch.report(dual_bound=roots.bound)
             tree.run(self.watch.limits.workers)
         finally:
-            self.nodes = tree.nodes
             self.evidence = [
                 {
                     "kind": "lines",
@@ -131,11 +161,8 @@ class _Search:
                 }
                 for _, multipliers in sorted(tree.climbs, key=lambda climb: -climb[0])[:3]
             ]
-            if tree.found is not None:
-                self.incumbent = self._placement(*tree.found)
-                self.cost = tree.cost
             proven = tree.bound if roots.complete else roots.bound
-            self.bound = min(self.cost, max(self.bound, proven))
+            self.bound = min(tree.cost, max(self.bound, proven))
 
     def _placement(self, column: Array, row: Array) -> Placement:
         assert self.problem.mesh is not None

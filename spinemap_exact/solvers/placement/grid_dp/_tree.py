@@ -144,6 +144,12 @@ class Tree:
                     self._turn.notify_all()
             self.watch.report(dual_bound=self.bound)
 
+    def _raise(self, bound: int) -> None:
+        """Say how far the node in hand has come: a root may take long."""
+        with self._turn:
+            self._busy[threading.get_ident()] = bound
+        self.watch.report(dual_bound=self.bound)
+
     def _take(self, me: int) -> Node | None:
         with self._turn:
             while self._failure is None and not self.watch.should_stop():
@@ -182,6 +188,7 @@ class Tree:
             bound = max(bound, int(value))
             if not node.depth:
                 self.climbs.append((int(value), multipliers))
+                self._raise(min(bound, self.limit))
             if placed:
                 tables = _blocks.tables(multipliers, m)
                 self._offer(x.cheapest(x.charges(*tables)), y.cheapest(y.charges(*tables)), m)
@@ -201,6 +208,7 @@ class Tree:
             self.m, *x.arguments, *y.arguments, start, self.limit + 1, _PAIR_STEPS, _ROOT_LENGTH, _PATIENCE
         )
         self.climbs.append((int(value), pairs))
+        self._raise(min(max(bound, int(value)), self.limit))
         if value <= bound:
             return multipliers, bound
         return np.concatenate((pairs, np.zeros(len(multipliers) - len(pairs), dtype=np.int64))), int(value)

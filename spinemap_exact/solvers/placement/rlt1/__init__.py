@@ -37,7 +37,7 @@ from spinemap_exact.mapping import Placement
 from spinemap_exact.problems.placement import PlacementProblem
 from spinemap_exact.result import SolveResult, Watch, conclude
 from spinemap_exact.solvers.placement._bounds import cheap_bound
-from spinemap_exact.solvers.placement.rlt1._tree import LARGEST_COST, Tree
+from spinemap_exact.solvers.placement.rlt1._tree import LARGEST_COST, Trail, Tree
 
 logger = logging.getLogger(__name__)
 
@@ -49,25 +49,60 @@ def solve(problem: PlacementProblem, watch: Watch, warm_start: Placement | None 
     """Place clusters on up to 49 tiles with any distances; beyond that, bound the cost cheaply and say so."""
     seconds = None if watch.remaining_s is None else 0.2 * watch.remaining_s
     incumbent = tabu.search(problem, watch.part(seconds), warm_start, idle_starts=5)
-    cost = problem.cost(incumbent)
-    bound = min(cost, cheap_bound(problem))
-    watch.report(objective=cost, dual_bound=bound)
-    if why := "" if bound == cost else obstacle(problem):
-        logger.warning("rlt1 falls back to a simple bound: %s", why)
-        return conclude(
-            problem, incumbent, bound, engine=ENGINE, watch=watch, reason=f"fell back to a simple bound: {why}"
-        )
-    tree = Tree(problem, watch, incumbent, bound)
-    tree.run()
+    watch.report(objective=problem.cost(incumbent), dual_bound=cheap_bound(problem))
+    search = Search(problem, watch, incumbent)
+    reason = search.run()
     return conclude(
         problem,
-        tree.incumbent,
-        tree.bound,
+        search.incumbent,
+        search.bound,
         engine=ENGINE,
         watch=watch,
-        evidence=tree.trail,
-        details={"nodes": tree.nodes},
+        reason=reason,
+        evidence=search.evidence,
+        details=search.details,
     )
+
+
+class Search:
+    """From an incumbent to a bound; the attributes are those of `grid_dp.Search`, the evidence is a `Trail`."""
+
+    def __init__(self, problem: PlacementProblem, watch: Watch, incumbent: Placement) -> None:
+        self.problem, self.watch = problem, watch
+        self.bound = min(problem.cost(incumbent), cheap_bound(problem))
+        self._tree: Tree | None = None
+        self._known = incumbent
+
+    @property
+    def incumbent(self) -> Placement:
+        return self._known if self._tree is None else self._tree.incumbent
+
+    @property
+    def evidence(self) -> Trail | None:
+        return None if self._tree is None else self._tree.trail
+
+    @property
+    def details(self) -> dict[str, int]:
+        return {} if self._tree is None else {"nodes": self._tree.nodes}
+
+    def accept(self, placement: Placement) -> None:
+        """Take over a placement that somebody else has found, if it is better."""
+        if self._tree is not None:
+            self._tree.accept(placement)
+        elif self.problem.cost(placement) < self.problem.cost(self._known):
+            self._known = placement
+
+    def run(self) -> str:
+        """Raise the bound until it meets the incumbent; return why that failed, or nothing."""
+        if self.bound == self.problem.cost(self._known):
+            return ""
+        if why := obstacle(self.problem):
+            logger.warning("rlt1 falls back to a simple bound: %s", why)
+            return f"fell back to a simple bound: {why}"
+        self._tree = Tree(self.problem, self.watch, self._known, self.bound)
+        self._tree.run()
+        self.bound = self._tree.bound
+        return ""
 
 
 def obstacle(problem: PlacementProblem) -> str:

@@ -148,7 +148,11 @@ class Tree:
         least = min((bound for bound in bounds if bound <= self.limit), default=None)
         if least is None:
             return self.cost
-        return min(self.cost, max(self.bound, -(-least // (_SCALE * self.grain)) * self.grain))
+        return min(self.cost, max(self.bound, self._rounded_up(least)))
+
+    def _rounded_up(self, scaled: int) -> int:
+        """Least cost of a placement that is no less than ``scaled / _SCALE``."""
+        return -(-scaled // (_SCALE * self.grain)) * self.grain
 
     def _push(self, nodes: list[Node]) -> None:
         """Open nodes; on the stack of those to be done first while memory is short."""
@@ -198,6 +202,8 @@ class Tree:
                 slow = slow + 1 if int(value) * _SLOW <= limit - bound else 0
             if slow > _PATIENCE:
                 break
+            if not node.placed:
+                self.watch.report(dual_bound=self._rounded_up(max(node.bound, bound)))
             if self.watch.should_stop():
                 self._note(node.placed, Visit(U, V))
                 return [replace(node, bound=max(node.bound, bound), U=U, V=V, alive=alive)]
@@ -287,7 +293,10 @@ class Tree:
         for i, j in node.placed:
             tiles[i] = j
         tiles[node.clusters] = node.tiles[columns]
-        placement = Placement(tiles[: self.problem.num_clusters])
+        self.accept(Placement(tiles[: self.problem.num_clusters]))
+
+    def accept(self, placement: Placement) -> None:
+        """Price a placement; it becomes the incumbent if it is better."""
         cost = self.problem.cost(placement)
         with self._lock:  # a worse cost set last would leave subtrees closed by a placement that is lost
             if cost < self.cost:

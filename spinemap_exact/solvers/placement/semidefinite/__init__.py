@@ -51,38 +51,65 @@ def solve(problem: PlacementProblem, watch: Watch, warm_start: Placement | None 
     """Place clusters by tabu search and bound the cost on up to 49 tiles; beyond that, bound it cheaply and say so."""
     seconds = None if watch.remaining_s is None else 0.2 * watch.remaining_s
     incumbent = tabu.search(problem, watch.part(seconds), warm_start, idle_starts=5)
-    cost = problem.cost(incumbent)
-    bound = cost if problem.num_tiles == 1 else min(cost, cheap_bound(problem))
-    watch.report(objective=cost, dual_bound=bound)
-    reason, steps = "", 0
-    if why := "" if bound == cost else obstacle(problem):
-        logger.warning("semidefinite falls back to a simple bound: %s", why)
-        reason = f"fell back to a simple bound: {why}"
-    elif bound < cost:
+    watch.report(objective=problem.cost(incumbent), dual_bound=cheap_bound(problem))
+    search = Search(problem, watch, incumbent)
+    reason = search.run()
+    return conclude(
+        problem, search.incumbent, search.bound, engine=ENGINE, watch=watch, reason=reason, details=search.details
+    )
+
+
+class Search:
+    """From an incumbent to a bound; the attributes are those of `grid_dp.Search`, and nothing is left as evidence."""
+
+    evidence = None
+
+    def __init__(self, problem: PlacementProblem, watch: Watch, incumbent: Placement) -> None:
+        self.problem, self.watch, self.incumbent = problem, watch, incumbent
+        self.cost = problem.cost(incumbent)
+        self.bound = self.cost if problem.num_tiles == 1 else min(self.cost, cheap_bound(problem))
+        self.steps = 0
+
+    @property
+    def details(self) -> dict[str, int]:
+        return {"steps": self.steps}
+
+    def accept(self, placement: Placement) -> None:
+        """Take over a placement that somebody else has found, if it is better."""
+        cost = self.problem.cost(placement)
+        if cost < self.cost:
+            self.cost, self.incumbent = cost, placement
+
+    def run(self) -> str:
+        """Raise the bound until it meets the incumbent or hardly rises; return why it was not tried, or nothing."""
+        if self.bound == self.cost:
+            return ""
+        if why := obstacle(self.problem):
+            logger.warning("semidefinite falls back to a simple bound: %s", why)
+            return f"fell back to a simple bound: {why}"
         # BLAS threads spin while they wait for each other: where there is other work, steps take ten times as long
         with threadpool_limits(limits=1):
-            bound, steps = _ascend(problem, watch, cost, bound)
-    return conclude(problem, incumbent, bound, engine=ENGINE, watch=watch, reason=reason, details={"steps": steps})
+            self._ascend()
+        return ""
 
-
-def _ascend(problem: PlacementProblem, watch: Watch, cost: int, bound: int) -> tuple[int, int]:
-    """Raise the bound until it meets the cost, hardly rises any more, or the time is over."""
-    unit = grain(problem)
-    splitting, rounding = Splitting(problem, watch.limits.workers), Rounding(problem)
-    idle, rounding_s, over = 0, 0.0, False
-    while bound < cost and idle < _IDLE and not over:
-        for _ in range(_STEPS if splitting.steps else _FIRST_STEPS):
-            if watch.should_stop():
-                return bound, splitting.steps
-            over = watch.remaining_s is not None and watch.remaining_s < 2 * rounding_s
-            if over:  # what is left is just enough for a last bound
-                break
-            splitting.step()
-        began = watch.elapsed_s
-        proven = rounding.bound(*splitting.multipliers())
-        rounding_s = watch.elapsed_s - began
-        proven = min(cost, -(-proven // unit) * unit)
-        idle = idle + 1 if (proven - bound) * _SLOW <= cost - bound else 0
-        bound = max(bound, proven)
-        watch.report(dual_bound=bound)
-    return bound, splitting.steps
+    def _ascend(self) -> None:
+        """Raise the bound until it meets the cost, hardly rises any more, or the time is over."""
+        unit, watch = grain(self.problem), self.watch
+        splitting, rounding = Splitting(self.problem, watch.limits.workers), Rounding(self.problem)
+        idle, rounding_s, over = 0, 0.0, False
+        while self.bound < self.cost and idle < _IDLE and not over:
+            for _ in range(_STEPS if splitting.steps else _FIRST_STEPS):
+                if watch.should_stop():
+                    return
+                over = watch.remaining_s is not None and watch.remaining_s < 2 * rounding_s
+                if over:  # what is left is just enough for a last bound
+                    break
+                splitting.step()
+                self.steps = splitting.steps
+            began = watch.elapsed_s
+            proven = rounding.bound(*splitting.multipliers())
+            rounding_s = watch.elapsed_s - began
+            proven = min(self.cost, -(-proven // unit) * unit)
+            idle = idle + 1 if (proven - self.bound) * _SLOW <= self.cost - self.bound else 0
+            self.bound = max(self.bound, proven)
+            watch.report(dual_bound=self.bound)
