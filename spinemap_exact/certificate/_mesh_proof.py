@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from spinemap_exact.certificate.check import _blocks, _instance, _lines
-from spinemap_exact.certificate.check._blocks import Case
+from spinemap_exact.certificate.check._blocks import Case, Split
 from spinemap_exact.certificate.check._chains import TooManyArcs
 from spinemap_exact.certificate.check._charges import Charges, lengths
 from spinemap_exact.certificate.check._field import Field
@@ -68,16 +68,17 @@ class _Search:
         if root is None:
             return self._lines(found["multipliers"]) or found
         entries: list[Evidence] = found["tree"]
-        open_cases = [(root, found["multipliers"], True)]
+        open_cases: list[tuple[Case | tuple[Split, int], list[int], bool]] = [(root, found["multipliers"], True)]
         while open_cases:
             if self.should_stop() or len(entries) > _MAX_ENTRIES:
                 return None
             case, multipliers, fresh = open_cases.pop()
+            case = case if isinstance(case, Case) else case[0].child(case[1])
             left = _blocks.reduce(case, self.limit)
             if left is None:
                 continue
             if fresh:
-                better = ascend(left, self.limit, _NODE_STEPS, _NODE_LENGTH, multipliers)
+                better = ascend(self.n, left, self.limit, _NODE_STEPS, _NODE_LENGTH, multipliers)
                 changed = Case.charged(left.chains, Charges.of(self.n, better))
                 after = _blocks.reduce(changed, self.limit)
                 if after is None or after.num_arcs < _WORTH * left.num_arcs:
@@ -94,7 +95,8 @@ class _Search:
                 continue
             direction, cluster = choice
             entries.append({"branch": [direction, cluster]})
-            open_cases += [(child, multipliers, True) for child in reversed(_blocks.children(left, direction, cluster))]
+            split = Split(left, self.limit, direction, cluster)
+            open_cases += [((split, block), multipliers, True) for block in reversed(range(split.num_cases))]
         return found
 
     def _root(self, start: list[int]) -> tuple[Evidence, Case | None]:
@@ -116,7 +118,7 @@ class _Search:
             attempts -= 1
             if not left or not attempts:
                 return found, left
-            better = ascend(left, self.limit, _ROOT_STEPS, _ROOT_LENGTH, best)
+            better = ascend(self.n, left, self.limit, _ROOT_STEPS, _ROOT_LENGTH, best)
             if better == best or left.num_arcs < _FEW_ARCS:
                 return found, left
             best = better
@@ -128,13 +130,13 @@ class _Search:
         return evidence if proven * self.relaxation.scale > self.limit else None
 
 
-def ascend(case: Case, limit: int, steps: int, length: float, start: list[int]) -> list[int]:
+def ascend(n: int, case: Case, limit: int, steps: int, length: float, start: list[int]) -> list[int]:
     """Return better multipliers for the chains of a case."""
     x, y = (
         (*(a.astype(np.int32) for a in (c.tail, c.head)), c.cost, c.which.astype(np.int32), c.blocks, c.num_nodes)
         for c in case.chains
     )
-    n, begin = len(case.charges.pair) - 1, np.array(start, dtype=np.int64)
+    begin = np.array(start, dtype=np.int64)
     _, best, _ = _paths.ascend(n, *x, *y, begin, limit + 1, steps, length, _PATIENCE)
     found: list[int] = best.tolist()
     return found

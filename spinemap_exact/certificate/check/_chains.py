@@ -17,7 +17,9 @@ from spinemap_exact.certificate.check._sieve import Sieve, sieves
 
 MAX_ARCS = 4 * 10**6
 MAX_LINKS = 3 * 10**9  # pairs of sets looked at across the middle line: a minute
+NONE = 2**61  # at least this is what a chain costs that does not exist
 _CHUNK = 2**12
+_FEW = 4
 Arcs = tuple[Array, Array]  # sets before a line and after it; or sets and what they cost beyond
 
 
@@ -56,42 +58,41 @@ class Chains:
     def num_arcs(self) -> int:
         return len(self.tail)
 
-    def only(self, keep: Array) -> Chains:
-        """Chains made of some of the arcs; what belongs to no arc any more is forgotten, but not the ends."""
-        kept = np.concatenate(([0], np.cumsum(keep)))
-        ends = tuple(int(kept[end]) for end in self.ends)
-        tail, head, which = self.tail[keep], self.head[keep], self.which[keep]
-        node = np.zeros(self.num_nodes, dtype=bool)
-        node[tail] = node[head] = node[[0, -1]] = True
-        block = np.zeros(len(self.blocks), dtype=bool)
-        block[which] = True
-        number, place = np.cumsum(node) - 1, np.cumsum(block) - 1
-        return Chains(
-            number[tail], number[head], place[which], self.cost[keep], self.blocks[block], ends, int(node.sum())
-        )
+    def only(self, left: Array) -> Chains:
+        """Chains made of some of the arcs, given by ascending positions; what is in no arc any more is forgotten."""
+        ends = tuple(int(end) for end in np.searchsorted(left, self.ends))
+        tail, head, num_nodes = self.tail[left], self.head[left], self.num_nodes
+        if num_nodes > _FEW * len(left) + 2:
+            nodes, place = _distinct(np.concatenate((tail, head, [0, num_nodes - 1])), num_nodes)
+            tail, head, num_nodes = place[: len(left)], place[len(left) : -2], len(nodes)
+        blocks, which = _distinct(self.which[left], len(self.blocks))
+        return Chains(tail, head, which, self.cost[left], self.blocks[blocks], ends, num_nodes)
 
-    def through(self, penalty: Array) -> Array:
-        """(num_arcs,): cost of the cheapest chain through each arc, at least `NEVER` where there is none.
+    def through(self, weight: Array) -> Array:
+        """(num_arcs,): cost of the cheapest chain through each arc, at least `NONE` where there is none.
 
-        ``penalty`` is what each of ``blocks`` pays on top.
+        ``weight`` is what each arc costs, multipliers included.
         """
-        if not self.num_arcs:
-            return np.zeros(0, dtype=np.int64)
-        weight = self.cost + penalty[self.which]
-        lines = list(zip((0, *self.ends), self.ends, strict=False))
-        front = np.full(self.num_nodes, NEVER, dtype=np.int64)
+        front = np.full(self.num_nodes, NONE, dtype=np.int64)
         back = front.copy()
         front[0] = back[-1] = 0
-        for start, end in lines:
-            arcs = slice(start, end)
-            np.minimum.at(front, self.head[arcs], np.minimum(front[self.tail[arcs]] + weight[arcs], NEVER))
-        for start, end in reversed(lines):
-            arcs = slice(start, end)
-            np.minimum.at(back, self.tail[arcs], np.minimum(back[self.head[arcs]] + weight[arcs], NEVER))
-        # NEVER is 2^62 and costs stay below 2^60, so a sum with one NEVER fits; two of them are kept apart
-        there = np.minimum(front[self.tail] + weight, NEVER)
-        found: Array = np.where(there == NEVER, NEVER, there + back[self.head])
+        lines = [slice(start, end) for start, end in zip((0, *self.ends), self.ends, strict=False)]
+        for arcs in lines:
+            np.minimum.at(front, self.head[arcs], front[self.tail[arcs]] + weight[arcs])
+        for arcs in reversed(lines):
+            np.minimum.at(back, self.tail[arcs], back[self.head[arcs]] + weight[arcs])
+        # NONE is 2^61 and chains cost less than 2^60, so two NONE and what follows them fit
+        found: Array = front[self.tail] + weight + back[self.head]
         return found
+
+
+def _distinct(values: Array, size: int) -> tuple[Array, Array]:
+    """Distinct values below a size, ascending, and which of them each value is."""
+    if _FEW * len(values) < size:
+        return np.unique(values, return_inverse=True)
+    seen = np.zeros(size, dtype=bool)
+    seen[values] = True
+    return np.flatnonzero(seen), (np.cumsum(seen) - 1)[values]
 
 
 class Line:
