@@ -19,6 +19,7 @@ MAX_ARCS = 4 * 10**6
 MAX_LINKS = 3 * 10**9  # pairs of sets looked at across the middle line: a minute
 NONE = 2**61  # at least this is what a chain costs that does not exist
 _CHUNK = 2**12
+_MOST_PARTIAL = 2**21  # pairs of sets held together
 _FEW = 4
 Arcs = tuple[Array, Array]  # sets before a line and after it; or sets and what they cost beyond
 
@@ -188,15 +189,25 @@ class Line:
 
     def _links(self, most: int, ahead: Sieve, budget: Budget) -> Iterator[tuple[Array, Array, Array]]:
         """Sets before and after the middle line, and the cost of the cheapest chain through both."""
+        full, room = self.sets.full, self.direction.num_lines // 2
+        tails: dict[int, list[Array]] = {}
         for s, q in self._joints():
             numbers = ahead.numbers[s]
             kept = numbers[self.front.costs[-1][s][numbers] + ahead.beyond[s] <= most]
-            budget.spend(links=len(kept) * comb(self.sets.n - s, q))
-            for start in range(0, len(kept), _CHUNK):
-                for masks, rest, cost in self._across(s, q, kept[start : start + _CHUNK]):
-                    if (near := np.flatnonzero(cost <= most)).size:
-                        budget.spend(arcs=near.size)
-                        yield masks[near], self.sets.full ^ self.sets.of_size(q)[rest[near]], cost[near]
+            ways, size = comb(self.sets.n - s, q), self.sets.n - s - q
+            budget.spend(links=len(kept) * ways)
+            paid = self.front.paid(room, size)
+            if q not in tails:
+                tails[q] = _tails(self.sets, q, self.back.costs[-1][q], most)
+            chunk = max(1, _MOST_PARTIAL // ways)
+            for start in range(0, len(kept), chunk):
+                chosen = kept[start : start + chunk]
+                masks, spent = self.sets.of_size(s)[chosen], self.front.costs[-1][s][chosen]
+                which, rest = _joined(masks, most - int(paid.min()) - spent, tails[q])
+                cost = spent[which] + paid[self.sets.number(full ^ masks[which] ^ rest, size)] + tails[q][-1][rest]
+                near = np.flatnonzero(cost <= most)
+                budget.spend(arcs=near.size)
+                yield masks[which[near]], full ^ rest[near], cost[near]
 
     def _numbered(self, arcs: list[Arcs]) -> Chains:
         """Number the sets line by line, and the blocks."""
@@ -213,6 +224,39 @@ class Line:
         cost += direction.hop * away * sets.entering(blocks)[which]
         ends = tuple(int(end) for end in np.cumsum([len(t) for t, _ in arcs]))
         return Chains(tail, head, which, cost, blocks, ends, len(nodes))
+
+
+def _tails(sets: Sets, size: int, costs: Array, most: int) -> list[Array]:
+    """For c = 0, 1, ...: by what a set holds of the clusters 0 ... c, the least cost of such a set of one size.
+
+    Costs beyond ``most`` are not told apart, and no other set costs less than that.
+    """
+    beyond = min(most + 1, NEVER)
+    table = np.full(1 << sets.n, beyond, dtype=np.int32 if beyond < 2**30 else np.int64)
+    table[sets.of_size(size)] = np.minimum(costs, beyond)
+    tails = [table]
+    for _ in range(sets.n - 1):
+        tails.append(tails[-1].reshape(2, -1).min(axis=0))
+    return tails[::-1]
+
+
+def _joined(masks: Array, spare: Array, tails: list[Array]) -> tuple[Array, Array]:
+    """Pairs of a set and another one without common members, which costs no more than the first one has to spare.
+
+    The second set is built cluster by cluster, and given up where no set that begins like it is cheap enough.
+
+    Returns
+    -------
+    which, rest : (num_pairs,) int64
+        The first set by its position, the second one by its mask.
+    """
+    which, rest = np.arange(len(masks)), np.zeros(len(masks), dtype=np.int64)
+    for c, least in enumerate(tails):
+        free = np.flatnonzero(masks[which] >> c & 1 == 0)
+        which, rest = np.concatenate((which, which[free])), np.concatenate((rest, rest[free] | 1 << c))
+        left = np.flatnonzero(least[rest] <= spare[which])
+        which, rest = which[left], rest[left]
+    return which, rest
 
 
 _EMPTY = (np.zeros(0, dtype=np.int64),) * 2
