@@ -8,14 +8,15 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from spinemap_exact.certificate.check import _blocks, _instance, _lines
+from spinemap_exact.certificate.check import _blocks, _instance, _lines, _profiles
 from spinemap_exact.certificate.check._blocks import Case, Split
 from spinemap_exact.certificate.check._chains import TooManyArcs
-from spinemap_exact.certificate.check._charges import Charges, lengths
+from spinemap_exact.certificate.check._charges import Charges, extended, lengths
 from spinemap_exact.certificate.check._field import Field
 from spinemap_exact.certificate.check._lines import relax
 from spinemap_exact.errors import CertificateRejected
@@ -29,6 +30,7 @@ _ROOTS, _LARGE, _FEW_ARCS = 4, 20, 20_000
 _WORTH = 0.7  # multipliers are written down if they leave less than this share of the arcs
 _MAX_ENTRIES = 200_000
 _SMALL = 16  # clusters
+_TRIALS = 8  # multipliers of other pairs of profiles
 
 
 def prove(problem: Any, claim: int, should_stop: Callable[[], bool], start: list[int] | None = None) -> Evidence | None:
@@ -43,8 +45,13 @@ def prove(problem: Any, claim: int, should_stop: Callable[[], bool], start: list
     assert isinstance(instance, _instance.Placement)
     n = instance.num_clusters
     both = start or [0] * lengths(n)[1]
+    found: list[Evidence | None] = []
     try:
-        found = [_Search(instance, SCALE, claim, should_stop).run(both)]
+        if _profiles.applies(instance):
+            found.append(_Search(instance, SCALE, claim, should_stop).profiles(both))
+            if found[0] and n > _SMALL:
+                return found[0]
+        found.append(_Search(instance, SCALE, claim, should_stop).run(both))
         if n <= _SMALL:  # coarse multipliers, or none of triples, may give the shorter proof
             coarse = _Search(instance, 1, claim, should_stop).run([value // SCALE for value in both])
             found += [coarse, _Search(instance, SCALE, claim, should_stop).run(both[: lengths(n)[0]])]
@@ -67,37 +74,77 @@ class _Search:
         found, root = self._root(start)
         if root is None:
             return self._lines(found["multipliers"]) or found
-        entries: list[Evidence] = found["tree"]
-        open_cases: list[tuple[Case | tuple[Split, int], list[int], bool]] = [(root, found["multipliers"], True)]
+        return found if self._grow(root, found["multipliers"], found["tree"]) else None
+
+    def profiles(self, start: list[int]) -> Evidence | None:
+        """Return evidence by pairs of profiles, where there are empty tiles."""
+        shared, pairs = [start] if any(start) else [], []
+        for pair in _profiles.open_pairs(self.relaxation, Field({}, "evidence"), self.limit):
+            tree: list[Evidence] = []
+            if not self._pair(pair.case, shared, tree):
+                return None
+            pairs.append({"columns": list(pair.columns), "rows": list(pair.rows), "tree": tree})
+        return {"kind": "profiles", "scale": self.relaxation.scale, "shared": shared, "pairs": pairs}
+
+    def _pair(self, root: Case, shared: list[list[int]], entries: list[Evidence]) -> bool:
+        """Close a pair of profiles by what others have, or by multipliers of its own and a tree for each position."""
+        left = _blocks.reduce(root, self.limit)
+        if left is None:
+            return True
+        fewest, best = left.num_arcs, [0] * lengths(self.n)[1]
+        for number in reversed(range(max(0, len(shared) - _TRIALS), len(shared))):
+            after = _blocks.reduce(left.charged(shared[number]), self.limit)
+            if after is None:
+                entries.append({"shared": number})
+                return True
+            if after.num_arcs < fewest:
+                fewest, best = after.num_arcs, shared[number]
+        better = ascend(left, self.limit, _ROOT_STEPS, _ROOT_LENGTH, best)
+        shared.append(better)
+        entries.append({"shared": len(shared) - 1})
+        left = _blocks.reduce(left.charged(better), self.limit)
+        if left is None:
+            return True
+        if left.empty is None or not left.empty.are_few:
+            return self._grow(left, better, entries)
+        entries.append({"positions": True})
+        for tiles in left.empty.tiles():
+            case = left.occupied(tiles)
+            if not self._grow(case, extended(better, self.n, case.num_clusters), entries):
+                return False
+        return True
+
+    def _grow(self, root: Case, start: list[int], entries: list[Evidence]) -> bool:
+        """Close a case by multipliers and branches; False if time is up, or a placement is found below the claim."""
+        open_cases: list[tuple[Callable[[], Case], list[int], bool]] = [(lambda: root, start, True)]
         while open_cases:
             if self.should_stop() or len(entries) > _MAX_ENTRIES:
-                return None
+                return False
             case, multipliers, fresh = open_cases.pop()
-            case = case if isinstance(case, Case) else case[0].child(case[1])
-            left = _blocks.reduce(case, self.limit)
+            left = _blocks.reduce(case(), self.limit)
             if left is None:
                 continue
             if fresh:
-                better = ascend(self.n, left, self.limit, _NODE_STEPS, _NODE_LENGTH, multipliers)
-                changed = Case.charged(left.chains, Charges.of(self.n, better))
+                better = ascend(left, self.limit, _NODE_STEPS, _NODE_LENGTH, multipliers)
+                changed = left.charged(better)
                 after = _blocks.reduce(changed, self.limit)
                 if after is None or after.num_arcs < _WORTH * left.num_arcs:
                     entries.append({"multipliers": better})
-                    open_cases.append((changed, better, False))
+                    open_cases.append((partial(_itself, changed), better, False))
                     continue
-            choice = _fewest_blocks(left, self.n)
+            choice = _fewest_blocks(left)
             if choice is None:  # all blocks are certain, and without multipliers chains cost what their placement does
                 if not any(multipliers):
-                    return None  # a placement below the claim
-                none = [0] * lengths(self.n)[0]
+                    return False  # a placement below the claim
+                none = [0] * lengths(left.num_clusters)[0]
                 entries.append({"multipliers": none})
-                open_cases.append((Case.charged(left.chains, Charges.of(self.n, none)), none, False))
+                open_cases.append((partial(left.charged, none), none, False))
                 continue
-            direction, cluster = choice
-            entries.append({"branch": [direction, cluster]})
-            split = Split(left, self.limit, direction, cluster)
-            open_cases += [((split, block), multipliers, True) for block in reversed(range(split.num_cases))]
-        return found
+            entries.append({"branch": list(choice)})
+            split = Split(left, self.limit, *choice)
+            following = [(partial(split.child, block), multipliers, True) for block in range(split.num_cases)]
+            open_cases += reversed(following)
+        return True
 
     def _root(self, start: list[int]) -> tuple[Evidence, Case | None]:
         """Improve the multipliers on all chains that matter, and again on those that matter then.
@@ -118,7 +165,7 @@ class _Search:
             attempts -= 1
             if not left or not attempts:
                 return found, left
-            better = ascend(self.n, left, self.limit, _ROOT_STEPS, _ROOT_LENGTH, best)
+            better = ascend(left, self.limit, _ROOT_STEPS, _ROOT_LENGTH, best)
             if better == best or left.num_arcs < _FEW_ARCS:
                 return found, left
             best = better
@@ -130,19 +177,23 @@ class _Search:
         return evidence if proven * self.relaxation.scale > self.limit else None
 
 
-def ascend(n: int, case: Case, limit: int, steps: int, length: float, start: list[int]) -> list[int]:
+def ascend(case: Case, limit: int, steps: int, length: float, start: list[int]) -> list[int]:
     """Return better multipliers for the chains of a case."""
     x, y = (
         (*(a.astype(np.int32) for a in (c.tail, c.head)), c.cost, c.which.astype(np.int32), c.blocks, c.num_nodes)
         for c in case.chains
     )
     begin = np.array(start, dtype=np.int64)
-    _, best, _ = _paths.ascend(n, *x, *y, begin, limit + 1, steps, length, _PATIENCE)
+    _, best, _ = _paths.ascend(case.num_clusters, *x, *y, begin, limit + 1, steps, length, _PATIENCE)
     found: list[int] = best.tolist()
     return found
 
 
-def _fewest_blocks(case: Case, n: int) -> tuple[int, int] | None:
+def _itself(case: Case) -> Case:
+    return case
+
+
+def _fewest_blocks(case: Case) -> tuple[int, int] | None:
     """Direction and cluster whose block has the fewest possibilities, but not one; None where nothing is open.
 
     A block that is certain still forbids others in the other direction, unless that was done before.
@@ -150,7 +201,7 @@ def _fewest_blocks(case: Case, n: int) -> tuple[int, int] | None:
     options = []
     for direction, chains in enumerate(case.chains):
         blocks, across = chains.blocks, case.chains[1 - direction].blocks
-        for i in range(n):
+        for i in range(case.num_clusters):
             holding = blocks[blocks >> i & 1 == 1]
             common = across & holding[0]
             if len(holding) > 1 or (common & (common - 1)).any():

@@ -2,20 +2,65 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import combinations, islice
 
 import numpy as np
 
 from spinemap_exact.arrays import Array
 from spinemap_exact.certificate.check import _chains
 from spinemap_exact.certificate.check._chains import NONE, Chains
-from spinemap_exact.certificate.check._charges import Charges
+from spinemap_exact.certificate.check._charges import Charges, extended
 from spinemap_exact.certificate.check._field import Field, Preorder
 from spinemap_exact.certificate.check._instance import Placement
-from spinemap_exact.certificate.check._lines import MAX_SCALE, Relaxation, relax
+from spinemap_exact.certificate.check._lines import MAX_SCALE, Relaxation, read_multipliers, relax
 from spinemap_exact.certificate.check._sets import LARGEST_COST
 
 MAX_WORK = 4 * 10**9  # arcs looked at: minutes
+MAX_EMPTY, MAX_PATTERNS = 8, 200  # empty tiles whose positions are told apart, and sets of them
+
+
+@dataclass(frozen=True)
+class Margins:
+    """How many tiles of each column and of each row are empty."""
+
+    columns: tuple[int, ...]
+    rows: tuple[int, ...]
+
+    @property
+    def are_few(self) -> bool:
+        """True if there are empty tiles, but not too many to look at every set of them."""
+        if not 0 < sum(self.columns) <= MAX_EMPTY:
+            return False
+        return next(islice(self.tiles(), MAX_PATTERNS, None), None) is None
+
+    def tiles(self) -> Iterator[list[tuple[int, int]]]:
+        """All sets of tiles, as (x, y), with these numbers: column by column, the lowest rows first."""
+        return _tiles(self.columns, self.rows)
+
+
+def _tiles(columns: tuple[int, ...], rows: tuple[int, ...], x: int = 0) -> Iterator[list[tuple[int, int]]]:
+    if x == len(columns):
+        if not any(rows):
+            yield []
+        return
+    for chosen in combinations([y for y, left in enumerate(rows) if left], columns[x]):
+        left = tuple(count - (y in chosen) for y, count in enumerate(rows))
+        if max(left) < len(columns) - x:
+            for rest in _tiles(columns, left, x + 1):
+                yield [(x, y) for y in chosen] + rest
+
+
+def _occupied(chains: Chains, lines: list[int], n: int) -> Chains:
+    """The same chains with cluster n + e on line ``lines[e]``."""
+    added = np.zeros(len(chains.ends), dtype=np.int64)
+    for e, line in enumerate(lines):
+        added[line] |= 1 << (n + e)
+    masks = chains.blocks[chains.which] | np.repeat(added, np.diff((0, *chains.ends)))
+    blocks, which = np.unique(masks, return_inverse=True)
+    return replace(chains, blocks=blocks, which=which)
 
 
 @dataclass(frozen=True)
@@ -29,19 +74,31 @@ class Case:
         What each arc costs, multipliers included.
     total : int
         What all blocks of both directions together pay at most.
+    num_clusters : int
+        With one more for each empty tile whose position is known.
     through : two arrays of int64, optional
-        Cost of the cheapest chain through each arc, once the case is reduced.
+        Cost of the cheapest chain through each arc, where it is known.
+    empty : Margins, optional
+        Of empty tiles whose position is not known.
     """
 
     chains: tuple[Chains, Chains]
     weight: tuple[Array, Array]
     total: int
+    num_clusters: int
     through: tuple[Array, Array] | None = None
+    empty: Margins | None = None
 
-    @classmethod
-    def charged(cls, chains: tuple[Chains, Chains], charges: Charges) -> Case:
-        x, y = (c.cost + charges.paid(c.blocks)[c.which] for c in chains)
-        return cls(chains, (x, y), charges.total)
+    def charged(self, multipliers: list[int]) -> Case:
+        """The same under other multipliers; those that are not given are zero."""
+        charges = Charges.of(self.num_clusters, multipliers)
+        x, y = (c.cost + charges.paid(c.blocks)[c.which] for c in self.chains)
+        return replace(self, weight=(x, y), total=charges.total, through=None)
+
+    def occupied(self, tiles: list[tuple[int, int]]) -> Case:
+        """The same with these tiles empty and a cluster without flow on each of them, which has no multipliers yet."""
+        x, y = (_occupied(c, [tile[d] for tile in tiles], self.num_clusters) for d, c in enumerate(self.chains))
+        return replace(self, chains=(x, y), num_clusters=self.num_clusters + len(tiles), empty=None)
 
     @property
     def num_arcs(self) -> int:
@@ -74,38 +131,62 @@ def prove(instance: Placement, evidence: Field, claim: int | None) -> int:
         root = extract(relaxation, multipliers, limit, fields["floor"])
     except _chains.TooManyArcs:
         evidence.rejected("more chains are left at the root than the checker can hold")
-    if root is not None:
-        follow(relaxation, root, limit, tree)
-    tree.finish()
+    if root is None:
+        tree.finish()
+    else:
+        Walk(relaxation, limit, []).close(root, tree)
     return claim
 
 
-def follow(relaxation: Relaxation, root: Case, limit: int, tree: Preorder) -> None:
-    """Close a case as the entries of the tree say, or reject."""
-    work = MAX_WORK
-    open_cases: list[Case | tuple[Split, int]] = [root]
-    while open_cases:
-        case = open_cases.pop()
-        if not isinstance(case, Case):
-            work -= case[0].case.num_arcs
-            case = case[0].child(case[1])
-        work -= 3 * case.num_arcs + 1000
-        if work < 0:
+class Walk:
+    """Closes cases as the entries of trees say, or rejects them.
+
+    ``shared`` holds multipliers that entries refer to by number.
+    """
+
+    def __init__(self, relaxation: Relaxation, limit: int, shared: list[list[int]]) -> None:
+        self.relaxation, self.limit, self.shared = relaxation, limit, shared
+        self.work = MAX_WORK
+
+    def close(self, root: Case, tree: Preorder) -> None:
+        open_cases: list[Callable[[], Case]] = [lambda: root]
+        while open_cases:
+            case = open_cases.pop()()
+            self._spend(tree, 3 * case.num_arcs + 1000)
+            left = reduce(case, self.limit)
+            if left is not None:
+                following = self._next(left, tree.take())
+                self._spend(tree, len(following) * left.num_arcs)
+                open_cases += reversed(following)
+        tree.finish()
+
+    def _spend(self, tree: Preorder, steps: int) -> None:
+        self.work -= steps
+        if self.work < 0:
             tree.rejected("the tree takes longer than the checker allows")
-        left = reduce(case, limit)
-        if left is None:
-            continue
-        entry = tree.take()
-        if isinstance(entry.value, dict) and "branch" in entry.value:
+
+    def _next(self, left: Case, entry: Field) -> list[Callable[[], Case]]:
+        """Cases that follow."""
+        named = entry.value.keys() if isinstance(entry.value, dict) else ()
+        if "branch" in named:
             branch = entry.table("branch")["branch"]
-            direction, cluster = branch.integers(2, 0, max(1, relaxation.sets.n - 1))
-            if direction > 1 or cluster >= relaxation.sets.n:
+            direction, cluster = branch.integers(2, 0, max(1, left.num_clusters - 1))
+            if direction > 1 or cluster >= left.num_clusters:
                 branch.rejected("no direction or no cluster of that number")
-            split = Split(left, limit, direction, cluster)
-            open_cases += [(split, block) for block in reversed(range(split.num_cases))]
+            split = Split(left, self.limit, direction, cluster)
+            return [partial(split.child, block) for block in range(split.num_cases)]
+        if "positions" in named:
+            if entry.table("positions")["positions"].value is not True:
+                entry.malformed("positions are told apart by true")
+            if left.empty is None or not left.empty.are_few:
+                entry.rejected("the positions of empty tiles are known, or too many")
+            return [partial(left.occupied, tiles) for tiles in left.empty.tiles()]
+        if "shared" in named:
+            number = entry.table("shared")["shared"].integer(0, len(self.shared) - 1)
+            multipliers = extended(self.shared[number], self.relaxation.sets.n, left.num_clusters)
         else:
-            others = relaxation.read(entry.table("multipliers")["multipliers"])
-            open_cases.append(Case.charged(left.chains, Charges.of(relaxation.sets.n, others)))
+            multipliers = read_multipliers(entry.table("multipliers")["multipliers"], left.num_clusters)
+        return [partial(left.charged, multipliers)]
 
 
 def below(relaxation: Relaxation, claim: int) -> int:
@@ -129,20 +210,20 @@ def extract(relaxation: Relaxation, multipliers: list[int], limit: int, floor: F
         x = relaxation.line(0, Charges.of(relaxation.sets.n, [0] * len(multipliers))).below(limit // 2)
     else:
         floor.malformed("null, but columns and rows differ")
-    x = _led(relaxation, 0, x)
+    x = led(relaxation, 0, x)
     if relaxation.exchanges:
         x = x.only(np.flatnonzero(x.through(x.cost) <= limit // 2))
     least = int(x.through(x.cost + charges.paid(x.blocks)[x.which]).min(initial=NONE))
     if lowest is None and least >= NONE:
         return None
-    y = _led(relaxation, 1, relaxation.line(1, charges).below(max(most - least, -1 if lowest is None else lowest - 1)))
-    root = Case.charged((x, y), charges)
+    y = led(relaxation, 1, relaxation.line(1, charges).below(max(most - least, -1 if lowest is None else lowest - 1)))
+    root = Case((x, y), (x.cost, y.cost), 0, relaxation.sets.n).charged(multipliers)
     if lowest is not None and int(y.through(root.weight[1]).min(initial=NONE)) < lowest:
         floor.rejected("a chain costs less")
     return root
 
 
-def _led(relaxation: Relaxation, direction: int, chains: Chains) -> Chains:
+def led(relaxation: Relaxation, direction: int, chains: Chains) -> Chains:
     """Chains that have the leader on the first half of the lines, if reflection allows to ask for that."""
     if not relaxation.reflects(direction):
         return chains
@@ -159,7 +240,7 @@ def reduce(case: Case, limit: int) -> Case | None:
     """
     if not all(c.num_arcs for c in case.chains):
         return None
-    x, y = (c.through(weight) for c, weight in zip(case.chains, case.weight, strict=True))
+    x, y = case.through or (c.through(weight) for c, weight in zip(case.chains, case.weight, strict=True))
     slack = limit + case.total - int(x.min()) - int(y.min())
     if slack < 0:
         return None
@@ -171,7 +252,7 @@ def _part(case: Case, through: tuple[Array, Array] | None, left: list[Array]) ->
     x, y = (c.only(k) for c, k in zip(case.chains, left, strict=True))
     weight = case.weight[0][left[0]], case.weight[1][left[1]]
     by = None if through is None else (through[0][left[0]], through[1][left[1]])
-    return Case((x, y), weight, case.total, by)
+    return replace(case, chains=(x, y), weight=weight, through=by)
 
 
 class Split:

@@ -129,14 +129,14 @@ class Line:
                 best = min(best, *(int(cost.min()) for _, _, cost in self._across(s, q, chosen)))
         return best
 
-    def below(self, most: int) -> Chains:
+    def below(self, most: int, budget: Budget | None = None) -> Chains:
         """Return all arcs on chains that cost at most ``most``, multipliers included.
 
         Raises
         ------
         TooManyArcs
         """
-        full, budget = self.sets.full, Budget()
+        full, budget = self.sets.full, budget or Budget()
         most = max(-1, most)  # no chain costs less than nothing
         ahead, behind = sieves(self.front, self.back, most)
         self.front.fill(ahead.numbers)
@@ -195,7 +195,6 @@ class Line:
             numbers = ahead.numbers[s]
             kept = numbers[self.front.costs[-1][s][numbers] + ahead.beyond[s] <= most]
             ways, size = comb(self.sets.n - s, q), self.sets.n - s - q
-            budget.spend(links=len(kept) * ways)
             paid = self.front.paid(room, size)
             if q not in tails:
                 tails[q] = _tails(self.sets, q, self.back.costs[-1][q], most)
@@ -203,7 +202,7 @@ class Line:
             for start in range(0, len(kept), chunk):
                 chosen = kept[start : start + chunk]
                 masks, spent = self.sets.of_size(s)[chosen], self.front.costs[-1][s][chosen]
-                which, rest = _joined(masks, most - int(paid.min()) - spent, tails[q])
+                which, rest = _joined(masks, most - int(paid.min()) - spent, tails[q], budget)
                 cost = spent[which] + paid[self.sets.number(full ^ masks[which] ^ rest, size)] + tails[q][-1][rest]
                 near = np.flatnonzero(cost <= most)
                 budget.spend(arcs=near.size)
@@ -240,7 +239,7 @@ def _tails(sets: Sets, size: int, costs: Array, most: int) -> list[Array]:
     return tails[::-1]
 
 
-def _joined(masks: Array, spare: Array, tails: list[Array]) -> tuple[Array, Array]:
+def _joined(masks: Array, spare: Array, tails: list[Array], budget: Budget) -> tuple[Array, Array]:
     """Pairs of a set and another one without common members, which costs no more than the first one has to spare.
 
     The second set is built cluster by cluster, and given up where no set that begins like it is cheap enough.
@@ -254,6 +253,7 @@ def _joined(masks: Array, spare: Array, tails: list[Array]) -> tuple[Array, Arra
     for c, least in enumerate(tails):
         free = np.flatnonzero(masks[which] >> c & 1 == 0)
         which, rest = np.concatenate((which, which[free])), np.concatenate((rest, rest[free] | 1 << c))
+        budget.spend(links=len(rest))
         left = np.flatnonzero(least[rest] <= spare[which])
         which, rest = which[left], rest[left]
     return which, rest
@@ -265,8 +265,8 @@ _EMPTY = (np.zeros(0, dtype=np.int64),) * 2
 class Budget:
     """What may still be looked at and kept; whoever spends more raises `TooManyArcs`."""
 
-    def __init__(self) -> None:
-        self._links, self._arcs = MAX_LINKS, MAX_ARCS
+    def __init__(self, arcs: int = MAX_ARCS) -> None:
+        self._links, self._arcs = MAX_LINKS, arcs
 
     def spend(self, links: int = 0, arcs: int = 0) -> None:
         self._links -= links

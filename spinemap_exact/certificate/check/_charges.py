@@ -19,6 +19,13 @@ def lengths(n: int) -> tuple[int, int]:
     return comb(n, 2), comb(n, 2) + comb(n, 3)
 
 
+def extended(multipliers: list[int], n: int, more: int) -> list[int]:
+    """Multipliers of n clusters for more of them, zero where they are new; the old ones come first in both lists."""
+    pairs, triples = multipliers[: comb(n, 2)], multipliers[comb(n, 2) :]
+    both = [*pairs, *[0] * (comb(more, 2) - comb(n, 2))]
+    return [*both, *triples, *[0] * (comb(more, 3) - comb(n, 3))] if triples else both
+
+
 @dataclass(frozen=True)
 class Charges:
     """Multipliers as tables.
@@ -51,6 +58,8 @@ class Charges:
 
         Three pairs count for a triple that is inside, one for a triple of which two are inside.
         """
+        if not self.pair.any():
+            return np.zeros(blocks.shape, dtype=np.int64)
         parts = [self._paid(blocks[start : start + _CHUNK]) for start in range(0, len(blocks), _CHUNK)]
         return parts[0] if len(parts) == 1 else np.concatenate([blocks[:0], *parts])
 

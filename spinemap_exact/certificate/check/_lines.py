@@ -71,13 +71,16 @@ class Relaxation:
         return Line(self.directions[direction], self.sets, charges)
 
     def read(self, field: Field) -> list[int]:
-        """Read multipliers of pairs, or of pairs and triples."""
-        multipliers = field.integers(None, low=0)
-        if len(multipliers) not in lengths(self.sets.n):
-            field.rejected(
-                f"{len(multipliers)} multipliers where {' or '.join(map(str, lengths(self.sets.n)))} are due"
-            )
-        return multipliers
+        """Read multipliers of the clusters."""
+        return read_multipliers(field, self.sets.n)
+
+
+def read_multipliers(field: Field, n: int) -> list[int]:
+    """Read multipliers of pairs, or of pairs and triples, of n clusters."""
+    multipliers = field.integers(None, low=0)
+    if len(multipliers) not in lengths(n):
+        field.rejected(f"{len(multipliers)} multipliers where {' or '.join(map(str, lengths(n)))} are due")
+    return multipliers
 
 
 def relax(instance: Placement, evidence: Field, scale: int) -> Relaxation:
