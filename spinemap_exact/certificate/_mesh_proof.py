@@ -30,6 +30,7 @@ _ROOTS, _LARGE, _FEW_ARCS = 4, 20, 20_000
 _WORTH = 0.7  # multipliers are written down if they leave less than this share of the arcs
 _MAX_ENTRIES = 200_000
 _SMALL = 16  # clusters
+_FEW_LEFT, _FEW_BRANCHES = 400, 12  # arcs of a case that is closed by branches alone, if so many are enough
 _TRIALS = 8  # multipliers of other pairs of profiles
 
 
@@ -91,15 +92,19 @@ class _Search:
         left = _blocks.reduce(root, self.limit)
         if left is None:
             return True
-        fewest, best = left.num_arcs, [0] * lengths(self.n)[1]
+        known, best = left, -1
         for number in reversed(range(max(0, len(shared) - _TRIALS), len(shared))):
             after = _blocks.reduce(left.charged(shared[number]), self.limit)
             if after is None:
                 entries.append({"shared": number})
                 return True
-            if after.num_arcs < fewest:
-                fewest, best = after.num_arcs, shared[number]
-        better = ascend(left, self.limit, _ROOT_STEPS, _ROOT_LENGTH, best)
+            if after.num_arcs < known.num_arcs:
+                known, best = after, number
+        start = shared[best] if best >= 0 else [0] * lengths(self.n)[1]
+        if known.num_arcs < _WORTH * left.num_arcs:
+            entries.append({"shared": best})
+            left = known
+        better = ascend(left, self.limit, _ROOT_STEPS, _ROOT_LENGTH, start)
         shared.append(better)
         entries.append({"shared": len(shared) - 1})
         left = _blocks.reduce(left.charged(better), self.limit)
@@ -124,6 +129,9 @@ class _Search:
             left = _blocks.reduce(case(), self.limit)
             if left is None:
                 continue
+            if fresh and (few := self._branches(left)) is not None:
+                entries += few
+                continue
             if fresh:
                 better = ascend(left, self.limit, _NODE_STEPS, _NODE_LENGTH, multipliers)
                 changed = left.charged(better)
@@ -145,6 +153,24 @@ class _Search:
             following = [(partial(split.child, block), multipliers, True) for block in range(split.num_cases)]
             open_cases += reversed(following)
         return True
+
+    def _branches(self, left: Case) -> list[Evidence] | None:
+        """A few branches that close a reduced case without other multipliers, which take more room; None if not."""
+        if left.num_arcs > _FEW_LEFT:
+            return None
+        entries: list[Evidence] = []
+        open_cases: list[Callable[[], Case]] = [partial(_itself, left)]
+        while open_cases:
+            case = _blocks.reduce(open_cases.pop()(), self.limit)
+            if case is None:
+                continue
+            choice = _fewest_blocks(case)
+            if choice is None or len(entries) == _FEW_BRANCHES:
+                return None
+            entries.append({"branch": list(choice)})
+            split = Split(case, self.limit, *choice)
+            open_cases += [partial(split.child, block) for block in reversed(range(split.num_cases))]
+        return entries
 
     def _root(self, start: list[int]) -> tuple[Evidence, Case | None]:
         """Improve the multipliers on all chains that matter, and again on those that matter then.
@@ -200,12 +226,16 @@ def _fewest_blocks(case: Case) -> tuple[int, int] | None:
     """
     options = []
     for direction, chains in enumerate(case.chains):
-        blocks, across = chains.blocks, case.chains[1 - direction].blocks
-        for i in range(case.num_clusters):
-            holding = blocks[blocks >> i & 1 == 1]
-            common = across & holding[0]
-            if len(holding) > 1 or (common & (common - 1)).any():
-                options.append((len(holding), direction, i))
+        across = case.chains[1 - direction].blocks
+        holds = chains.blocks[:, None] >> np.arange(case.num_clusters) & 1
+        count = holds.sum(axis=0)
+        for block in {int(b) for b in holds[:, count == 1].argmax(axis=0)}:
+            common = across & chains.blocks[block]
+            if (common & (common - 1)).any():
+                return direction, int(np.flatnonzero((holds[block] == 1) & (count == 1))[0])
+        if (count > 1).any():
+            cluster = int(np.where(count > 1, count, len(holds) + 1).argmin())
+            options.append((int(count[cluster]), direction, cluster))
     if not options:
         return None
     _, direction, cluster = min(options)

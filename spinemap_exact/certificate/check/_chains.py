@@ -263,15 +263,26 @@ _EMPTY = (np.zeros(0, dtype=np.int64),) * 2
 
 
 class Budget:
-    """What may still be looked at and kept; whoever spends more raises `TooManyArcs`."""
+    """What may still be looked at and kept; whoever spends more raises `TooManyArcs`.
 
-    def __init__(self, arcs: int = MAX_ARCS) -> None:
-        self._links, self._arcs = MAX_LINKS, arcs
+    Parameters
+    ----------
+    graphs : int
+        How often as many arcs as one graph may have are allowed, if each graph is kept `apart` from those before.
+    """
+
+    def __init__(self, graphs: int = 1) -> None:
+        self._links, self._arcs, self._all_arcs = MAX_LINKS, MAX_ARCS, graphs * MAX_ARCS
+
+    def apart(self) -> None:
+        """Begin another graph, while those before are not kept."""
+        self._arcs = MAX_ARCS
 
     def spend(self, links: int = 0, arcs: int = 0) -> None:
         self._links -= links
         self._arcs -= arcs
-        if min(self._links, self._arcs) < 0:
+        self._all_arcs -= arcs
+        if min(self._links, self._arcs, self._all_arcs) < 0:
             raise TooManyArcs
 
 

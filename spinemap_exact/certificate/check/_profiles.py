@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import product
 
 from spinemap_exact.arrays import Array
 from spinemap_exact.certificate.check import _chains
@@ -17,7 +16,7 @@ from spinemap_exact.certificate.check._lines import MAX_SCALE, MAX_STEPS, Relaxa
 from spinemap_exact.certificate.check._sets import LARGEST_COST, Direction
 
 MAX_PROFILES = 1500
-MAX_ARCS = 16 * 10**6  # of all profiles together: 640 MB
+MAX_GRAPHS = 16  # as many arcs as this number of graphs may have are looked at: a minute
 Profile = tuple[int, ...]
 
 
@@ -74,7 +73,7 @@ def applies(instance: Placement) -> bool:
     if instance.coordinates is None or instance.num_tiles == instance.num_clusters:
         return False
     x, y = (max(values) + 1 for values in zip(*instance.coordinates, strict=True))
-    return x * y == instance.num_tiles == len({*instance.coordinates})
+    return len({*instance.coordinates}) == instance.num_tiles == int(x) * int(y)
 
 
 def _trees(relaxation: Relaxation, pairs: Field) -> dict[tuple[Profile, Profile], Field]:
@@ -101,18 +100,26 @@ def open_pairs(relaxation: Relaxation, evidence: Field, limit: int) -> Iterator[
     """
     x, y = (_profiles(relaxation, evidence, d) for d in (0, 1))
     _count_steps(relaxation, evidence, x, y)
-    budget = Budget(arcs=MAX_ARCS)
+    budget = Budget(MAX_GRAPHS)
     nothing = Charges.of(relaxation.sets.n, [0] * lengths(relaxation.sets.n)[0])
     most = limit // 2 if relaxation.exchanges else limit - relaxation.line(1, nothing).least()
-    columns = _cheap(relaxation, 0, x, most, nothing, budget)
-    least = min((cheapest(through) for _, through in columns.values()), default=NONE)
-    rows = _cheap(relaxation, 1, y, limit - least, nothing, budget)
+    columns = {}
+    for a in x:
+        chains, through = _cheap(relaxation, 0, a, most, nothing, budget)
+        if cheapest(through) <= most:
+            columns[a] = (chains, through)
     widths = tuple(direction.num_lines for direction in relaxation.directions)
-    for (a, (ahead, by_x)), (b, (across, by_y)) in product(columns.items(), rows.items()):
-        if cheapest(by_x) + cheapest(by_y) <= limit and realisable(a, b):
-            empty = Margins(tuple(widths[1] - size for size in a), tuple(widths[0] - size for size in b))
-            case = Case((ahead, across), (ahead.cost, across.cost), 0, relaxation.sets.n, (by_x, by_y), empty)
-            yield Pair(a, b, case)
+    for b in y:
+        beside = {a: cheapest(columns[a][1]) for a in columns if realisable(a, b)}
+        most = limit - min(beside.values(), default=NONE)
+        budget.apart()
+        across, by_y = _cheap(relaxation, 1, b, most, nothing, budget)
+        for a, least in beside.items():
+            if least + cheapest(by_y) <= limit:
+                ahead, by_x = columns[a]
+                empty = Margins(tuple(widths[1] - size for size in a), tuple(widths[0] - size for size in b))
+                case = Case((ahead, across), (ahead.cost, across.cost), 0, relaxation.sets.n, (by_x, by_y), empty)
+                yield Pair(a, b, case)
 
 
 def cheapest(through: Array) -> int:
@@ -145,19 +152,14 @@ def _count_steps(relaxation: Relaxation, evidence: Field, *profiles: list[Profil
 
 
 def _cheap(
-    relaxation: Relaxation, direction: int, profiles: list[Profile], most: int, nothing: Charges, budget: Budget
-) -> dict[Profile, tuple[Chains, Array]]:
-    """For each profile its chains that cost at most so much, and what the cheapest one through each arc costs."""
-    found, lines = {}, relaxation.directions[direction]
-    for profile in profiles:
-        own = Direction(profile, lines.hop, lines.away)
-        chains = Line(own, relaxation.sets, nothing).below(most, budget)
-        if profile == profile[::-1]:
-            chains = led(relaxation, direction, chains)
-        through = chains.through(chains.cost)
-        if cheapest(through) <= most:
-            found[profile] = (chains, through)
-    return found
+    relaxation: Relaxation, direction: int, profile: Profile, most: int, nothing: Charges, budget: Budget
+) -> tuple[Chains, Array]:
+    """Chains of a profile that cost at most so much, and what the cheapest one through each arc costs."""
+    lines = relaxation.directions[direction]
+    chains = Line(Direction(profile, lines.hop, lines.away), relaxation.sets, nothing).below(most, budget)
+    if profile == profile[::-1]:
+        chains = led(relaxation, direction, chains)
+    return chains, chains.through(chains.cost)
 
 
 def realisable(columns: Profile, rows: Profile) -> bool:
