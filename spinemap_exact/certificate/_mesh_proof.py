@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from spinemap_exact.arrays import Array
 from spinemap_exact.certificate.check import _blocks, _instance, _lines, _profiles
 from spinemap_exact.certificate.check._blocks import Case, Split
 from spinemap_exact.certificate.check._chains import TooManyArcs
@@ -30,7 +31,7 @@ _ROOTS, _LARGE, _FEW_ARCS = 4, 20, 20_000
 _WORTH = 0.7  # multipliers are written down if they leave less than this share of the arcs
 _MAX_ENTRIES = 200_000
 _SMALL = 16  # clusters
-_FEW_LEFT, _FEW_BRANCHES = 400, 12  # arcs of a case that is closed by branches alone, if so many are enough
+_FEW_LEFT, _FEW_BRANCHES = 2000, 60  # arcs of a case that is closed by branches alone, if so many are enough
 _TRIALS = 8  # multipliers of other pairs of profiles
 
 
@@ -45,7 +46,7 @@ def prove(problem: Any, claim: int, should_stop: Callable[[], bool], start: list
     instance = _instance.read(problem)[0]
     assert isinstance(instance, _instance.Placement)
     n = instance.num_clusters
-    both = start or [0] * lengths(n)[1]
+    both = np.array(start or [0] * lengths(n)[1], dtype=np.int64)
     found: list[Evidence | None] = []
     try:
         if _profiles.applies(instance):
@@ -54,7 +55,7 @@ def prove(problem: Any, claim: int, should_stop: Callable[[], bool], start: list
                 return found[0]
         found.append(_Search(instance, SCALE, claim, should_stop).run(both))
         if n <= _SMALL:  # coarse multipliers, or none of triples, may give the shorter proof
-            coarse = _Search(instance, 1, claim, should_stop).run([value // SCALE for value in both])
+            coarse = _Search(instance, 1, claim, should_stop).run(both // SCALE)
             found += [coarse, _Search(instance, SCALE, claim, should_stop).run(both[: lengths(n)[0]])]
     except (CertificateRejected, TooManyArcs):
         return None
@@ -71,23 +72,25 @@ class _Search:
         self.limit = _blocks.below(self.relaxation, claim)
         self.n = self.relaxation.sets.n
 
-    def run(self, start: list[int]) -> Evidence | None:
+    def run(self, start: Array) -> Evidence | None:
         found, root = self._root(start)
         if root is None:
             return self._lines(found["multipliers"]) or found
-        return found if self._grow(root, found["multipliers"], found["tree"]) else None
+        multipliers = np.array(found["multipliers"], dtype=np.int64)
+        return found if self._grow(root, multipliers, found["tree"]) else None
 
-    def profiles(self, start: list[int]) -> Evidence | None:
+    def profiles(self, start: Array) -> Evidence | None:
         """Return evidence by pairs of profiles, where there are empty tiles."""
-        shared, pairs = [start] if any(start) else [], []
+        shared, pairs = [start] if start.any() else [], []
         for pair in _profiles.open_pairs(self.relaxation, Field({}, "evidence"), self.limit):
             tree: list[Evidence] = []
             if not self._pair(pair.case, shared, tree):
                 return None
             pairs.append({"columns": list(pair.columns), "rows": list(pair.rows), "tree": tree})
-        return {"kind": "profiles", "scale": self.relaxation.scale, "shared": shared, "pairs": pairs}
+        known = [_sparse(multipliers) for multipliers in shared]
+        return {"kind": "profiles", "scale": self.relaxation.scale, "shared": known, "pairs": pairs}
 
-    def _pair(self, root: Case, shared: list[list[int]], entries: list[Evidence]) -> bool:
+    def _pair(self, root: Case, shared: list[Array], entries: list[Evidence]) -> bool:
         """Close a pair of profiles by what others have, or by multipliers of its own and a tree for each position."""
         left = _blocks.reduce(root, self.limit)
         if left is None:
@@ -100,7 +103,7 @@ class _Search:
                 return True
             if after.num_arcs < known.num_arcs:
                 known, best = after, number
-        start = shared[best] if best >= 0 else [0] * lengths(self.n)[1]
+        start = shared[best] if best >= 0 else np.zeros(lengths(self.n)[1], dtype=np.int64)
         if known.num_arcs < _WORTH * left.num_arcs:
             entries.append({"shared": best})
             left = known
@@ -119,9 +122,9 @@ class _Search:
                 return False
         return True
 
-    def _grow(self, root: Case, start: list[int], entries: list[Evidence]) -> bool:
+    def _grow(self, root: Case, start: Array, entries: list[Evidence]) -> bool:
         """Close a case by multipliers and branches; False if time is up, or a placement is found below the claim."""
-        open_cases: list[tuple[Callable[[], Case], list[int], bool]] = [(lambda: root, start, True)]
+        open_cases: list[tuple[Callable[[], Case], Array, bool]] = [(lambda: root, start, True)]
         while open_cases:
             if self.should_stop() or len(entries) > _MAX_ENTRIES:
                 return False
@@ -137,15 +140,15 @@ class _Search:
                 changed = left.charged(better)
                 after = _blocks.reduce(changed, self.limit)
                 if after is None or after.num_arcs < _WORTH * left.num_arcs:
-                    entries.append({"multipliers": better})
+                    entries.append(_entry(better))
                     open_cases.append((partial(_itself, changed), better, False))
                     continue
             choice = _fewest_blocks(left)
             if choice is None:  # all blocks are certain, and without multipliers chains cost what their placement does
-                if not any(multipliers):
+                if not multipliers.any():
                     return False  # a placement below the claim
-                none = [0] * lengths(left.num_clusters)[0]
-                entries.append({"multipliers": none})
+                none = np.zeros_like(multipliers)
+                entries.append(_entry(none))
                 open_cases.append((partial(left.charged, none), none, False))
                 continue
             entries.append({"branch": list(choice)})
@@ -172,7 +175,7 @@ class _Search:
             open_cases += [partial(split.child, block) for block in reversed(range(split.num_cases))]
         return entries
 
-    def _root(self, start: list[int]) -> tuple[Evidence, Case | None]:
+    def _root(self, start: Array) -> tuple[Evidence, Case | None]:
         """Improve the multipliers on all chains that matter, and again on those that matter then.
 
         Returns
@@ -185,14 +188,15 @@ class _Search:
         best, attempts = start, _ROOTS if self.n <= _LARGE else 1
         while True:
             floor = None if self.relaxation.exchanges else self.relaxation.line(1, Charges.of(self.n, best)).least()
-            found = {"kind": "blocks", "scale": self.relaxation.scale, "multipliers": best, "floor": floor, "tree": []}
+            found = {"kind": "blocks", "scale": self.relaxation.scale, "multipliers": best.tolist(), "floor": floor}
+            found["tree"] = []
             root = _blocks.extract(self.relaxation, best, self.limit, Field(floor, "floor"))
             left = root and _blocks.reduce(root, self.limit)
             attempts -= 1
             if not left or not attempts:
                 return found, left
             better = ascend(left, self.limit, _ROOT_STEPS, _ROOT_LENGTH, best)
-            if better == best or left.num_arcs < _FEW_ARCS:
+            if np.array_equal(better, best) or left.num_arcs < _FEW_ARCS:
                 return found, left
             best = better
 
@@ -203,16 +207,28 @@ class _Search:
         return evidence if proven * self.relaxation.scale > self.limit else None
 
 
-def ascend(case: Case, limit: int, steps: int, length: float, start: list[int]) -> list[int]:
+def ascend(case: Case, limit: int, steps: int, length: float, start: Array) -> Array:
     """Return better multipliers for the chains of a case."""
     x, y = (
         (*(a.astype(np.int32) for a in (c.tail, c.head)), c.cost, c.which.astype(np.int32), c.blocks, c.num_nodes)
         for c in case.chains
     )
-    begin = np.array(start, dtype=np.int64)
-    _, best, _ = _paths.ascend(case.num_clusters, *x, *y, begin, limit + 1, steps, length, _PATIENCE)
-    found: list[int] = best.tolist()
+    _, best, _ = _paths.ascend(case.num_clusters, *x, *y, start, limit + 1, steps, length, _PATIENCE)
+    found: Array = best
     return found
+
+
+def _sparse(multipliers: Array) -> list[int]:
+    """Multipliers that are not zero, each behind its number."""
+    numbers = np.flatnonzero(multipliers)
+    listed: list[int] = np.stack((numbers, multipliers[numbers]), axis=1).ravel().tolist()
+    return listed
+
+
+def _entry(multipliers: Array) -> Evidence:
+    """How multipliers stand in a tree."""
+    listed = _sparse(multipliers)
+    return {"sparse": listed} if len(listed) < len(multipliers) else {"multipliers": multipliers.tolist()}
 
 
 def _itself(case: Case) -> Case:

@@ -44,7 +44,7 @@ def triangle(seed: int = 10) -> PlacementProblem:
 
 def prove(problem: PlacementProblem, bound: int):
     search = _mesh_proof._Search(read(problem)[0], 8, bound, lambda: False)
-    return search.profiles([0] * comb(problem.num_clusters, 2))
+    return search.profiles(np.zeros(comb(problem.num_clusters, 2), dtype=np.int64))
 
 
 def entries(evidence) -> Counter[str]:
@@ -101,7 +101,7 @@ def with_positions(problem: PlacementProblem):
         tree = [{"positions": True}]
         for tiles in pair.case.empty.tiles():
             case = pair.case.occupied(tiles)
-            assert search._grow(case, [0] * comb(case.num_clusters, 2), tree)
+            assert search._grow(case, np.zeros(comb(case.num_clusters, 2), dtype=np.int64), tree)
         pairs.append({"columns": list(pair.columns), "rows": list(pair.rows), "tree": tree})
     return {"kind": "profiles", "scale": 8, "shared": [], "pairs": pairs}
 
@@ -131,12 +131,17 @@ def test_positions_of_empty_tiles_are_all_asked_for():
         ({"branch": [0, 9]}, "outside"),
         ({"branch": [2, 0]}, "no direction"),
         ({"multipliers": [0] * 15}, "15 multipliers where 36 or 120 are due"),
+        ({"sparse": [3, 1, 3, 1]}, "do not ascend from 0 to 119"),
+        ({"sparse": [5, 1, 3, 1]}, "do not ascend"),
+        ({"sparse": [120, 1]}, "do not ascend"),
+        ({"sparse": [0, 1, 2]}, "without its multiplier"),
+        ({"sparse": [0, -1]}, "outside 0"),
     ],
 )
 def test_entries_that_say_nothing(entry, reason):
     """Behind the positions there are nine clusters."""
     problem = triangle()
-    evidence = {**with_positions(problem), "shared": [[0] * 15]}
+    evidence = {**with_positions(problem), "shared": [[]]}
     pair = max(evidence["pairs"], key=lambda pair: len(pair["tree"]))
     pair["tree"].insert(1 if "positions" not in entry else 0, entry)
     with pytest.raises(FLAWS, match=reason):
@@ -173,7 +178,10 @@ def test_any_multipliers_prove_nothing_false():
     best, rng = optimum(problem), np.random.default_rng(0)
     honest = with_positions(problem)
     for _ in range(30):
-        evidence = {**copy.deepcopy(honest), "shared": [rng.integers(0, 30, 15).tolist()]}
+        evidence = {
+            **copy.deepcopy(honest),
+            "shared": [[n for pair in enumerate(rng.integers(0, 30, 15).tolist()) for n in pair]],
+        }
         for pair in evidence["pairs"]:
             pair["tree"] = [{"shared": 0}, *pair["tree"]] if rng.random() < 0.5 else [{"positions": True}]
         with pytest.raises(FLAWS):

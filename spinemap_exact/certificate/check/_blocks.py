@@ -15,7 +15,7 @@ from spinemap_exact.certificate.check._chains import NONE, Chains
 from spinemap_exact.certificate.check._charges import Charges, extended
 from spinemap_exact.certificate.check._field import Field, Preorder
 from spinemap_exact.certificate.check._instance import Placement
-from spinemap_exact.certificate.check._lines import MAX_SCALE, Relaxation, read_multipliers, relax
+from spinemap_exact.certificate.check._lines import MAX_SCALE, Relaxation, read_multipliers, read_sparse, relax
 from spinemap_exact.certificate.check._sets import LARGEST_COST
 
 MAX_WORK = 4 * 10**9  # arcs looked at: minutes
@@ -89,7 +89,7 @@ class Case:
     through: tuple[Array, Array] | None = None
     empty: Margins | None = None
 
-    def charged(self, multipliers: list[int]) -> Case:
+    def charged(self, multipliers: Array) -> Case:
         """The same under other multipliers; those that are not given are zero."""
         charges = Charges.of(self.num_clusters, multipliers)
         x, y = (c.cost + charges.paid(c.blocks)[c.which] for c in self.chains)
@@ -144,7 +144,7 @@ class Walk:
     ``shared`` holds multipliers that entries refer to by number.
     """
 
-    def __init__(self, relaxation: Relaxation, limit: int, shared: list[list[int]]) -> None:
+    def __init__(self, relaxation: Relaxation, limit: int, shared: list[Array]) -> None:
         self.relaxation, self.limit, self.shared = relaxation, limit, shared
         self.work = MAX_WORK
 
@@ -184,6 +184,8 @@ class Walk:
         if "shared" in named:
             number = entry.table("shared")["shared"].integer(0, len(self.shared) - 1)
             multipliers = extended(self.shared[number], self.relaxation.sets.n, left.num_clusters)
+        elif "sparse" in named:
+            multipliers = read_sparse(entry.table("sparse")["sparse"], left.num_clusters)
         else:
             multipliers = read_multipliers(entry.table("multipliers")["multipliers"], left.num_clusters)
         return [partial(left.charged, multipliers)]
@@ -194,7 +196,7 @@ def below(relaxation: Relaxation, claim: int) -> int:
     return (claim - 1) // relaxation.grain * relaxation.grain * relaxation.scale
 
 
-def extract(relaxation: Relaxation, multipliers: list[int], limit: int, floor: Field) -> Case | None:
+def extract(relaxation: Relaxation, multipliers: Array, limit: int, floor: Field) -> Case | None:
     """Return all chains that a placement within the limit can have, up to symmetry; None if there are none.
 
     If columns and rows may be exchanged, the columns shall cost no more than the rows, hence half of the limit at most.
@@ -207,7 +209,7 @@ def extract(relaxation: Relaxation, multipliers: list[int], limit: int, floor: F
     if lowest is not None:
         x = relaxation.line(0, charges).below(most - lowest)
     elif relaxation.exchanges:
-        x = relaxation.line(0, Charges.of(relaxation.sets.n, [0] * len(multipliers))).below(limit // 2)
+        x = relaxation.line(0, Charges.of(relaxation.sets.n, np.zeros_like(multipliers))).below(limit // 2)
     else:
         floor.malformed("null, but columns and rows differ")
     x = led(relaxation, 0, x)

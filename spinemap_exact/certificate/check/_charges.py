@@ -19,11 +19,13 @@ def lengths(n: int) -> tuple[int, int]:
     return comb(n, 2), comb(n, 2) + comb(n, 3)
 
 
-def extended(multipliers: list[int], n: int, more: int) -> list[int]:
+def extended(multipliers: Array, n: int, more: int) -> Array:
     """Multipliers of n clusters for more of them, zero where they are new; the old ones come first in both lists."""
     pairs, triples = multipliers[: comb(n, 2)], multipliers[comb(n, 2) :]
-    both = [*pairs, *[0] * (comb(more, 2) - comb(n, 2))]
-    return [*both, *triples, *[0] * (comb(more, 3) - comb(n, 3))] if triples else both
+    found = np.zeros(lengths(more)[len(triples) > 0], dtype=np.int64)
+    found[: len(pairs)] = pairs
+    found[comb(more, 2) : comb(more, 2) + len(triples)] = triples
+    return found
 
 
 @dataclass(frozen=True)
@@ -43,15 +45,15 @@ class Charges:
     triple: Array
 
     @classmethod
-    def of(cls, n: int, multipliers: list[int]) -> Charges:
-        """Read them in the order (0, 1), (0, 2), (1, 2), (0, 3), ..., then (0, 1, 2), (0, 1, 3), (0, 2, 3), ..."""
+    def of(cls, n: int, multipliers: Array) -> Charges:
+        """Take them in the order (0, 1), (0, 2), (1, 2), (0, 3), ..., then (0, 1, 2), (0, 1, 3), (0, 2, 3), ..."""
         pairs, triples = multipliers[: comb(n, 2)], multipliers[comb(n, 2) :]
         pair, triple = np.zeros((n + 1,) * 2, dtype=np.int64), np.zeros((n + 1,) * 3, dtype=np.int64)
         pair[pairs_of(n)] = pairs
-        if triples:
+        if triples.any():
             triple[triples_of(n)] = triples
             pair += triple.sum(axis=0) + triple.sum(axis=1) + triple.sum(axis=2)
-        return cls(sum(pairs) + 2 * sum(triples), pair, triple)
+        return cls(int(pairs.sum()) + 2 * int(triples.sum()), pair, triple)
 
     def paid(self, blocks: Array) -> Array:
         """What each block pays: for its pairs; and for a triple once if it holds two of it, twice if it holds all.

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
+
 from spinemap_exact.arrays import Array
 from spinemap_exact.certificate.check import _chains
 from spinemap_exact.certificate.check._blocks import Case, Margins, Walk, below, led
@@ -12,7 +14,7 @@ from spinemap_exact.certificate.check._chains import NONE, Budget, Chains, Line
 from spinemap_exact.certificate.check._charges import Charges, lengths
 from spinemap_exact.certificate.check._field import Field, Preorder
 from spinemap_exact.certificate.check._instance import Placement
-from spinemap_exact.certificate.check._lines import MAX_SCALE, MAX_STEPS, Relaxation, relax
+from spinemap_exact.certificate.check._lines import MAX_SCALE, MAX_STEPS, Relaxation, read_sparse, relax
 from spinemap_exact.certificate.check._sets import LARGEST_COST, Direction
 
 MAX_PROFILES = 1500
@@ -54,7 +56,7 @@ def prove(instance: Placement, evidence: Field, claim: int | None) -> int:
     if not applies(instance):
         evidence.rejected("profiles need a mesh with empty tiles, but without missing ones")
     trees = _trees(relaxation, fields["pairs"])
-    walk = Walk(relaxation, limit, [relaxation.read(field) for field in fields["shared"].items()])
+    walk = Walk(relaxation, limit, [read_sparse(field, relaxation.sets.n) for field in fields["shared"].items()])
     try:
         for pair in open_pairs(relaxation, evidence, limit):
             tree = trees.pop((pair.columns, pair.rows), None)
@@ -101,7 +103,7 @@ def open_pairs(relaxation: Relaxation, evidence: Field, limit: int) -> Iterator[
     x, y = (_profiles(relaxation, evidence, d) for d in (0, 1))
     _count_steps(relaxation, evidence, x, y)
     budget = Budget(MAX_GRAPHS)
-    nothing = Charges.of(relaxation.sets.n, [0] * lengths(relaxation.sets.n)[0])
+    nothing = Charges.of(relaxation.sets.n, np.zeros(lengths(relaxation.sets.n)[0], dtype=np.int64))
     most = limit // 2 if relaxation.exchanges else limit - relaxation.line(1, nothing).least()
     columns = {}
     for a in x:
