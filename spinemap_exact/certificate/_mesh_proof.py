@@ -95,18 +95,14 @@ class _Search:
         left = _blocks.reduce(root, self.limit)
         if left is None:
             return True
-        known, best = left, -1
+        start = np.zeros(lengths(self.n)[1], dtype=np.int64)
         for number in reversed(range(max(0, len(shared) - _TRIALS), len(shared))):
             after = _blocks.reduce(left.charged(shared[number]), self.limit)
-            if after is None:
+            if after is None or after.num_arcs < _WORTH * left.num_arcs:
                 entries.append({"shared": number})
-                return True
-            if after.num_arcs < known.num_arcs:
-                known, best = after, number
-        start = shared[best] if best >= 0 else np.zeros(lengths(self.n)[1], dtype=np.int64)
-        if known.num_arcs < _WORTH * left.num_arcs:
-            entries.append({"shared": best})
-            left = known
+                if after is None:
+                    return True
+                left, start = after, shared[number]
         better = ascend(left, self.limit, _ROOT_STEPS, _ROOT_LENGTH, start)
         shared.append(better)
         entries.append({"shared": len(shared) - 1})
