@@ -6,6 +6,7 @@ The checker's own steps are taken, so that what closes a case here closes it the
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -81,7 +82,7 @@ class _Walk:
         rows, columns = case.rows + change[0], case.columns + change[1]
         if max(int(np.abs(array).max(initial=0)) for array in (*change, rows, columns)) >= LARGEST:
             raise CertificateRejected("evidence", "multipliers beyond what a certificate may hold")
-        return Case(case.fixed, case.clusters, case.tiles, case.linear, case.alive, rows, columns, case.placed)
+        return replace(case, rows=rows, columns=columns)
 
     def _cells(self, case: Case, visit: Any) -> list[Cell]:
         """The cells that were looked at, as far as they are needed, and any that would be missing."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from itertools import permutations
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from certificate_cases import claim, mutants
 from oracle import optimum, random_placement_problem
 
 from spinemap_exact.certificate import _pair_proof
-from spinemap_exact.certificate.check import _assign, check
+from spinemap_exact.certificate.check import _assign, _matching, check
 from spinemap_exact.errors import CertificateMalformed, CertificateRejected
 from spinemap_exact.hardware import TileGrid
 from spinemap_exact.mapping import Placement
@@ -110,15 +111,42 @@ def test_a_permutation_that_changes_distances_is_no_symmetry():
 
 
 def test_bounds_on_assignments_are_the_optima():
-    """Against brute force, some cells ruled out; a batch gives what each problem gives alone."""
-    from itertools import permutations
-
+    """Against brute force, some cells ruled out; alone and together, and wherever the search begins."""
     rng = np.random.default_rng(0)
     for k in range(1, 6):
         costs = rng.integers(-20, 20, (30, k, k))
         costs[rng.random(costs.shape) < 0.2] = _assign.NEVER
         best = [min(sum(int(c[i, p[i]]) for i in range(k)) for p in permutations(range(k))) for c in costs]
-        assert _assign.bounds(costs)[0].tolist() == best
+        begin = _assign.Start(rng.integers(-20, 20, k), rng.permutation(k))
+        for start in (None, begin, _assign.Start(begin.v, np.full(k, -1))):
+            assert _assign.bounds(costs, start=start).tolist() == best
+            assert [_assign.bound(c, 2**60, start)[0] for c in costs] == best
+
+
+def test_a_search_that_stops_early_has_proven_enough():
+    rng = np.random.default_rng(1)
+    costs = rng.integers(0, 50, (40, 5, 5))
+    best = _assign.bounds(costs)
+    for enough in (10, 30, 60):
+        together = _assign.bounds(costs, np.full(40, enough))
+        for found in (together, np.array([_assign.bound(c, enough)[0] for c in costs])):
+            assert ((found == best) | (found > enough)).all()
+            assert (found <= best).all()
+
+
+def test_usable_cells_are_those_of_assignments():
+    """Against brute force, from empty squares to full ones."""
+    rng = np.random.default_rng(0)
+    for k in range(1, 6):
+        for _ in range(60):
+            alive = rng.random((k, k)) < rng.uniform(0.3, 1.0)
+            expected = np.zeros_like(alive)
+            for p in permutations(range(k)):
+                if alive[range(k), p].all():
+                    expected[range(k), p] = True
+            found = _matching.usable(alive)
+            assert (found is None) == (not expected.any())
+            assert found is None or (found == expected).all()
 
 
 def test_more_tiles_than_pairs_fit_into_memory():

@@ -22,6 +22,7 @@ from spinemap_exact.certificate.check import (
     _lines,
     _pairs,
     _patterns,
+    _profiles,
     _shapes,
     _witness,
 )
@@ -42,6 +43,7 @@ _KINDS: dict[str, tuple[tuple[type, ...], Callable[[Any, Field, int | None], int
     "full-crossbars": ((Unroll,), _full_crossbars.prove),
     "lines": ((Placement,), _lines.prove),
     "blocks": ((Placement,), _blocks.prove),
+    "profiles": ((Placement,), _profiles.prove),
     "pairs": ((Placement,), _pairs.prove),
     "clusters": ((Partition,), _clusters.prove),
     "conflicts": ((Partition,), _conflicts.prove),

@@ -2,43 +2,103 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import combinations, islice
 
 import numpy as np
 
 from spinemap_exact.arrays import Array
 from spinemap_exact.certificate.check import _chains
-from spinemap_exact.certificate.check._chains import Chains
-from spinemap_exact.certificate.check._charges import Charges
+from spinemap_exact.certificate.check._chains import NONE, Chains
+from spinemap_exact.certificate.check._charges import Charges, extended
 from spinemap_exact.certificate.check._field import Field, Preorder
 from spinemap_exact.certificate.check._instance import Placement
-from spinemap_exact.certificate.check._lines import MAX_SCALE, Relaxation, relax
-from spinemap_exact.certificate.check._sets import LARGEST_COST, NEVER
+from spinemap_exact.certificate.check._lines import MAX_SCALE, Relaxation, read_multipliers, read_sparse, relax
+from spinemap_exact.certificate.check._sets import LARGEST_COST
 
 MAX_WORK = 4 * 10**9  # arcs looked at: minutes
-_ROUNDS = 3
+MAX_EMPTY, MAX_PATTERNS = 8, 200  # empty tiles whose positions are told apart, and sets of them
+
+
+@dataclass(frozen=True)
+class Margins:
+    """How many tiles of each column and of each row are empty."""
+
+    columns: tuple[int, ...]
+    rows: tuple[int, ...]
+
+    @property
+    def are_few(self) -> bool:
+        """True if there are empty tiles, but not too many to look at every set of them."""
+        if not 0 < sum(self.columns) <= MAX_EMPTY:
+            return False
+        return next(islice(self.tiles(), MAX_PATTERNS, None), None) is None
+
+    def tiles(self) -> Iterator[list[tuple[int, int]]]:
+        """All sets of tiles, as (x, y), with these numbers: column by column, the lowest rows first."""
+        return _tiles(self.columns, self.rows)
+
+
+def _tiles(columns: tuple[int, ...], rows: tuple[int, ...], x: int = 0) -> Iterator[list[tuple[int, int]]]:
+    if x == len(columns):
+        if not any(rows):
+            yield []
+        return
+    for chosen in combinations([y for y, left in enumerate(rows) if left], columns[x]):
+        left = tuple(count - (y in chosen) for y, count in enumerate(rows))
+        if max(left) < len(columns) - x:
+            for rest in _tiles(columns, left, x + 1):
+                yield [(x, y) for y in chosen] + rest
+
+
+def _occupied(chains: Chains, lines: list[int], n: int) -> Chains:
+    """The same chains with cluster n + e on line ``lines[e]``."""
+    added = np.zeros(len(chains.ends), dtype=np.int64)
+    for e, line in enumerate(lines):
+        added[line] |= 1 << (n + e)
+    masks = chains.blocks[chains.which] | np.repeat(added, np.diff((0, *chains.ends)))
+    blocks, which = np.unique(masks, return_inverse=True)
+    return replace(chains, blocks=blocks, which=which)
 
 
 @dataclass(frozen=True)
 class Case:
-    """The chains that are left in both directions, and the multipliers in force.
+    """The chains that are left in both directions, under some multipliers.
 
-    ``paid`` is what the multipliers charge each block of either direction.
+    Attributes
+    ----------
+    chains : chains x and chains y
+    weight : two arrays of int64
+        What each arc costs, multipliers included.
+    total : int
+        What all blocks of both directions together pay at most.
+    num_clusters : int
+        With one more for each empty tile whose position is known.
+    through : two arrays of int64, optional
+        Cost of the cheapest chain through each arc, where it is known.
+    empty : Margins, optional
+        Of empty tiles whose position is not known.
     """
 
     chains: tuple[Chains, Chains]
-    charges: Charges
-    paid: tuple[Array, Array]
+    weight: tuple[Array, Array]
+    total: int
+    num_clusters: int
+    through: tuple[Array, Array] | None = None
+    empty: Margins | None = None
 
-    @classmethod
-    def charged(cls, chains: tuple[Chains, Chains], charges: Charges) -> Case:
-        x, y = chains
-        return cls(chains, charges, (charges.paid(x.blocks), charges.paid(y.blocks)))
+    def charged(self, multipliers: Array) -> Case:
+        """The same under other multipliers; those that are not given are zero."""
+        charges = Charges.of(self.num_clusters, multipliers)
+        x, y = (c.cost + charges.paid(c.blocks)[c.which] for c in self.chains)
+        return replace(self, weight=(x, y), total=charges.total, through=None)
 
-    def only(self, x: Chains, y: Chains) -> Case:
-        """The same with chains made of some of the arcs: what a block pays stays what it was."""
-        place = [np.searchsorted(c.blocks, left.blocks) for c, left in zip(self.chains, (x, y), strict=True)]
-        return Case((x, y), self.charges, (self.paid[0][place[0]], self.paid[1][place[1]]))
+    def occupied(self, tiles: list[tuple[int, int]]) -> Case:
+        """The same with these tiles empty and a cluster without flow on each of them, which has no multipliers yet."""
+        x, y = (_occupied(c, [tile[d] for tile in tiles], self.num_clusters) for d, c in enumerate(self.chains))
+        return replace(self, chains=(x, y), num_clusters=self.num_clusters + len(tiles), empty=None)
 
     @property
     def num_arcs(self) -> int:
@@ -67,32 +127,68 @@ def prove(instance: Placement, evidence: Field, claim: int | None) -> int:
     if limit > LARGEST_COST:
         evidence.rejected("no placement costs as much as the claim says")
     tree = Preorder(fields["tree"])
-    work = MAX_WORK
     try:
         root = extract(relaxation, multipliers, limit, fields["floor"])
     except _chains.TooManyArcs:
         evidence.rejected("more chains are left at the root than the checker can hold")
-    open_cases = [root] if root else []
-    while open_cases:
-        case = open_cases.pop()
-        work -= (2 * _ROUNDS + 1) * case.num_arcs + 1000
-        if work < 0:
-            evidence.rejected("the tree takes longer than the checker allows")
-        left = reduce(case, limit)
-        if left is None:
-            continue
-        entry = tree.take()
-        if isinstance(entry.value, dict) and "branch" in entry.value:
-            branch = entry.table("branch")["branch"]
-            direction, cluster = branch.integers(2, 0, max(1, relaxation.sets.n - 1))
-            if direction > 1 or cluster >= relaxation.sets.n:
-                branch.rejected("no direction or no cluster of that number")
-            open_cases += list(reversed(children(left, direction, cluster)))
-        else:
-            others = relaxation.read(entry.table("multipliers")["multipliers"])
-            open_cases.append(Case.charged(left.chains, Charges.of(relaxation.sets.n, others)))
-    tree.finish()
+    if root is None:
+        tree.finish()
+    else:
+        Walk(relaxation, limit, []).close(root, tree)
     return claim
+
+
+class Walk:
+    """Closes cases as the entries of trees say, or rejects them.
+
+    ``shared`` holds multipliers that entries refer to by number.
+    """
+
+    def __init__(self, relaxation: Relaxation, limit: int, shared: list[Array]) -> None:
+        self.relaxation, self.limit, self.shared = relaxation, limit, shared
+        self.work = MAX_WORK
+
+    def close(self, root: Case, tree: Preorder) -> None:
+        open_cases: list[Callable[[], Case]] = [lambda: root]
+        while open_cases:
+            case = open_cases.pop()()
+            self._spend(tree, 3 * case.num_arcs + 1000)
+            left = reduce(case, self.limit)
+            if left is not None:
+                following = self._next(left, tree.take())
+                self._spend(tree, len(following) * left.num_arcs)
+                open_cases += reversed(following)
+        tree.finish()
+
+    def _spend(self, tree: Preorder, steps: int) -> None:
+        self.work -= steps
+        if self.work < 0:
+            tree.rejected("the tree takes longer than the checker allows")
+
+    def _next(self, left: Case, entry: Field) -> list[Callable[[], Case]]:
+        """Cases that follow."""
+        named = entry.value.keys() if isinstance(entry.value, dict) else ()
+        if "branch" in named:
+            branch = entry.table("branch")["branch"]
+            direction, cluster = branch.integers(2, 0, max(1, left.num_clusters - 1))
+            if direction > 1 or cluster >= left.num_clusters:
+                branch.rejected("no direction or no cluster of that number")
+            split = Split(left, self.limit, direction, cluster)
+            return [partial(split.child, block) for block in range(split.num_cases)]
+        if "positions" in named:
+            if entry.table("positions")["positions"].value is not True:
+                entry.malformed("positions are told apart by true")
+            if left.empty is None or not left.empty.are_few:
+                entry.rejected("the positions of empty tiles are known, or too many")
+            return [partial(left.occupied, tiles) for tiles in left.empty.tiles()]
+        if "shared" in named:
+            number = entry.table("shared")["shared"].integer(0, len(self.shared) - 1)
+            multipliers = extended(self.shared[number], self.relaxation.sets.n, left.num_clusters)
+        elif "sparse" in named:
+            multipliers = read_sparse(entry.table("sparse")["sparse"], left.num_clusters)
+        else:
+            multipliers = read_multipliers(entry.table("multipliers")["multipliers"], left.num_clusters)
+        return [partial(left.charged, multipliers)]
 
 
 def below(relaxation: Relaxation, claim: int) -> int:
@@ -100,7 +196,7 @@ def below(relaxation: Relaxation, claim: int) -> int:
     return (claim - 1) // relaxation.grain * relaxation.grain * relaxation.scale
 
 
-def extract(relaxation: Relaxation, multipliers: list[int], limit: int, floor: Field) -> Case | None:
+def extract(relaxation: Relaxation, multipliers: Array, limit: int, floor: Field) -> Case | None:
     """Return all chains that a placement within the limit can have, up to symmetry; None if there are none.
 
     If columns and rows may be exchanged, the columns shall cost no more than the rows, hence half of the limit at most.
@@ -113,56 +209,91 @@ def extract(relaxation: Relaxation, multipliers: list[int], limit: int, floor: F
     if lowest is not None:
         x = relaxation.line(0, charges).below(most - lowest)
     elif relaxation.exchanges:
-        x = relaxation.line(0, Charges.of(relaxation.sets.n, [0] * len(multipliers))).below(limit // 2)
+        x = relaxation.line(0, Charges.of(relaxation.sets.n, np.zeros_like(multipliers))).below(limit // 2)
     else:
         floor.malformed("null, but columns and rows differ")
-    x = _led(relaxation, 0, x)
+    x = led(relaxation, 0, x)
     if relaxation.exchanges:
-        x = x.only(x.through(np.zeros(len(x.blocks), dtype=np.int64)) <= limit // 2)
-    through = x.through(charges.paid(x.blocks))
-    least = int(through.min(initial=NEVER))
-    if lowest is None and least == NEVER:
+        x = x.only(np.flatnonzero(x.through(x.cost) <= limit // 2))
+    least = int(x.through(x.cost + charges.paid(x.blocks)[x.which]).min(initial=NONE))
+    if lowest is None and least >= NONE:
         return None
-    y = _led(relaxation, 1, relaxation.line(1, charges).below(max(most - least, -1 if lowest is None else lowest - 1)))
-    if lowest is not None and int(y.through(charges.paid(y.blocks)).min(initial=NEVER)) < lowest:
+    y = led(relaxation, 1, relaxation.line(1, charges).below(max(most - least, -1 if lowest is None else lowest - 1)))
+    root = Case((x, y), (x.cost, y.cost), 0, relaxation.sets.n).charged(multipliers)
+    if lowest is not None and int(y.through(root.weight[1]).min(initial=NONE)) < lowest:
         floor.rejected("a chain costs less")
-    return Case.charged((x, y), charges) if x.num_arcs and y.num_arcs else None
+    return root
 
 
-def _led(relaxation: Relaxation, direction: int, chains: Chains) -> Chains:
+def led(relaxation: Relaxation, direction: int, chains: Chains) -> Chains:
     """Chains that have the leader on the first half of the lines, if reflection allows to ask for that."""
     if not relaxation.reflects(direction):
         return chains
     line = np.repeat(np.arange(len(chains.ends)), np.diff((0, *chains.ends)))
     behind = chains.blocks >> relaxation.leader & 1 == 1
-    return chains.only((2 * line < len(chains.ends)) | ~behind[chains.which])
+    return chains.only(np.flatnonzero((2 * line < len(chains.ends)) | ~behind[chains.which]))
 
 
 def reduce(case: Case, limit: int) -> Case | None:
-    """Delete arcs that no placement within the limit can use; None if no chain is left."""
-    for _ in range(_ROUNDS):
-        x, y = case.chains
-        if not (x.num_arcs and y.num_arcs):
-            return None
-        by_x, by_y = x.through(case.paid[0]), y.through(case.paid[1])
-        slack = limit + case.charges.total - int(by_x.min()) - int(by_y.min())
-        if slack < 0:
-            return None
-        before = case.num_arcs
-        case = case.only(x.only(by_x <= int(by_x.min()) + slack), y.only(by_y <= int(by_y.min()) + slack))
-        if 10 * case.num_arcs > 9 * before:
-            break
-    return case
+    """Delete arcs that no placement within the limit can use; None if no chain is left.
+
+    Once is enough: an arc that stays lies on a chain that costs no more than is allowed, and so does each arc of that
+    chain, so that all of it stays and costs what it did.
+    """
+    if not all(c.num_arcs for c in case.chains):
+        return None
+    x, y = case.through or (c.through(weight) for c, weight in zip(case.chains, case.weight, strict=True))
+    slack = limit + case.total - int(x.min()) - int(y.min())
+    if slack < 0:
+        return None
+    return _part(case, (x, y), [np.flatnonzero(by <= int(by.min()) + slack) for by in (x, y)])
 
 
-def children(case: Case, direction: int, cluster: int) -> list[Case]:
-    """One case for each block that can hold the cluster."""
-    mine, other = case.chains[direction], case.chains[1 - direction]
-    holds = mine.blocks >> cluster & 1 == 1
-    cases = []
-    for block in mine.blocks[holds]:
-        common = other.blocks & block
-        own = mine.only((~holds | (mine.blocks == block))[mine.which])
-        across = other.only((common & (common - 1) == 0)[other.which])
-        cases.append(case.only(across, own) if direction else case.only(own, across))
-    return cases
+def _part(case: Case, through: tuple[Array, Array] | None, left: list[Array]) -> Case:
+    """Some of the arcs of both directions, by ascending positions."""
+    x, y = (c.only(k) for c, k in zip(case.chains, left, strict=True))
+    weight = case.weight[0][left[0]], case.weight[1][left[1]]
+    by = None if through is None else (through[0][left[0]], through[1][left[1]])
+    return replace(case, chains=(x, y), weight=weight, through=by)
+
+
+class Split:
+    """A reduced case, split by the block that holds a cluster in one direction.
+
+    In the case of a block B, each chain of this direction goes through an arc of B, and the cheapest one costs what the
+    cheapest of these arcs says. Arcs that are not on any chain cheap enough beside that are left out at once: they
+    would be deleted anyway, since chains do not get cheaper where arcs go.
+    """
+
+    def __init__(self, case: Case, limit: int, direction: int, cluster: int) -> None:
+        assert case.through is not None
+        self.case, self.direction, self.most = case, direction, limit + case.total
+        mine = case.chains[direction]
+        self._holds = mine.blocks >> cluster & 1 == 1
+        self._held = np.flatnonzero(self._holds)
+        self._order = [np.argsort(through) for through in case.through]
+        self._sorted = [through[order] for through, order in zip(case.through, self._order, strict=True)]
+        self._least = np.full(len(mine.blocks), NONE, dtype=np.int64)
+        np.minimum.at(self._least, mine.which, case.through[direction])
+
+    @property
+    def num_cases(self) -> int:
+        return len(self._held)
+
+    def child(self, number: int) -> Case:
+        """The case of one of the blocks, in ascending order."""
+        block = self._held[number]
+        d, (mine, other) = self.direction, (self.case.chains[self.direction], self.case.chains[1 - self.direction])
+        across = self._below(1 - d, self.most - int(self._least[block]))
+        common = other.blocks & mine.blocks[block]
+        across = across[(common & (common - 1) == 0)[other.which[across]]]
+        least = int(self.case.through[1 - d][across].min(initial=NONE)) if self.case.through else NONE
+        own = self._below(d, self.most - least)
+        others = self._holds.copy()
+        others[block] = False
+        own = own[~others[mine.which[own]]]
+        return _part(self.case, None, [across, own] if d else [own, across])
+
+    def _below(self, direction: int, most: int) -> Array:
+        """Arcs on chains that cost no more than that, ascending."""
+        return np.sort(self._order[direction][: np.searchsorted(self._sorted[direction], most, side="right")])

@@ -17,7 +17,10 @@ from spinemap_exact.certificate.check._sieve import Sieve, sieves
 
 MAX_ARCS = 4 * 10**6
 MAX_LINKS = 3 * 10**9  # pairs of sets looked at across the middle line: a minute
+NONE = 2**61  # at least this is what a chain costs that does not exist
 _CHUNK = 2**12
+_MOST_PARTIAL = 2**21  # pairs of sets held together
+_FEW = 4
 Arcs = tuple[Array, Array]  # sets before a line and after it; or sets and what they cost beyond
 
 
@@ -56,42 +59,41 @@ class Chains:
     def num_arcs(self) -> int:
         return len(self.tail)
 
-    def only(self, keep: Array) -> Chains:
-        """Chains made of some of the arcs; what belongs to no arc any more is forgotten, but not the ends."""
-        kept = np.concatenate(([0], np.cumsum(keep)))
-        ends = tuple(int(kept[end]) for end in self.ends)
-        tail, head, which = self.tail[keep], self.head[keep], self.which[keep]
-        node = np.zeros(self.num_nodes, dtype=bool)
-        node[tail] = node[head] = node[[0, -1]] = True
-        block = np.zeros(len(self.blocks), dtype=bool)
-        block[which] = True
-        number, place = np.cumsum(node) - 1, np.cumsum(block) - 1
-        return Chains(
-            number[tail], number[head], place[which], self.cost[keep], self.blocks[block], ends, int(node.sum())
-        )
+    def only(self, left: Array) -> Chains:
+        """Chains made of some of the arcs, given by ascending positions; what is in no arc any more is forgotten."""
+        ends = tuple(int(end) for end in np.searchsorted(left, self.ends))
+        tail, head, num_nodes = self.tail[left], self.head[left], self.num_nodes
+        if num_nodes > _FEW * len(left) + 2:
+            nodes, place = _distinct(np.concatenate((tail, head, [0, num_nodes - 1])), num_nodes)
+            tail, head, num_nodes = place[: len(left)], place[len(left) : -2], len(nodes)
+        blocks, which = _distinct(self.which[left], len(self.blocks))
+        return Chains(tail, head, which, self.cost[left], self.blocks[blocks], ends, num_nodes)
 
-    def through(self, penalty: Array) -> Array:
-        """(num_arcs,): cost of the cheapest chain through each arc, at least `NEVER` where there is none.
+    def through(self, weight: Array) -> Array:
+        """(num_arcs,): cost of the cheapest chain through each arc, at least `NONE` where there is none.
 
-        ``penalty`` is what each of ``blocks`` pays on top.
+        ``weight`` is what each arc costs, multipliers included.
         """
-        if not self.num_arcs:
-            return np.zeros(0, dtype=np.int64)
-        weight = self.cost + penalty[self.which]
-        lines = list(zip((0, *self.ends), self.ends, strict=False))
-        front = np.full(self.num_nodes, NEVER, dtype=np.int64)
+        front = np.full(self.num_nodes, NONE, dtype=np.int64)
         back = front.copy()
         front[0] = back[-1] = 0
-        for start, end in lines:
-            arcs = slice(start, end)
-            np.minimum.at(front, self.head[arcs], np.minimum(front[self.tail[arcs]] + weight[arcs], NEVER))
-        for start, end in reversed(lines):
-            arcs = slice(start, end)
-            np.minimum.at(back, self.tail[arcs], np.minimum(back[self.head[arcs]] + weight[arcs], NEVER))
-        # NEVER is 2^62 and costs stay below 2^60, so a sum with one NEVER fits; two of them are kept apart
-        there = np.minimum(front[self.tail] + weight, NEVER)
-        found: Array = np.where(there == NEVER, NEVER, there + back[self.head])
+        lines = [slice(start, end) for start, end in zip((0, *self.ends), self.ends, strict=False)]
+        for arcs in lines:
+            np.minimum.at(front, self.head[arcs], front[self.tail[arcs]] + weight[arcs])
+        for arcs in reversed(lines):
+            np.minimum.at(back, self.tail[arcs], back[self.head[arcs]] + weight[arcs])
+        # NONE is 2^61 and chains cost less than 2^60, so two NONE and what follows them fit
+        found: Array = front[self.tail] + weight + back[self.head]
         return found
+
+
+def _distinct(values: Array, size: int) -> tuple[Array, Array]:
+    """Distinct values below a size, ascending, and which of them each value is."""
+    if _FEW * len(values) < size:
+        return np.unique(values, return_inverse=True)
+    seen = np.zeros(size, dtype=bool)
+    seen[values] = True
+    return np.flatnonzero(seen), (np.cumsum(seen) - 1)[values]
 
 
 class Line:
@@ -127,14 +129,14 @@ class Line:
                 best = min(best, *(int(cost.min()) for _, _, cost in self._across(s, q, chosen)))
         return best
 
-    def below(self, most: int) -> Chains:
+    def below(self, most: int, budget: Budget | None = None) -> Chains:
         """Return all arcs on chains that cost at most ``most``, multipliers included.
 
         Raises
         ------
         TooManyArcs
         """
-        full, budget = self.sets.full, Budget()
+        full, budget = self.sets.full, budget or Budget()
         most = max(-1, most)  # no chain costs less than nothing
         ahead, behind = sieves(self.front, self.back, most)
         self.front.fill(ahead.numbers)
@@ -187,15 +189,24 @@ class Line:
 
     def _links(self, most: int, ahead: Sieve, budget: Budget) -> Iterator[tuple[Array, Array, Array]]:
         """Sets before and after the middle line, and the cost of the cheapest chain through both."""
+        full, room = self.sets.full, self.direction.num_lines // 2
+        tails: dict[int, list[Array]] = {}
         for s, q in self._joints():
             numbers = ahead.numbers[s]
             kept = numbers[self.front.costs[-1][s][numbers] + ahead.beyond[s] <= most]
-            budget.spend(links=len(kept) * comb(self.sets.n - s, q))
-            for start in range(0, len(kept), _CHUNK):
-                for masks, rest, cost in self._across(s, q, kept[start : start + _CHUNK]):
-                    if (near := np.flatnonzero(cost <= most)).size:
-                        budget.spend(arcs=near.size)
-                        yield masks[near], self.sets.full ^ self.sets.of_size(q)[rest[near]], cost[near]
+            ways, size = comb(self.sets.n - s, q), self.sets.n - s - q
+            paid = self.front.paid(room, size)
+            if q not in tails:
+                tails[q] = _tails(self.sets, q, self.back.costs[-1][q], most)
+            chunk = max(1, _MOST_PARTIAL // ways)
+            for start in range(0, len(kept), chunk):
+                chosen = kept[start : start + chunk]
+                masks, spent = self.sets.of_size(s)[chosen], self.front.costs[-1][s][chosen]
+                which, rest = _joined(masks, most - int(paid.min()) - spent, tails[q], budget)
+                cost = spent[which] + paid[self.sets.number(full ^ masks[which] ^ rest, size)] + tails[q][-1][rest]
+                near = np.flatnonzero(cost <= most)
+                budget.spend(arcs=near.size)
+                yield masks[which[near]], full ^ rest[near], cost[near]
 
     def _numbered(self, arcs: list[Arcs]) -> Chains:
         """Number the sets line by line, and the blocks."""
@@ -214,19 +225,64 @@ class Line:
         return Chains(tail, head, which, cost, blocks, ends, len(nodes))
 
 
+def _tails(sets: Sets, size: int, costs: Array, most: int) -> list[Array]:
+    """For c = 0, 1, ...: by what a set holds of the clusters 0 ... c, the least cost of such a set of one size.
+
+    Costs beyond ``most`` are not told apart, and no other set costs less than that.
+    """
+    beyond = min(most + 1, NEVER)
+    table = np.full(1 << sets.n, beyond, dtype=np.int32 if beyond < 2**30 else np.int64)
+    table[sets.of_size(size)] = np.minimum(costs, beyond)
+    tails = [table]
+    for _ in range(sets.n - 1):
+        tails.append(tails[-1].reshape(2, -1).min(axis=0))
+    return tails[::-1]
+
+
+def _joined(masks: Array, spare: Array, tails: list[Array], budget: Budget) -> tuple[Array, Array]:
+    """Pairs of a set and another one without common members, which costs no more than the first one has to spare.
+
+    The second set is built cluster by cluster, and given up where no set that begins like it is cheap enough.
+
+    Returns
+    -------
+    which, rest : (num_pairs,) int64
+        The first set by its position, the second one by its mask.
+    """
+    which, rest = np.arange(len(masks)), np.zeros(len(masks), dtype=np.int64)
+    for c, least in enumerate(tails):
+        free = np.flatnonzero(masks[which] >> c & 1 == 0)
+        which, rest = np.concatenate((which, which[free])), np.concatenate((rest, rest[free] | 1 << c))
+        budget.spend(links=len(rest))
+        left = np.flatnonzero(least[rest] <= spare[which])
+        which, rest = which[left], rest[left]
+    return which, rest
+
+
 _EMPTY = (np.zeros(0, dtype=np.int64),) * 2
 
 
 class Budget:
-    """What may still be looked at and kept; whoever spends more raises `TooManyArcs`."""
+    """What may still be looked at and kept; whoever spends more raises `TooManyArcs`.
 
-    def __init__(self) -> None:
-        self._links, self._arcs = MAX_LINKS, MAX_ARCS
+    Parameters
+    ----------
+    graphs : int
+        How often as many arcs as one graph may have are allowed, if each graph is kept `apart` from those before.
+    """
+
+    def __init__(self, graphs: int = 1) -> None:
+        self._links, self._arcs, self._all_arcs = MAX_LINKS, MAX_ARCS, graphs * MAX_ARCS
+
+    def apart(self) -> None:
+        """Begin another graph, while those before are not kept."""
+        self._arcs = MAX_ARCS
 
     def spend(self, links: int = 0, arcs: int = 0) -> None:
         self._links -= links
         self._arcs -= arcs
-        if min(self._links, self._arcs) < 0:
+        self._all_arcs -= arcs
+        if min(self._links, self._arcs, self._all_arcs) < 0:
             raise TooManyArcs
 
 

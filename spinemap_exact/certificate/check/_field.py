@@ -83,6 +83,9 @@ class Preorder:
             self._field.rejected("the tree ends before all its cases are closed")
         return entry
 
+    def rejected(self, reason: str) -> NoReturn:
+        self._field.rejected(reason)
+
     def finish(self) -> None:
         """Reject entries that no case asked for."""
         if next(self._entries, None) is not None:

@@ -6,6 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import gcd
 
+import numpy as np
+
+from spinemap_exact.arrays import Array
 from spinemap_exact.certificate.check._chains import Line, TooManyArcs
 from spinemap_exact.certificate.check._charges import Charges, lengths
 from spinemap_exact.certificate.check._field import Field
@@ -70,14 +73,30 @@ class Relaxation:
         """One direction with multipliers."""
         return Line(self.directions[direction], self.sets, charges)
 
-    def read(self, field: Field) -> list[int]:
-        """Read multipliers of pairs, or of pairs and triples."""
-        multipliers = field.integers(None, low=0)
-        if len(multipliers) not in lengths(self.sets.n):
-            field.rejected(
-                f"{len(multipliers)} multipliers where {' or '.join(map(str, lengths(self.sets.n)))} are due"
-            )
-        return multipliers
+    def read(self, field: Field) -> Array:
+        """Read multipliers of the clusters."""
+        return read_multipliers(field, self.sets.n)
+
+
+def read_multipliers(field: Field, n: int) -> Array:
+    """Read multipliers of pairs, or of pairs and triples, of n clusters."""
+    multipliers = field.integers(None, low=0)
+    if len(multipliers) not in lengths(n):
+        field.rejected(f"{len(multipliers)} multipliers where {' or '.join(map(str, lengths(n)))} are due")
+    return np.array(multipliers, dtype=np.int64)
+
+
+def read_sparse(field: Field, n: int) -> Array:
+    """Read multipliers of n clusters that are not zero, each behind its number; numbers ascend."""
+    listed = np.array(field.integers(None, low=0), dtype=np.int64)
+    found = np.zeros(lengths(n)[1], dtype=np.int64)
+    numbers, values = listed[::2], listed[1::2]
+    if len(numbers) != len(values):
+        field.rejected("a number without its multiplier")
+    if (np.diff(numbers, prepend=-1) <= 0).any() or (numbers >= len(found)).any():
+        field.rejected(f"numbers of multipliers do not ascend from 0 to {len(found) - 1}")
+    found[numbers] = values
+    return found
 
 
 def relax(instance: Placement, evidence: Field, scale: int) -> Relaxation:

@@ -9,8 +9,8 @@ from math import gcd
 import numpy as np
 
 from spinemap_exact.arrays import Array
-from spinemap_exact.certificate.check import _assign
-from spinemap_exact.certificate.check._assign import NEVER
+from spinemap_exact.certificate.check import _assign, _matching
+from spinemap_exact.certificate.check._assign import NEVER, Start
 from spinemap_exact.certificate.check._field import Field, Preorder
 from spinemap_exact.certificate.check._instance import Placement
 
@@ -42,6 +42,11 @@ class Square:
     grain: int
 
     @cached_property
+    def is_symmetric(self) -> bool:
+        """True if all distances are the same both ways."""
+        return bool((self.distance == self.distance.T).all())
+
+    @cached_property
     def silent(self) -> Array:
         """(k,) bool: clusters that cost nothing anywhere, which may therefore be exchanged."""
         busy = np.concatenate((self.flow, self.flow.T, self.linear), axis=1)
@@ -70,6 +75,10 @@ class Case:
     rows, columns : (k, k, k) int64
         Multipliers of "if i lies on j, then p lies somewhere", [i, j, p], and "... then somebody lies on q", [i, j, q].
     placed : tuple of cells
+    settled : bool
+        True if some one-to-one assignment uses each of the cells alive.
+    start : Start, optional
+        Where the search for an assignment begins; without any influence on what is proven.
     """
 
     fixed: int
@@ -80,6 +89,14 @@ class Case:
     rows: Array
     columns: Array
     placed: tuple[Cell, ...] = ()
+    settled: bool = False
+    start: Start | None = None
+
+    @cached_property
+    def single(self) -> Array:
+        """(k, k) int64: costs of single cells; a cluster has no pair with itself, nor a tile: multipliers of zero."""
+        costs: Array = self.linear + self.rows.sum(axis=2) + self.columns.sum(axis=2)
+        return costs
 
     def child(self, square: Square, cluster: int, tile: int) -> Case:
         """One more cluster placed."""
@@ -92,7 +109,8 @@ class Case:
         linear = self.linear[here] + np.outer(to, away) + np.outer(back, home)
         rows, columns = self.rows[here][:, :, left], self.columns[here][:, :, free]
         fixed, placed = self.fixed + int(self.linear[i, j]), (*self.placed, (cluster, tile))
-        return Case(fixed, clusters, tiles, linear, self.alive[here], rows, columns, placed)
+        start = None if self.start is None else self.start.without(i, j)
+        return Case(fixed, clusters, tiles, linear, self.alive[here], rows, columns, placed, start=start)
 
 
 def prove(instance: Placement, evidence: Field, claim: int | None) -> int:
@@ -186,65 +204,62 @@ def root(square: Square) -> Case:
 
 def tighten(square: Square, case: Case, limit: int) -> Case | None:
     """Rule out what no one-to-one assignment can use; None if the case holds no placement within the limit."""
-    alive = _assignable(case.alive)
-    if alive is None:
-        return None
-    case = replace(case, alive=alive)
-    _, paid, single = _costs(square, case)
-    enough = np.array([limit - case.fixed - paid], dtype=np.int64)
-    worth = _assign.bounds(np.where(alive, single, NEVER)[None], enough)[0][0]
-    return None if case.fixed + paid + int(worth) > limit else case
+    if not case.settled:
+        alive = _matching.usable(case.alive)
+        if alive is None:
+            return None
+        case = replace(case, alive=alive, settled=True)
+    _, paid = _pairs_left(square, case)
+    enough = limit - case.fixed - paid
+    worth, start = _assign.bound(np.where(case.alive, case.single, NEVER), enough, case.start)
+    return None if worth > enough else replace(case, start=start)
 
 
 def probe(square: Square, case: Case, limit: int) -> Case:
     """Rule out cells with which the bound exceeds the limit."""
-    pair, paid, single = _costs(square, case)
-    k = len(case.tiles)
-    others = np.array([[p for p in range(k) if p != i] for i in range(k)], dtype=np.int64).reshape(k, k - 1)
+    left, paid = _pairs_left(square, case)
+    k, single = len(case.tiles), case.single
+    first, second = np.triu_indices(k, 1)
+    pair = np.zeros((k, k, k, k), dtype=np.int64)  # [i, p, j, q]
+    pair[first, second] = left
+    pair[second, first] = left.transpose(0, 2, 1)
     i, j = np.nonzero(case.alive)
-    p, q = others[i][:, :, None], others[j][:, None, :]
-    together = pair[i[:, None, None], j[:, None, None], p, q] + single[p, q]
-    enough = limit - case.fixed - paid - single[i, j]
-    worth, _ = _assign.bounds(np.where(case.alive[p, q], together, NEVER), enough)
+    at = np.arange(len(i))
+    together = np.where(case.alive, pair[i, :, j] + single, NEVER)  # [cell, p, q]
+    together[at, i] = together[at, :, j] = NEVER
+    together[at, i, j] = single[i, j]
+    enough = np.full(len(i), limit - case.fixed - paid, dtype=np.int64)
     alive = case.alive.copy()
-    alive[i, j] = worth <= enough
-    return replace(case, alive=alive)
+    alive[i, j] = _assign.bounds(together, enough, case.start) <= enough
+    return replace(case, alive=alive, settled=False)
 
 
-def _costs(square: Square, case: Case) -> tuple[Array, int, Array]:
-    """Costs of pairs [i, j, p, q] that are left, none below zero; what is paid in advance; costs of single cells."""
+def _pairs_left(square: Square, case: Case) -> tuple[Array, int]:
+    """Costs of pairs of clusters i < p on tiles that are not ruled out, none below zero; what is paid in advance.
+
+    Returns
+    -------
+    left : (pairs, k, k) int64
+        For each pair, the tiles of i and of p; beyond all others where these are the same tile or ruled out.
+    paid : int
+    """
     k = len(case.tiles)
+    i, p = np.triu_indices(k, 1)
     flow = square.flow[np.ix_(case.clusters, case.clusters)]
     distance = square.distance[np.ix_(case.tiles, case.tiles)]
-    one_way = flow[:, None, :, None] * distance[None, :, None, :] - case.rows[..., None] - case.columns[:, :, None, :]
-    pair = one_way + one_way.transpose(2, 3, 0, 1)
-    different = ~np.eye(k, dtype=bool)
-    possible = case.alive[:, :, None, None] & case.alive & different[:, None, :, None] & different[None, :, None, :]
-    negative = np.where(possible, pair, 0).min(axis=(1, 3), initial=0)
-    pair = np.where(possible, pair - negative[:, None, :, None], 0)
-    # a cluster has no pair with itself, nor a tile: those multipliers are zero
-    single = case.linear + case.rows.sum(axis=2) + case.columns.sum(axis=2)
-    return pair, int(negative.sum()) // 2, single
-
-
-def _assignable(alive: Array) -> Array | None:
-    """Cells that some one-to-one assignment of cells alive uses; None if there is no such assignment.
-
-    Given one assignment, a cell (i, j) lies on another one if and only if it closes a cycle: from i to the row that has
-    j, and from row to row by cells that are alive back to i.
-    """
-    worth, found = _assign.bounds(np.where(alive, np.int64(0), np.int64(1))[None])
-    if worth[0] > 0:
-        return None
-    k = len(alive)
-    if not alive[np.arange(k), found[0]].all() or len(np.unique(found[0])) != k:
-        return alive  # only a slip in the search leads here
-    onward = alive[:, found[0]] | np.eye(k, dtype=bool)  # row i reaches row p if it may have p's column
-    for _ in range(k.bit_length()):
-        onward = onward @ onward
-    row_of_column = np.argsort(found[0])
-    usable: Array = alive & onward[row_of_column].T
-    return usable
+    if square.is_symmetric:
+        left = (flow + flow.T)[i, p][:, None, None] * distance
+    else:
+        left = flow[i, p][:, None, None] * distance + flow[p, i][:, None, None] * distance.T
+    left -= case.columns[i]
+    left -= case.columns[p].transpose(0, 2, 1)
+    toll = np.where(case.alive, 0, NEVER)[:, :, None] - case.rows
+    left += toll[i, :, p][:, :, None]
+    left += toll[p, :, i][:, None, :]
+    left[:, np.arange(k), np.arange(k)] = NEVER
+    negative = left.min(axis=(1, 2), initial=0)
+    left -= negative[:, None, None]
+    return left, int(negative.sum())
 
 
 def _change(case: Case, entry: Field) -> Case:
