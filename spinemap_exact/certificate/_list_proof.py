@@ -4,14 +4,17 @@ What the checker does with the list, it does here first: with the list of the so
 whether the search among the clusters ends in time.
 """
 
+# mypy: allow-untyped-decorators, allow-untyped-defs, allow-untyped-calls
+
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import reduce
-from operator import or_
 from typing import Any
 
-from spinemap_exact.certificate._cluster_proof import _NODE_STEPS, _ROOT_STEPS, Shares
+import numpy as np
+from numba import njit
+
+from spinemap_exact.certificate._cluster_proof import Evaluation, Shares
 from spinemap_exact.certificate.check import _instance
 from spinemap_exact.certificate.check._clusters import Budget, Case, Goal, Pricing, bits_of
 from spinemap_exact.certificate.check._field import Field
@@ -20,7 +23,6 @@ from spinemap_exact.errors import CertificateRejected
 from spinemap_exact.result import Watch
 from spinemap_exact.solvers.partition import branch_price
 
-_MOST_NODES = 200_000
 _STEPS = 1000  # of listing a node, which are rather taken than another split
 
 
@@ -30,63 +32,68 @@ class Lists(Shares):
     def __init__(self, pricing: Pricing, above: int, should_stop: Callable[[], bool], most_steps: int = _STEPS) -> None:
         super().__init__(pricing, above, should_stop)
         self.most_steps = most_steps
+        self.axons = np.array(
+            [[mask >> k & 1 for k in range(len(pricing.case.instance.nets.posts))] for mask in pricing.case.axons], bool
+        )
 
-    def tree(self) -> list[Any] | None:
-        """Return the pricing tree in preorder; None if there is no time."""
-        entries: list[Any] = []
-        open_nodes = [(0, 0, (0, 0))]
-        while open_nodes:
-            if len(entries) > _MOST_NODES or self.should_stop():
-                return None
-            inside, outside, prices = open_nodes.pop()
-            if not self.pricing.case.fits(inside):
-                continue
-            outside |= self.pricing.excluded(inside, outside)
-            if inside & outside:
-                continue
-            best, prices, seen = self._bound(inside, outside, prices, _NODE_STEPS if entries else _ROOT_STEPS)
-            leaf = self._leaf(best, prices)
-            worth, gain = self.pricing.bound(inside, outside, Field(leaf, "leaf"))
-            if worth <= self.most:
-                entries.append(leaf)
-                continue
-            if self._is_short(inside, outside, worth, gain):
-                entries.append({"list": leaf})
-                continue
-            more_in, more_out = self.pricing.forced(inside, outside, worth - self.most, gain)
-            if more_in.bit_count() + more_out.bit_count() >= 3:
-                entries.append(leaf)
-                open_nodes.append((inside | more_in, outside | more_out, prices))
-                continue
-            group = self._branch(inside, outside, seen)
-            if group is None:
-                return None
-            entries.append(group)
-            open_nodes += [(inside, outside | 1 << group, prices), (inside | 1 << group, outside, prices)]
-        return entries
+    def _is_listed(self, inside: int, outside: int, best: Evaluation) -> bool:
+        """Tell whether the checker lists a node in few steps."""
+        limits, gain = self.pricing.case.instance, np.array(best.gain, dtype=np.int64)
+        free = np.array([u for u in range(len(gain)) if not (inside | outside) >> u & 1], dtype=np.int64)
+        if not len(free):
+            return True
+        free = free[np.argsort(-np.abs(gain[free]), kind="stable")]
+        axons = self.axons[list(bits_of(inside))].any(axis=0)
+        slack = best.bound - self.most
+        return bool(
+            _steps(
+                gain[free], self.axons[free], axons, inside.bit_count(), slack, limits.max_rows, limits.max_columns,
+                self.most_steps,
+            )
+        )  # fmt: skip
 
-    def _is_short(self, inside: int, outside: int, bound: int, gain: list[int]) -> bool:
-        """Tell whether the checker lists a node in few steps; these are its steps."""
-        case, above = self.pricing.case, self.most
-        limits = case.instance
-        free = [u for u in range(len(gain)) if not (inside | outside) >> u & 1]
-        free.sort(key=lambda u: -abs(gain[u]))
-        axons = reduce(or_, (case.axons[u] for u in bits_of(inside)), 0)
-        open_nodes = [(0, axons, inside.bit_count(), bound)]
-        for _ in range(self.most_steps):
-            if not open_nodes:
-                return True
-            k, axons, columns, bound = open_nodes.pop()
-            if k == len(free):
+
+@njit(cache=True)
+def _steps(gain, reads, axons, columns, slack, max_rows, max_columns, most):
+    """Walk as `_listed.Lister` does; tell whether that ends within ``most`` steps."""
+    size, num_axons = reads.shape
+    has = np.zeros((size + 1, num_axons), dtype=np.bool_)
+    has[0] = axons
+    left = np.zeros(size + 1, dtype=np.int64)
+    held = np.zeros(size + 1, dtype=np.int64)
+    tried = np.zeros(size + 1, dtype=np.int64)
+    left[0], held[0] = slack, columns
+    k, steps = 0, 1
+    while k >= 0:
+        if k == size or tried[k] == 2:
+            k -= 1
+            continue
+        side = tried[k]
+        tried[k] += 1
+        if side == 0:  # inside
+            left[k + 1] = left[k] + min(0, gain[k])
+            if left[k + 1] <= 0 or held[k] == max_columns:
                 continue
-            u = free[k]
-            without = bound - max(0, gain[u])
-            if without > above:
-                open_nodes.append((k + 1, axons, columns, without))
-            bound, axons = bound + min(0, gain[u]), axons | case.axons[u]
-            if bound > above and columns < limits.max_columns and axons.bit_count() <= limits.max_rows:
-                open_nodes.append((k + 1, axons, columns + 1, bound))
-        return not open_nodes
+            rows = 0
+            for a in range(num_axons):
+                has[k + 1, a] = has[k, a] or reads[k, a]
+                rows += has[k + 1, a]
+            if rows > max_rows:
+                continue
+            held[k + 1] = held[k] + 1
+        else:
+            left[k + 1] = left[k] - max(0, gain[k])
+            if left[k + 1] <= 0:
+                continue
+            has[k + 1] = has[k]
+            held[k + 1] = held[k]
+        steps += 1
+        if steps > most:
+            return False
+        k += 1
+        if k < size:
+            tried[k] = 0
+    return True
 
 
 def prove(problem: Any, claim: int, left_behind: Any, watch: Watch) -> dict[str, Any] | None:
