@@ -29,7 +29,7 @@ _STEPS = 1000  # of listing a node, which are rather taken than another split
 class Lists(Shares):
     """Builds the pricing tree; a node is listed where that takes few steps."""
 
-    def __init__(self, pricing: Pricing, above: int, should_stop: Callable[[], bool], most_steps: int = _STEPS) -> None:
+    def __init__(self, pricing: Pricing, above: int, should_stop: Callable[[], bool], most_steps: int) -> None:
         super().__init__(pricing, above, should_stop)
         self.most_steps = most_steps
         self.axons = np.array(
@@ -96,7 +96,7 @@ def _steps(gain, reads, axons, columns, slack, max_rows, max_columns, most):
     return True
 
 
-def prove(problem: Any, claim: int, left_behind: Any, watch: Watch) -> dict[str, Any] | None:
+def prove(problem: Any, claim: int, left_behind: Any, watch: Watch, most_steps: int = _STEPS) -> dict[str, Any] | None:
     """Return evidence for a bound from duals that come near it; None if there is none in time.
 
     Parameters
@@ -104,6 +104,8 @@ def prove(problem: Any, claim: int, left_behind: Any, watch: Watch) -> dict[str,
     left_behind : object
         With ``triples`` and ``root``, which has ``duals``, ``penalties``, ``scale`` and ``most``, a bound on the value
         of every cluster.
+    most_steps : int
+        Nodes that are listed in at most so many steps are not split further.
     """
     instance = _instance.read(problem)[0]
     assert isinstance(instance, _instance.Partition)
@@ -122,7 +124,7 @@ def prove(problem: Any, claim: int, left_behind: Any, watch: Watch) -> dict[str,
     found = branch_price.listed(problem, duals, triples, penalties, goal.scale, above, MAX_LISTED, watch)
     if found is None or not _ends(Search(instance, goal, found, above, need, _Patience(watch.should_stop))):
         return None
-    tree = Lists(pricing, above, watch.should_stop).tree()
+    tree = Lists(pricing, above, watch.should_stop, most_steps).tree()
     if tree is None:
         return None
     shown = {"scale": goal.scale, "triples": triples, "duals": duals, "penalties": penalties, "above": above}

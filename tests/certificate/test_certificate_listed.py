@@ -29,12 +29,15 @@ def watch() -> Watch:
 
 
 def prove(problem):
-    """Solve, and prove the optimum by a list from the duals of the root, as where a choice among clusters ended it."""
+    """Solve, and prove the optimum by a list from the duals of the root, as where a choice among clusters ended it.
+
+    Nodes are listed in few steps, so that there are several.
+    """
     result = solvers.load("partition", "branch-price")(problem, watch())
     root = getattr(result.evidence, "root", None)
     if root is None or result.objective is None:
         return result, None
-    return result, _list_proof.prove(problem, result.objective, result.evidence, watch())
+    return result, _list_proof.prove(problem, result.objective, result.evidence, watch(), most_steps=12)
 
 
 @pytest.mark.parametrize("count", [40, pytest.param(200, marks=pytest.mark.slow)])
@@ -124,6 +127,7 @@ def test_a_limit_that_two_clusters_may_share_is_rejected():
         Pricing(case, case.items(goal.scale, evidence["triples"], evidence["penalties"]), evidence["duals"]),
         limit,
         lambda: False,
+        most_steps=1000,
     ).tree()
     with pytest.raises(CertificateRejected, match="two clusters worth"):
         check(problem, claim(problem, result.objective, {**evidence, "above": limit, "pricing": limit_evidence}))
