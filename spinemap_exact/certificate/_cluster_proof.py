@@ -8,7 +8,7 @@ reads, as far as those cost, and from an item to its owner.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -192,15 +192,36 @@ class Flow:
         chosen = is_in | (reached[: self.num_groups] & ~is_out)
         rows = int((reached[self.num_groups : self.source] & (self.takes_row == 1)).sum())
         limits = case.instance.max_rows, case.instance.max_columns
-        paid = np.zeros(self.num_items, dtype=np.int64)
-        np.add.at(paid, self.share_item, shares)
-        np.add.at(gain, self.share_group, -shares)
-        np.add.at(gain, self.owner[~gone], np.maximum(paid - row * self.takes_row, 0)[~gone])
-        bound = row * limits[0] + column * limits[1] + int(gain[is_in].sum())
-        bound += int(np.maximum(gain[~is_in & ~is_out], 0).sum())
+        bound, gain = self.settle(is_in, is_out, (row, column), shares)
         members = sum(1 << int(g) for g in np.flatnonzero(chosen))
         columns = int(self.weight[chosen].sum())
         return Evaluation((row, column), bound, gain.tolist(), shares, members, rows, columns, limits)
+
+    def settle(self, is_in: Array, is_out: Array, prices: tuple[int, int], shares: Array) -> tuple[int, Array]:
+        """Return the bound of a node and the gains of groups by the numbers of a leaf, as the checker has them."""
+        row, column = prices
+        gone = (self.owner < 0) | is_out[self.owner]
+        paid = np.zeros(self.num_items, dtype=np.int64)
+        gain = self.duals - column * self.weight
+        np.add.at(paid, self.share_item, shares)
+        np.add.at(gain, self.share_group, -shares)
+        np.add.at(gain, self.owner[~gone], np.maximum(paid - row * self.takes_row, 0)[~gone])
+        limits = self.pricing.case.instance
+        bound = row * limits.max_rows + column * limits.max_columns + int(gain[is_in].sum())
+        return bound + int(np.maximum(gain[~is_in & ~is_out], 0).sum()), gain
+
+    def rounded(self, inside: int, outside: int, evaluation: Evaluation, most: int) -> Evaluation:
+        """The same with shares cut to multiples of a power of ten, as large as keeps the bound to ``most``."""
+        is_in = np.array([inside >> g & 1 for g in range(self.num_groups)], dtype=bool)
+        is_out = np.array([outside >> g & 1 for g in range(self.num_groups)], dtype=bool)
+        grain = 10 ** max(0, len(str(int(evaluation.shares.max(initial=0)))) - 1)
+        while grain > 1:
+            shares = evaluation.shares // grain * grain
+            bound, gain = self.settle(is_in, is_out, evaluation.prices, shares)
+            if bound <= most:
+                return replace(evaluation, bound=bound, gain=gain.tolist(), shares=shares)
+            grain //= 10
+        return evaluation
 
 
 class Shares:
@@ -227,10 +248,10 @@ class Shares:
             if inside & outside:
                 continue
             best, seen = self._bound(inside, outside, seen, _NODE_STEPS if entries else _ROOT_STEPS)
-            leaf = self._leaf(best)
             if best.bound <= self.most:
-                entries.append(leaf)
+                entries.append(self._leaf(self.flow.rounded(inside, outside, best, self.most)))
                 continue
+            leaf = self._leaf(best)
             if self._is_listed(inside, outside, best):
                 entries.append({"list": leaf})
                 continue

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,7 +10,7 @@ from certificate_cases import claim, mutants, reservoir
 from oracle import optimum, random_partition_problem
 
 from spinemap_exact import solvers
-from spinemap_exact.certificate import _list_proof, write
+from spinemap_exact.certificate import _cluster_proof, _list_proof, write
 from spinemap_exact.certificate._list_proof import Lists
 from spinemap_exact.certificate.check import _instance, check
 from spinemap_exact.certificate.check._clusters import Budget, Case, Goal, Pricing, walk
@@ -20,6 +19,7 @@ from spinemap_exact.certificate.check._listed import Lister
 from spinemap_exact.certificate.check._witness import cluster_packets
 from spinemap_exact.errors import CertificateMalformed, CertificateRejected
 from spinemap_exact.result import Limits, Watch
+from spinemap_exact.solvers.partition.branch_price import _tree
 
 FLAWS = (CertificateMalformed, CertificateRejected)
 
@@ -160,12 +160,19 @@ def test_other_objectives_are_refused():
         check(clusters, claim(clusters, 1, evidence))
 
 
-def test_what_listing_leaves_behind_is_certified():
-    """The solver lists at the root, once it has met the incumbent; the writer does the same."""
-    problem = reservoir(1)
-    result, _ = prove(problem)
-    root = result.evidence.root
-    assert root.bound < result.objective
-    left = SimpleNamespace(triples=result.evidence.triples, root=root)
-    found = write.certificate(problem, SimpleNamespace(**{**vars(result), "evidence": left}), watch())
-    assert (found.lower, found.evidence["kind"]) == (result.objective, "listed")
+@pytest.mark.parametrize("traffic", ["per-tile", "per-synapse"])
+def test_a_choice_among_listed_clusters_is_certified(traffic, monkeypatch):
+    """The solver lists after one node and leaves what that began with; the tree of another solve is not needed."""
+    monkeypatch.setattr(_tree, "_PATIENCE", 1)
+    monkeypatch.setattr(_tree._cuts, "separate", lambda *_: [])
+    monkeypatch.setattr(_cluster_proof, "search", None)
+    listed = 0
+    for seed in range(6):
+        problem = reservoir(seed, traffic=traffic)
+        result = solvers.load("partition", "branch-price")(problem, watch())
+        if not isinstance(result.evidence, _tree.Listing):  # the root settled it
+            continue
+        listed += 1
+        found = write.certificate(problem, result, watch())
+        assert (found.lower, found.upper, found.evidence["kind"]) == (result.objective, result.objective, "listed")
+    assert listed > 0
