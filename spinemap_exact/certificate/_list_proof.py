@@ -121,7 +121,8 @@ def prove(problem: Any, claim: int, left_behind: Any, watch: Watch, most_steps: 
     above = min(most, (need - 1 - max(0, goal.clusters - 2) * most) // 2)
     case = Case(instance)
     pricing = Pricing(case, case.items(goal.scale, triples, penalties), duals)
-    found = branch_price.listed(problem, duals, triples, penalties, goal.scale, above, MAX_LISTED, watch)
+    cuts = [tuple(triple) for triple in triples]
+    found = branch_price.listed(problem, duals, cuts, penalties, goal.scale, above, MAX_LISTED, watch)
     if found is None or not _ends(Search(instance, goal, found, above, need, _Patience(watch.should_stop))):
         return None
     tree = Lists(pricing, above, watch.should_stop, most_steps).tree()

@@ -168,13 +168,14 @@ class Search:
     def _usable(self, start: _Start) -> Array:
         """The clusters that share no unit with any that are chosen."""
         self.budget.spend(len(start.usable) // _AT_ONCE)
+        usable = start.usable
         if start.fresh is not None:
-            return start.usable[~self.held[start.usable, start.fresh]]
-        if start.chosen:
+            usable = usable[~self.held[usable, start.fresh]]
+        elif start.chosen:
             units = self.units[start.chosen[-1]]
-            self.budget.spend(len(start.usable) * len(units) // _AT_ONCE)
-            return start.usable[~self.held[np.ix_(start.usable, units)].any(axis=1)]
-        return start.usable
+            self.budget.spend(len(usable) * len(units) // _AT_ONCE)
+            usable = usable[~self.held[usable][:, units].any(axis=1)]
+        return usable
 
     def _next(self, start: _Start, usable: Array, covered: int) -> list[_Start]:
         """Decide on a unit that few usable clusters hold: its cluster is one of these, or the other one."""
@@ -184,7 +185,7 @@ class Search:
         if self._may_reach(start, usable, left) < self.need:
             return []
         missing = list(bits_of(self.all_units & ~covered))
-        times = self.held[np.ix_(usable, missing)].sum(axis=0)
+        times = self.held[usable][:, missing].sum(axis=0)
         u = missing[int(np.argmin(times))]
         found = []
         if left > 0 or start.other:
