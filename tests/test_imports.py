@@ -22,7 +22,7 @@ ROWS = (
     ("evaluator", "energy_bound", "io", "certificate.format", "certificate", "kernels"),
     ("formulations", "heuristics"),
     ("solvers",),
-    ("certificate.write", "certificate._mesh_proof", "certificate._cluster_proof"),
+    ("certificate.write", "certificate._mesh_proof", "certificate._cluster_proof", "certificate._list_proof"),
     ("instances", "pipeline"),
     ("bench", "report"),
     ("cli", "__main__", ""),

@@ -8,7 +8,7 @@ reads, as far as those cost, and from an item to its owner.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,14 +17,14 @@ from numba import njit
 from spinemap_exact.arrays import Array
 from spinemap_exact.certificate.check import _instance
 from spinemap_exact.certificate.check._clusters import Case, Goal, Pricing
-from spinemap_exact.certificate.check._field import Field
 from spinemap_exact.certificate.check._witness import cluster_packets
 from spinemap_exact.result import SolveResult, Watch
 from spinemap_exact.solvers.partition import branch_price
 
-_ROOT_STEPS, _NODE_STEPS = 24, 4
+_ROOT_STEPS, _NODE_STEPS = 24, 6
+_CLOSE = 0.02  # of what is missing: what another step may win at least
 _MODEL = 12  # evaluations that the model of the two prices remembers
-_MOST_NODES = 50_000
+_MOST_NODES = 100_000
 
 
 @njit(cache=True)
@@ -107,18 +107,27 @@ def _best_prices(size, value, rows, columns, max_rows, max_columns, top):
             high = low + (high - low) * 2.0 / 3.0
         else:
             low = low + (high - low) / 3.0
-    return best_r, best_c
+    return best_r, best_c, best
 
 
 @dataclass
 class Evaluation:
-    """The bound of one node for one pair of prices."""
+    """The bound of one node for one pair of prices, and the set that attains it but for what limits are worth."""
 
+    prices: tuple[int, int]
     bound: int
+    gain: list[int]
     shares: Array
     members: int
     rows: int
     columns: int
+    limits: tuple[int, int]
+
+    @property
+    def value(self) -> int:
+        """Of the set, without the prices."""
+        (row, column), (rows, columns) = self.prices, self.limits
+        return self.bound - row * (rows - self.rows) - column * (columns - self.columns)
 
 
 class Flow:
@@ -177,16 +186,42 @@ class Flow:
         part[4][:] = np.where(gone, 0, self.price)
         capacity = np.zeros(2 * len(forward), dtype=np.int64)
         capacity[0::2] = forward
-        flow = _max_flow(self.first, self.arc_at, self.head, capacity, self.source, self.sink, *self.work)
+        _max_flow(self.first, self.arc_at, self.head, capacity, self.source, self.sink, *self.work)
         shares = capacity[1 + 2 * self.start[2] : 1 + 2 * self.start[3] : 2]
         reached = self.work[0] >= 0
         chosen = is_in | (reached[: self.num_groups] & ~is_out)
         rows = int((reached[self.num_groups : self.source] & (self.takes_row == 1)).sum())
         limits = case.instance.max_rows, case.instance.max_columns
-        constant = row * limits[0] + column * limits[1] + int(gain[is_in].sum())
-        bound = constant + int(np.maximum(gain[~is_in & ~is_out], 0).sum()) - int(flow)
+        bound, gain = self.settle(is_in, is_out, (row, column), shares)
         members = sum(1 << int(g) for g in np.flatnonzero(chosen))
-        return Evaluation(bound, shares, members, rows, int(self.weight[chosen].sum()))
+        columns = int(self.weight[chosen].sum())
+        return Evaluation((row, column), bound, gain.tolist(), shares, members, rows, columns, limits)
+
+    def settle(self, is_in: Array, is_out: Array, prices: tuple[int, int], shares: Array) -> tuple[int, Array]:
+        """Return the bound of a node and the gains of groups by the numbers of a leaf, as the checker has them."""
+        row, column = prices
+        gone = (self.owner < 0) | is_out[self.owner]
+        paid = np.zeros(self.num_items, dtype=np.int64)
+        gain = self.duals - column * self.weight
+        np.add.at(paid, self.share_item, shares)
+        np.add.at(gain, self.share_group, -shares)
+        np.add.at(gain, self.owner[~gone], np.maximum(paid - row * self.takes_row, 0)[~gone])
+        limits = self.pricing.case.instance
+        bound = row * limits.max_rows + column * limits.max_columns + int(gain[is_in].sum())
+        return bound + int(np.maximum(gain[~is_in & ~is_out], 0).sum()), gain
+
+    def rounded(self, inside: int, outside: int, evaluation: Evaluation, most: int) -> Evaluation:
+        """The same with shares cut to multiples of a power of ten, as large as keeps the bound to ``most``."""
+        is_in = np.array([inside >> g & 1 for g in range(self.num_groups)], dtype=bool)
+        is_out = np.array([outside >> g & 1 for g in range(self.num_groups)], dtype=bool)
+        grain = 10 ** max(0, len(str(int(evaluation.shares.max(initial=0)))) - 1)
+        while grain > 1:
+            shares = evaluation.shares // grain * grain
+            bound, gain = self.settle(is_in, is_out, evaluation.prices, shares)
+            if bound <= most:
+                return replace(evaluation, bound=bound, gain=gain.tolist(), shares=shares)
+            grain //= 10
+        return evaluation
 
 
 class Shares:
@@ -202,68 +237,78 @@ class Shares:
     def tree(self) -> list[Any] | None:
         """Return the pricing tree in preorder; None if a cluster is worth too much or there is no time."""
         entries: list[Any] = []
-        open_nodes = [(0, 0, (0, 0))]
+        open_nodes: list[tuple[int, int, list[Evaluation]]] = [(0, 0, [])]
         while open_nodes:
-            if len(entries) > _MOST_NODES or self.should_stop():
+            if len(entries) > _MOST_NODES or (len(open_nodes) % 8 == 1 and self.should_stop()):
                 return None
-            inside, outside, prices = open_nodes.pop()
+            inside, outside, seen = open_nodes.pop()
             if not self.pricing.case.fits(inside):
                 continue
             outside |= self.pricing.excluded(inside, outside)
             if inside & outside:
                 continue
-            best, prices, seen = self._bound(inside, outside, prices, _NODE_STEPS if entries else _ROOT_STEPS)
-            leaf = self._leaf(best, prices)
-            worth, gain = self.pricing.bound(inside, outside, Field(leaf, "leaf"))
-            if worth <= self.most:
-                entries.append(leaf)
+            best, seen = self._bound(inside, outside, seen, _NODE_STEPS if entries else _ROOT_STEPS)
+            if best.bound <= self.most:
+                entries.append(self._leaf(self.flow.rounded(inside, outside, best, self.most)))
                 continue
-            more_in, more_out = self.pricing.forced(inside, outside, worth - self.most, gain)
+            leaf = self._leaf(best)
+            if self._is_listed(inside, outside, best):
+                entries.append({"list": leaf})
+                continue
+            more_in, more_out = self.pricing.forced(inside, outside, best.bound - self.most, best.gain)
             if more_in.bit_count() + more_out.bit_count() >= 3:
                 entries.append(leaf)
-                open_nodes.append((inside | more_in, outside | more_out, prices))
+                open_nodes.append((inside | more_in, outside | more_out, seen))
                 continue
             group = self._branch(inside, outside, seen)
             if group is None:
                 return None
             entries.append(group)
-            open_nodes += [(inside, outside | 1 << group, prices), (inside | 1 << group, outside, prices)]
+            open_nodes += [(inside, outside | 1 << group, seen), (inside | 1 << group, outside, seen)]
         return entries
 
+    def _is_listed(self, inside: int, outside: int, best: Evaluation) -> bool:
+        """Tell whether a node is to be listed; here none is."""
+        return False
+
     def _bound(
-        self, inside: int, outside: int, prices: tuple[int, int], steps: int
-    ) -> tuple[Evaluation, tuple[int, int], list[int]]:
-        """Kelley's cutting planes on the two prices."""
+        self, inside: int, outside: int, seen: list[Evaluation], steps: int
+    ) -> tuple[Evaluation, list[Evaluation]]:
+        """Kelley's cutting planes on the two prices; returns the best evaluation, and the ones that a child may use.
+
+        Sets that the parent met and that agree with the node's decisions are the first planes.
+        """
         if (inside | outside).bit_count() == self.flow.num_groups:
-            return self.flow.evaluate(inside, outside, 0, 0), (0, 0), []  # exact, where prices of others would not be
-        seen: list[Evaluation] = []
+            return self.flow.evaluate(inside, outside, 0, 0), []  # exact, where prices of others would not be
+        prices = seen[0].prices if seen else (0, 0)
+        seen = [e for e in seen if not (inside & ~e.members or outside & e.members)][: _MODEL // 2]
         value, rows, columns = np.zeros(_MODEL), np.zeros(_MODEL), np.zeros(_MODEL)
-        best, best_prices = None, prices
-        for step in range(steps):
+        for i, e in enumerate(seen):
+            value[i], rows[i], columns[i] = e.value, e.rows, e.columns
+        best, tried = None, set()
+        for size in range(len(seen), len(seen) + steps):
             found = self.flow.evaluate(inside, outside, *prices)
+            tried.add(prices)
+            seen = [found, *seen]
             if best is None or found.bound < best.bound:
-                best, best_prices = found, prices
+                best = found
             if found.bound <= self.most:
                 break
-            i = step % _MODEL
-            slack = prices[0] * (self.limits[0] - found.rows) + prices[1] * (self.limits[1] - found.columns)
-            value[i], rows[i], columns[i] = found.bound - slack, found.rows, found.columns
-            seen.append(found)
-            size = min(step + 1, _MODEL)
-            r, c = _best_prices(size, value, rows, columns, *self.limits, self.top)
-            following = int(r), int(c)
-            if following == prices:
+            i = size % _MODEL
+            value[i], rows[i], columns[i] = found.value, found.rows, found.columns
+            r, c, least = _best_prices(min(size + 1, _MODEL), value, rows, columns, *self.limits, self.top)
+            prices = int(r), int(c)
+            if prices in tried or best.bound - least < _CLOSE * (best.bound - self.most):
                 break
-            prices = following
         assert best is not None
-        return best, best_prices, [e.members for e in seen]
+        return best, [best, *(e for e in seen if e is not best)]
 
-    def _leaf(self, evaluation: Evaluation, prices: tuple[int, int]) -> list[int]:
+    def _leaf(self, evaluation: Evaluation) -> list[int]:
         used = np.flatnonzero(evaluation.shares)
         pairs = np.stack((used, evaluation.shares[used]), axis=1).ravel()
-        return [*prices, *pairs.tolist()]
+        return [*evaluation.prices, *pairs.tolist()]
 
-    def _branch(self, inside: int, outside: int, seen: list[int]) -> int | None:
+    def _branch(self, inside: int, outside: int, seen: list[Evaluation]) -> int | None:
         """A group on which the evaluations differ, with large duals and many new rows."""
         case = self.pricing.case
         axons = 0
@@ -271,7 +316,7 @@ class Shares:
             if inside >> g & 1:
                 axons |= case.axons[g]
         free = [g for g in range(self.flow.num_groups) if not (inside | outside) >> g & 1]
-        differ = [g for g in free if 0 < sum(m >> g & 1 for m in seen) < len(seen)]
+        differ = [g for g in free if 0 < sum(e.members >> g & 1 for e in seen) < len(seen)]
         return max(
             differ or free,
             key=lambda g: max(0, self.pricing.duals[g]) * (1 + (case.axons[g] & ~axons).bit_count()),

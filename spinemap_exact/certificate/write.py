@@ -9,7 +9,7 @@ import logging
 from collections.abc import Iterator
 from typing import Any
 
-from spinemap_exact.certificate import _cluster_proof, _conflict_proof, _mesh_proof, _pair_proof, check
+from spinemap_exact.certificate import _cluster_proof, _conflict_proof, _list_proof, _mesh_proof, _pair_proof, check
 from spinemap_exact.certificate.format import Certificate
 from spinemap_exact.errors import CertificateMalformed, CertificateRejected
 from spinemap_exact.result import Limits, SolveResult, Status, Watch
@@ -118,9 +118,13 @@ def _proposals(
 def _trees(
     problem: Any, result: SolveResult[Any], target: int | None, watch: Watch
 ) -> Iterator[tuple[Evidence, int | None]]:
-    """What the solver branched to, or a search of our own where it left none; if that takes too long, its root."""
+    """What the solver listed or branched to, or a search of our own; if that takes too long, its root."""
     claim, branched = target, result.evidence
     if not hasattr(branched, "leaves"):
+        if hasattr(branched, "root") and claim is not None:
+            found = _list_proof.prove(problem, claim, branched, _part(watch, 0.7))
+            if found is not None:
+                yield found, claim
         claim, branched = _branched(problem, result, watch)
     if branched is None:
         return

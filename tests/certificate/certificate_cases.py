@@ -10,10 +10,24 @@ from typing import Any
 import numpy as np
 
 from spinemap_exact.certificate.format import Certificate
+from spinemap_exact.hardware import Crossbar
+from spinemap_exact.network import Network
+from spinemap_exact.problems.partition import PartitionProblem
 
 
 def claim(problem, lower, evidence, *, infeasible: bool = False) -> Certificate:
     return Certificate(problem.kind, problem.digest, lower, None, infeasible, None, evidence)
+
+
+def reservoir(seed: int, units: int = 10, **options) -> PartitionProblem:
+    """A random recurrent network with inputs, three units a cluster, and rows that bind."""
+    rng = np.random.default_rng(seed)
+    connected = rng.random((units + 3, units)) < 0.25
+    pre, post = np.nonzero(connected)
+    inputs = np.arange(units + 3) >= units
+    network = Network.from_synapses(pre, post, rng.integers(1, 40, units + 3), is_input=inputs)
+    rows = int(network.fan_in.max()) + 2
+    return PartitionProblem(network, (Crossbar(rows, 3),), -(-units // 3) + 1, **options)
 
 
 def leaves(value: Any, path: tuple = ()) -> Iterator[tuple]:

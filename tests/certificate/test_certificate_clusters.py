@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from certificate_cases import claim, mutants
+from certificate_cases import claim, mutants, reservoir
 from oracle import optimum, random_partition_problem
 
 from spinemap_exact import solvers
@@ -18,9 +18,6 @@ from spinemap_exact.certificate.check import _instance, check
 from spinemap_exact.certificate.check._clusters import Case, Pricing
 from spinemap_exact.certificate.check._witness import cluster_packets
 from spinemap_exact.errors import CertificateMalformed, CertificateRejected
-from spinemap_exact.hardware import Crossbar
-from spinemap_exact.network import Network
-from spinemap_exact.problems.partition import PartitionProblem
 from spinemap_exact.result import Limits, Watch
 
 
@@ -30,17 +27,6 @@ def prove(problem):
     if result.evidence is None:
         return result, None
     return result, _cluster_proof.prove(problem, result.dual_bound, result.evidence, lambda: False)
-
-
-def reservoir(seed: int, units: int = 10, **options) -> PartitionProblem:
-    """A random recurrent network with inputs, three units a cluster, and rows that bind."""
-    rng = np.random.default_rng(seed)
-    connected = rng.random((units + 3, units)) < 0.25
-    pre, post = np.nonzero(connected)
-    inputs = np.arange(units + 3) >= units
-    network = Network.from_synapses(pre, post, rng.integers(1, 40, units + 3), is_input=inputs)
-    rows = int(network.fan_in.max()) + 2
-    return PartitionProblem(network, (Crossbar(rows, 3),), -(-units // 3) + 1, **options)
 
 
 def counted(problem):

@@ -20,6 +20,7 @@ from spinemap_exact.certificate.check import (
     _full_crossbars,
     _instance,
     _lines,
+    _listed,
     _pairs,
     _patterns,
     _profiles,
@@ -46,6 +47,7 @@ _KINDS: dict[str, tuple[tuple[type, ...], Callable[[Any, Field, int | None], int
     "profiles": ((Placement,), _profiles.prove),
     "pairs": ((Placement,), _pairs.prove),
     "clusters": ((Partition,), _clusters.prove),
+    "listed": ((Partition,), _listed.prove),
     "conflicts": ((Partition,), _conflicts.prove),
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, reduce
 from math import gcd
@@ -75,7 +75,7 @@ class Case:
 
     def fits(self, cluster: int) -> bool:
         """Tell whether some groups, as a bit mask, may share a cluster."""
-        members = list(_bits(cluster))
+        members = list(bits_of(cluster))
         rows = reduce(or_, (self.axons[g] for g in members), 0).bit_count()
         columns = sum(len(self.groups[g]) for g in members)
         strife = any(self.foes[g] & cluster for g in members)
@@ -203,7 +203,18 @@ def _close(case: Case, entry: Field, goal: Goal, triples: list[list[int]], budge
         entry.rejected("the duals do not add up to the claim")
     pricing = Pricing(case, case.items(goal.scale, triples, penalties), [sum(duals[u] for u in g) for g in case.groups])
     budget.spend(10 * pricing.num_shares)
-    tree = Preorder(fields["pricing"])
+    walk(pricing, most, fields["pricing"], budget)
+
+
+def walk(
+    pricing: Pricing, most: int, tree: Field, budget: Budget, at_list: Callable[[int, int, Field], None] | None = None
+) -> None:
+    """Check that a pricing tree leaves no cluster of a worth above ``most``, but those that are listed.
+
+    With ``at_list``, an entry ``{"list": leaf}`` ends a node, and what the node may hold is handed over: groups inside
+    and groups outside, as bit masks, and the numbers of the leaf.
+    """
+    case, entries = pricing.case, Preorder(tree)
     open_nodes = [(0, 0, True)]  # groups inside and groups outside, as bit masks; whether more are inside than before
     while open_nodes:
         inside, outside, grown = open_nodes.pop()
@@ -214,7 +225,7 @@ def _close(case: Case, entry: Field, goal: Goal, triples: list[list[int]], budge
             outside |= pricing.excluded(inside, outside)
         if inside & outside:
             continue
-        leaf = tree.take()
+        leaf = entries.take()
         if isinstance(leaf.value, int):
             group = leaf.integer(0, len(case.groups) - 1)
             if (inside | outside) >> group & 1:
@@ -222,6 +233,9 @@ def _close(case: Case, entry: Field, goal: Goal, triples: list[list[int]], budge
             open_nodes += [(inside, outside | 1 << group, False), (inside | 1 << group, outside, True)]
             continue
         budget.spend(pricing.num_shares)
+        if at_list is not None and isinstance(leaf.value, dict):
+            at_list(inside, outside, leaf.table("list")["list"])
+            continue
         worth, gain = pricing.bound(inside, outside, leaf)
         if worth <= most:
             continue
@@ -229,7 +243,7 @@ def _close(case: Case, entry: Field, goal: Goal, triples: list[list[int]], budge
         if not more_inside | more_outside:
             leaf.rejected(f"a cluster may be worth {worth}, the claim allows {most}")
         open_nodes.append((inside | more_inside, outside | more_outside, more_inside > 0))
-    tree.finish()
+    entries.finish()
 
 
 @dataclass(frozen=True)
@@ -251,19 +265,19 @@ class Pricing:
 
     def excluded(self, inside: int, outside: int) -> int:
         """Groups, of those not outside yet, that do not fit beside those inside."""
-        case, members = self.case, list(_bits(inside))
+        case, members = self.case, list(bits_of(inside))
         axons = reduce(or_, (case.axons[g] for g in members), 0)
         foes = reduce(or_, (case.foes[g] for g in members), 0)
         rows, room = case.instance.max_rows, case.instance.max_columns - sum(len(case.groups[g]) for g in members)
         found = foes & ~inside
-        for g in _bits(((1 << len(case.groups)) - 1) & ~(inside | outside | found)):
+        for g in bits_of(((1 << len(case.groups)) - 1) & ~(inside | outside | found)):
             if len(case.groups[g]) > room or (axons | case.axons[g]).bit_count() > rows:
                 found |= 1 << g
         return found
 
     def forced(self, inside: int, outside: int, excess: int, gain: list[int]) -> tuple[int, int]:
         """Groups whose other decision loses all the excess of the bound: they are decided, in and out."""
-        free = list(_bits(((1 << len(gain)) - 1) & ~(inside | outside)))
+        free = list(bits_of(((1 << len(gain)) - 1) & ~(inside | outside)))
         return sum(1 << g for g in free if gain[g] >= excess), sum(1 << g for g in free if -gain[g] >= excess)
 
     def bound(self, inside: int, outside: int, leaf: Field) -> tuple[int, list[int]]:
@@ -316,7 +330,7 @@ class Pricing:
         return worth, gain
 
 
-def _bits(mask: int) -> Iterator[int]:
+def bits_of(mask: int) -> Iterator[int]:
     """The groups of a set, ascending."""
     while mask:
         lowest = mask & -mask

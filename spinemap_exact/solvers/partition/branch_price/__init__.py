@@ -14,6 +14,7 @@ doi:10.1287/opre.46.3.316.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -30,7 +31,7 @@ from spinemap_exact.solvers.partition.branch_price._counting import (
     packets_by_eigenvalues,
     packets_of_sources,
 )
-from spinemap_exact.solvers.partition.branch_price._graph import Instance
+from spinemap_exact.solvers.partition.branch_price._graph import Branching, Instance, Pricing
 from spinemap_exact.solvers.partition.branch_price._mixed_tree import MixedTree
 from spinemap_exact.solvers.partition.branch_price._mixes import Mixes, undominated
 from spinemap_exact.solvers.partition.branch_price._tree import Tree
@@ -45,8 +46,8 @@ def solve(
 ) -> SolveResult[Partition]:
     """Partition optimally, or as far as the time allows, with a bound that holds in either case.
 
-    A choice among listed clusters and several crossbar types leave no evidence behind; without ``may_list``, branching
-    goes on to the end, and all crossbars count as the largest.
+    A choice among listed clusters leaves only what it began with, several crossbar types leave nothing; without
+    ``may_list``, branching goes on to the end, and all crossbars count as the largest.
     """
     if (misfit := problem.why_infeasible()) is not None:
         return _infeasible(problem, watch, misfit)
@@ -194,6 +195,29 @@ def _of_one_type(
         evidence=tree.evidence if tree.nodes_done else None,
         details=details,
     )
+
+
+def listed(
+    problem: PartitionProblem,
+    duals: Sequence[int],
+    triples: Sequence[tuple[int, ...]],
+    penalties: Sequence[int],
+    scale: int,
+    above: int,
+    most: int,
+    watch: Watch,
+) -> dict[int, int] | None:
+    """Find all clusters, as bit masks, that scaled duals and penalties make worth more than ``above``.
+
+    Returns what each is worth; None if they are more than ``most``, or time ran out.
+    """
+    rows, columns = (max(getattr(c, name) for c in problem.crossbars) for name in ("rows", "columns"))
+    pricing = Pricing(Instance(problem, rows, columns, packets=True), Branching(), triples)
+    prices = np.array(duals, dtype=np.int64), np.array(penalties, dtype=np.int64)
+    clusters = pricing.above(*prices, scale, above, watch, most)
+    if clusters is None:
+        return None
+    return {sum(1 << u for u in c): pricing.value(c, *prices, scale) for c in clusters}
 
 
 def _beyond_pricing(problem: PartitionProblem) -> bool:

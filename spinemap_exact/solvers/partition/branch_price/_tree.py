@@ -72,6 +72,14 @@ class Evidence:
         return None if self.root is None else replace(self, leaves=(Leaf(Branching(), self.root),))
 
 
+@dataclass(frozen=True)
+class Listing:
+    """What a choice among listed clusters began with: the proof of the root that left no others in question."""
+
+    triples: tuple[tuple[int, ...], ...]
+    root: Proof
+
+
 @dataclass(order=True)
 class _Node:
     bound: int
@@ -184,10 +192,10 @@ class Tree:
         return max(selected, self._lowest(waiting))
 
     @property
-    def evidence(self) -> Evidence | None:
-        """None where a selection among listed clusters took over."""
-        if self.selection is not None:
-            return None
+    def evidence(self) -> Evidence | Listing:
+        """Where a selection among listed clusters took over, only what that began with."""
+        if self.selection is not None and self.root_proof is not None:
+            return Listing(tuple(self.master.triples), self.root_proof)
         return Evidence(self.max_clusters, tuple(self.master.triples), tuple(self.leaves), self.root_proof)
 
     def _closed(self, bound: int) -> bool:
