@@ -19,6 +19,7 @@ from spinemap_exact.certificate.check._lines import MAX_SCALE, Relaxation, read_
 from spinemap_exact.certificate.check._sets import LARGEST_COST
 
 MAX_WORK = 4 * 10**9  # arcs looked at: minutes
+_POSITIONS = 10**5  # to look for sets of tiles takes as long as to look at so many arcs
 MAX_EMPTY, MAX_PATTERNS = 8, 200  # empty tiles whose positions are told apart, and sets of them
 
 
@@ -141,12 +142,16 @@ def prove(instance: Placement, evidence: Field, claim: int | None) -> int:
 class Walk:
     """Closes cases as the entries of trees say, or rejects them.
 
-    ``shared`` holds multipliers that entries refer to by number.
+    Parameters
+    ----------
+    shared : list of Field
+        Multipliers that entries refer to by number.
+    work : int
+        Arcs that may be looked at; what takes time besides counts as so many arcs.
     """
 
-    def __init__(self, relaxation: Relaxation, limit: int, shared: list[Array]) -> None:
-        self.relaxation, self.limit, self.shared = relaxation, limit, shared
-        self.work = MAX_WORK
+    def __init__(self, relaxation: Relaxation, limit: int, shared: list[Field], work: int = MAX_WORK) -> None:
+        self.relaxation, self.limit, self.shared, self.work = relaxation, limit, shared, work
 
     def close(self, root: Case, tree: Preorder) -> None:
         open_cases: list[Callable[[], Case]] = [lambda: root]
@@ -155,7 +160,9 @@ class Walk:
             self._spend(tree, 3 * case.num_arcs + 1000)
             left = reduce(case, self.limit)
             if left is not None:
-                following = self._next(left, tree.take())
+                entry = tree.take()
+                self._spend(tree, _POSITIONS if left.empty is not None else left.num_clusters**3)
+                following = self._next(left, entry)
                 self._spend(tree, len(following) * left.num_arcs)
                 open_cases += reversed(following)
         tree.finish()
@@ -183,7 +190,8 @@ class Walk:
             return [partial(left.occupied, tiles) for tiles in left.empty.tiles()]
         if "shared" in named:
             number = entry.table("shared")["shared"].integer(0, len(self.shared) - 1)
-            multipliers = extended(self.shared[number], self.relaxation.sets.n, left.num_clusters)
+            own = self.relaxation.sets.n
+            multipliers = extended(read_sparse(self.shared[number], own), own, left.num_clusters)
         elif "sparse" in named:
             multipliers = read_sparse(entry.table("sparse")["sparse"], left.num_clusters)
         else:

@@ -14,10 +14,11 @@ from spinemap_exact.certificate.check._chains import NONE, Budget, Chains, Line
 from spinemap_exact.certificate.check._charges import Charges, lengths
 from spinemap_exact.certificate.check._field import Field, Preorder
 from spinemap_exact.certificate.check._instance import Placement
-from spinemap_exact.certificate.check._lines import MAX_SCALE, MAX_STEPS, Relaxation, read_sparse, relax
+from spinemap_exact.certificate.check._lines import MAX_SCALE, MAX_STEPS, Relaxation, relax
 from spinemap_exact.certificate.check._sets import LARGEST_COST, Direction
 
 MAX_PROFILES = 1500
+MAX_WORK = 2 * 10**10  # arcs looked at in all trees: some minutes
 MAX_GRAPHS = 16  # as many arcs as this number of graphs may have are looked at: a minute
 Profile = tuple[int, ...]
 
@@ -56,7 +57,7 @@ def prove(instance: Placement, evidence: Field, claim: int | None) -> int:
     if not applies(instance):
         evidence.rejected("profiles need a mesh with empty tiles, but without missing ones")
     trees = _trees(relaxation, fields["pairs"])
-    walk = Walk(relaxation, limit, [read_sparse(field, relaxation.sets.n) for field in fields["shared"].items()])
+    walk = Walk(relaxation, limit, fields["shared"].items(), MAX_WORK)
     try:
         for pair in open_pairs(relaxation, evidence, limit):
             tree = trees.pop((pair.columns, pair.rows), None)
@@ -148,7 +149,7 @@ def _profiles(relaxation: Relaxation, evidence: Field, direction: int) -> list[P
 def _count_steps(relaxation: Relaxation, evidence: Field, *profiles: list[Profile]) -> None:
     n = relaxation.sets.n
     both = (Direction(way, 1, way) for found in profiles for profile in found for way in (profile, profile[::-1]))
-    steps = sum(direction.steps(n) for direction in both)
+    steps = sum(direction.steps(n) + (1 << n) for direction in both)
     if steps > MAX_STEPS:
         evidence.rejected(f"the dynamic programmes take {steps} steps, more than {MAX_STEPS}")
 
