@@ -121,11 +121,14 @@ def _trees(
     """What the solver listed or branched to, or a search of our own; if that takes too long, its root."""
     claim, branched = target, result.evidence
     if not hasattr(branched, "leaves"):
-        if hasattr(branched, "root") and claim is not None:
-            found = _list_proof.prove(problem, claim, branched, _part(watch, 0.7))
+        listing = branched if hasattr(branched, "root") else None
+        if listing is not None and claim is not None:
+            found = _list_proof.prove(problem, claim, listing, _part(watch, 0.7))
             if found is not None:
                 yield found, claim
         claim, branched = _branched(problem, result, watch)
+        if branched is None and listing is not None:
+            claim, branched = listing.root.bound, listing.at_root()
     if branched is None:
         return
     root = branched.at_root() if str(problem.objective) == "packets" else None
