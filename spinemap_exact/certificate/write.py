@@ -118,20 +118,26 @@ def _proposals(
 def _trees(
     problem: Any, result: SolveResult[Any], target: int | None, watch: Watch
 ) -> Iterator[tuple[Evidence, int | None]]:
-    """What the solver listed or branched to, or a search of our own; if that takes too long, its root."""
+    """What the solver listed or branched to, or a search of our own; if that takes too long, a list, or the root."""
     claim, branched = target, result.evidence
     if not hasattr(branched, "leaves"):
-        if hasattr(branched, "root") and claim is not None:
-            found = _list_proof.prove(problem, claim, branched, _part(watch, 0.7))
+        listing = branched if hasattr(branched, "root") else None
+        if listing is not None and claim is not None:
+            found = _list_proof.prove(problem, claim, listing, _part(watch, 0.7))
             if found is not None:
                 yield found, claim
         claim, branched = _branched(problem, result, watch)
+        if branched is None and listing is not None:
+            claim, branched = listing.root.bound, listing.at_root()
     if branched is None:
         return
     root = branched.at_root() if str(problem.objective) == "packets" else None
     deeper = root is not None and claim is not None and root.root.bound < claim
     found = _cluster_proof.prove(problem, claim, branched, _part(watch, 0.6 if deeper else 1.0).should_stop)
-    if found is None and root is not None and deeper:
+    if found is None and root is not None and deeper and claim is not None:
+        listed = _list_proof.prove(problem, claim, branched, _part(watch, 0.5))
+        if listed is not None:
+            yield listed, claim
         claim = root.root.bound
         found = _cluster_proof.prove(problem, claim, root, watch.should_stop)
     if found is not None:

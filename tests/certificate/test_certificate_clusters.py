@@ -12,7 +12,7 @@ from certificate_cases import claim, mutants, reservoir
 from oracle import optimum, random_partition_problem
 
 from spinemap_exact import solvers
-from spinemap_exact.certificate import _cluster_proof, write
+from spinemap_exact.certificate import _cluster_proof, _list_proof, write
 from spinemap_exact.certificate._cluster_proof import Shares
 from spinemap_exact.certificate.check import _instance, check
 from spinemap_exact.certificate.check._clusters import Case, Pricing
@@ -116,7 +116,7 @@ def test_a_tree_is_searched_for_where_the_solver_left_none():
     assert hurried.lower < result.objective
 
 
-def test_the_root_alone_is_certified_where_the_tree_takes_too_long(monkeypatch):
+def test_a_list_or_the_root_is_certified_where_the_tree_takes_too_long(monkeypatch):
     problem = reservoir(1)
     result, _ = prove(problem)
     root = result.evidence.root.bound
@@ -127,6 +127,9 @@ def test_the_root_alone_is_certified_where_the_tree_takes_too_long(monkeypatch):
 
     prove_in_time = _cluster_proof.prove
     monkeypatch.setattr(_cluster_proof, "prove", slow)
+    listed = write.certificate(problem, result, Watch(Limits(time_s=100, workers=1)))
+    assert (listed.lower, listed.evidence["kind"]) == (result.objective, "listed")
+    monkeypatch.setattr(_list_proof, "prove", lambda *_: None)
     found = write.certificate(problem, result, Watch(Limits(time_s=100, workers=1)))
     assert (found.lower, found.upper) == (root, result.objective)
 

@@ -176,3 +176,13 @@ def test_a_choice_among_listed_clusters_is_certified(traffic, monkeypatch):
         found = write.certificate(problem, result, watch())
         assert (found.lower, found.upper, found.evidence["kind"]) == (result.objective, result.objective, "listed")
     assert listed > 0
+
+
+def test_the_root_alone_is_certified_where_the_list_takes_too_long(monkeypatch):
+    monkeypatch.setattr(_tree, "_PATIENCE", 1)
+    monkeypatch.setattr(_list_proof, "prove", lambda *_: None)
+    problem = reservoir(1)
+    result = solvers.load("partition", "branch-price")(problem, watch())
+    assert isinstance(result.evidence, _tree.Listing)
+    found = write.certificate(problem, result, Watch(Limits(time_s=10, workers=1)))
+    assert (found.lower, found.evidence["kind"]) == (result.evidence.root.bound, "clusters")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import reduce
+from functools import cached_property, reduce
 from operator import or_
 
 import numpy as np
@@ -72,6 +72,11 @@ class Lister:
     budget: Budget
     found: dict[int, int] = field(default_factory=dict)
 
+    @cached_property
+    def charged(self) -> list[tuple[int, int]]:
+        """Triples with a penalty, as bit masks."""
+        return [(sum(1 << u for u in triple), penalty) for triple, penalty in self.triples if penalty]
+
     def enumerate(self, inside: int, outside: int, leaf: Field) -> None:
         """Decide one unit after another, as long as the gains that the leaf gives add up to more than the limit.
 
@@ -103,7 +108,8 @@ class Lister:
         self.budget.spend(_STEP * len(units) + len(self.triples))
         worth = sum(self.pricing.duals[u] for u in units)
         worth -= self.scale * cluster_packets(self.pricing.case.instance, units)
-        worth -= sum(penalty for triple, penalty in self.triples if sum(u in units for u in triple) > 1)
+        if worth > self.above:  # most are not, even without penalties
+            worth -= sum(penalty for triple, penalty in self.charged if (members & triple).bit_count() > 1)
         if units and worth > self.above:
             self.found[members] = worth
             if len(self.found) > min(MAX_LISTED, MAX_ENTRIES // len(self.pricing.duals)):

@@ -76,8 +76,13 @@ class Evidence:
 class Listing:
     """What a choice among listed clusters began with: the proof of the root that left no others in question."""
 
+    max_clusters: int
     triples: tuple[tuple[int, ...], ...]
     root: Proof
+
+    def at_root(self) -> Evidence:
+        """The bound of the root alone, as evidence of a tree that did not branch."""
+        return Evidence(self.max_clusters, self.triples, (Leaf(Branching(), self.root),), self.root)
 
 
 @dataclass(order=True)
@@ -195,7 +200,7 @@ class Tree:
     def evidence(self) -> Evidence | Listing:
         """Where a selection among listed clusters took over, only what that began with."""
         if self.selection is not None and self.root_proof is not None:
-            return Listing(tuple(self.master.triples), self.root_proof)
+            return Listing(self.max_clusters, tuple(self.master.triples), self.root_proof)
         return Evidence(self.max_clusters, tuple(self.master.triples), tuple(self.leaves), self.root_proof)
 
     def _closed(self, bound: int) -> bool:
