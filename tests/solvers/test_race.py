@@ -9,6 +9,7 @@ from spinemap_exact.network import Network
 from spinemap_exact.problems.partition import PartitionProblem
 from spinemap_exact.result import Limits, Status, Watch
 from spinemap_exact.solvers.partition import race
+from spinemap_exact.solvers.partition._choice import choose
 
 # two triangles of 50 spikes a net, joined by one net of 3
 TRIANGLES = Network.from_synapses([0, 1, 2, 3, 4, 5, 2], [1, 2, 0, 4, 5, 3, 3], [50, 50, 3, 50, 50, 50])
@@ -32,3 +33,15 @@ def test_infeasibility_survives_the_race():
     result = race.solve(PartitionProblem(TRIANGLES, (Crossbar(6, 2),), 2), Watch(Limits(time_s=60)))
     assert result.status is Status.INFEASIBLE
     assert result.reason
+
+
+def test_one_type_or_several_race_while_the_model_is_small():
+    small, large = Crossbar(6, 3, count=2), Crossbar(8, 4, count=2)
+    assert choose(PartitionProblem(TRIANGLES, (small,), 2)) == choose(PartitionProblem(TRIANGLES, (small, large), 2))
+    # 7 synapses x 6 clusters are few, 400 x 399 synapses x 400 clusters are not
+    everybody = Network.from_synapses(
+        [i for i in range(400) for j in range(400) if i != j], [j for i in range(400) for j in range(400) if i != j],
+        [1] * 400,
+    )  # fmt: skip
+    assert choose(PartitionProblem(TRIANGLES, (small,), 6)) == "race"
+    assert choose(PartitionProblem(everybody, (Crossbar(400, 1),), 400)) == "branch-price"
