@@ -57,7 +57,7 @@ def report(args: argparse.Namespace) -> int:
     from spinemap_exact.bench import read_runs
     from spinemap_exact.report import markdown, summarise, write_report
 
-    cases = _cases(args) if args.suite else []
+    cases = _cases(args)
     runs = read_runs(args.runs)
     files = write_report(runs, args.out, cases, args.title, is_interactive=args.interactive)
     if args.json:
@@ -168,7 +168,7 @@ def add_verbs(verbs: Any, add: Any) -> None:
         "and print the tables. Runs without an answer are counted apart and enter no gap.",
     )
     parser.add_argument("runs", metavar="RUNS", help="what bench --out wrote")
-    parser.add_argument("--suite", metavar="FILE", help="take the bounds that this suite records, too")
+    parser.add_argument("--suite", metavar="FILE", help="whose recorded bounds count, too; default: what ships")
     parser.add_argument("--out", metavar="DIR", default="report", help="default: report")
     parser.add_argument("--interactive", action="store_true", help="interactive.html besides; needs the extra viz")
     parser.add_argument("--title", default="Bench of mapping methods")

@@ -37,6 +37,17 @@ def test_bench_then_report(suite, tmp_path):
     assert (tmp_path / "report" / "report.html").exists()
 
 
+def test_a_report_on_shipped_problems_knows_their_bounds(tmp_path):
+    out = tmp_path / "runs.jsonl"
+    done = run("bench", "--case", "mwd", "--method", "truenorth", "--seeds", 1, "--out", out, "--jobs", 1)
+    assert done.returncode == 0, done.stderr
+
+    done = run("report", out, "--out", tmp_path / "report")
+
+    # the published optimum of MWD on a 4x4 mesh, certified in the library
+    assert "| mwd | 1120 | 1120 |" in done.stdout, done.stderr
+
+
 def test_methods_and_cases_are_listed(suite):
     done = run("bench", suite, "--list")
     assert "spinemap" in done.stdout and "hilbert-force" in done.stdout
