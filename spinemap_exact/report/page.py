@@ -70,10 +70,11 @@ def _methods(summary: Summary, problem: str) -> str:
 def _cases(summary: Summary, problem: str) -> str:
     header, lines = summary.table_of_cases(problem)
     cells = [["-" if v is None else f"{v:.2f}" if k > 2 else str(v) for k, v in enumerate(line)] for line in lines]
-    trusts = sorted({k.trust for k in summary.known.values() if k.trust})
-    vouched = f"; bounds are {' or '.join(trusts)}" if trusts else ""
+    known = {summary.known[run["digest"]] for run in summary.runs if run["problem"] == problem}
+    trusts = sorted({k.trust for k in known if k.trust})
+    vouched = f"bounds are {' or '.join(trusts)}" if trusts else "no bound is known"
     table = _table(header, cells)
-    return f"<details><summary>Median gap by case, in percent{vouched}</summary>{table}</details>"
+    return f"<details><summary>Median gap by case, in percent; {vouched}</summary>{table}</details>"
 
 
 def _unscored(summary: Summary, problem: str) -> str:

@@ -113,8 +113,10 @@ def _next(players: list[Player], stage: Stage) -> _Scene | None:
         for player in exact:
             if player in fresh or (not player.has_root and player.spent_s <= patience):
                 return _Scene([player], max(root_s, player.spent_s))
-        if fresh and soon > _HOPE * horizon and (total >= min(_LATE_S, _LATE_SHARE * horizon) or not exact):
-            return _Scene(fresh, root_s)
+        # the bound of `semidefinite` begins far below what it comes to: it goes on until it is seen to rise
+        others = [player for player in able if player not in exact and not player.has_root]
+        if others and soon > _HOPE * horizon and (total >= min(_LATE_S, _LATE_SHARE * horizon) or not exact):
+            return _Scene(others, max(root_s, others[0].spent_s))
     chosen = max(begun, key=lambda player: (_promise(player, stage.cost, horizon), -ends_in[player], -player.spent_s))
     if chosen in exact and stage.problem.num_tiles > stage.problem.num_clusters:
         behind = min((player for player in begun if player in exact), key=lambda player: player.spent_s)
