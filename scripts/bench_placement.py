@@ -24,7 +24,6 @@ from spinemap_exact.hardware import TileGrid
 from spinemap_exact.io import read_problem
 from spinemap_exact.problems.placement import Mesh, PlacementProblem
 from spinemap_exact.result import Limits, Watch
-from spinemap_exact.solvers.placement._choice import choose
 
 _KIND_OF_SUFFIX = {".dat": "qap", ".csv": "noc", ".json": "placement"}
 _OURS = ("portfolio", "grid-dp", "rlt1", "semidefinite")
@@ -57,7 +56,7 @@ def main() -> None:
             if asked in own and asked not in warm:
                 warm_up(asked)
                 warm.add(asked)
-            sizes = {"clusters": problem.num_clusters, "tiles": problem.num_tiles, "choice": choose(problem)}
+            sizes = {"clusters": problem.num_clusters, "tiles": problem.num_tiles}
             line = {"problem": label, **sizes, "asked": asked, **run(problem, asked, limits)}
             runs.append(line)
             with options.out.open("a") as file:
@@ -95,7 +94,7 @@ def run(problem: PlacementProblem, asked: str, limits: Limits) -> dict[str, Any]
 
 
 def table(runs: list[dict[str, Any]]) -> str:
-    """Markdown: one line a problem, one column a solver; the automatic choice is set in bold."""
+    """Markdown: one line a problem, one column a solver."""
     asked = list(dict.fromkeys(r["asked"] for r in runs))
     by_key = {(r["problem"], r["asked"]): r for r in runs}
     titles = [name.replace(",", ", else ") for name in asked]
@@ -115,8 +114,8 @@ def _cell(run: dict[str, Any] | None) -> str:
         return "refused"
     value, bound = ("-" if run[k] is None else str(run[k]) for k in ("objective", "dual_bound"))
     gap = "-" if run["gap"] is None else f"{100 * run['gap']:.1f} %"
-    text = f"{value} in {run['runtime_s']:.1f} s" if run["status"] == "OPTIMAL" else f"{value} / {bound}, {gap}"
-    return f"**{text}**" if run["solver"] == run["choice"] else text
+    proven = run["status"] == "OPTIMAL"
+    return f"**{value}** in {run['runtime_s']:.1f} s" if proven else f"{value} / {bound}, {gap}"
 
 
 def _summary(runs: list[dict[str, Any]], asked: str) -> str:
