@@ -26,6 +26,7 @@ _ATTEMPTS = 3
 _GRACE_S = 60.0  # what a run may take beyond twice its time limit before it is ended
 _FIRST_GRACE_S = 600.0  # the same for the first run of a worker, which compiles kernels
 _PATIENCE = {"wall": 2, "cpu": 20}  # times the limit; a busy machine stretches processor time
+_READY = "ready"
 
 
 class Executor(Protocol):
@@ -44,7 +45,7 @@ class _Worker:
         theirs.close()
         self.task: Task | None = None
         self.attempt = 0
-        self._warm = False
+        self._ready = self._warm = False
         self._deadline: float | None = None
 
     def begin(self, task: Task, attempt: int) -> None:
@@ -56,16 +57,30 @@ class _Worker:
             self.pipe.send(task)
 
     def outcome(self) -> Run | str | None:
-        """The line, or why there is none, or None while the run goes on."""
+        """The line, or why there is none, or None while the run goes on.
+
+        Raises
+        ------
+        InvalidInput
+            If the process ended by itself before it could begin; so would all others.
+        """
         if self.pipe.poll():
             try:
-                line: Run = self.pipe.recv()
-                self._warm = True
-                return line
+                line = self.pipe.recv()
             except (EOFError, OSError):
                 self.process.join()
                 code = self.process.exitcode or 0
+                if code > 0 and not self._ready:
+                    raise InvalidInput(
+                        f"a worker process left with status {code} before it could begin; what it said stands above"
+                    ) from None
                 return f"the worker died of signal {-code}" if code < 0 else f"the worker left with status {code}"
+            if line == _READY:
+                self._ready = True
+                return None
+            self._warm = True
+            found: Run = line
+            return found
         if self._deadline is not None and time.monotonic() > self._deadline:
             self.attempt = _ATTEMPTS  # it would take as long again
             return "the run did not stop at its time limit and was ended"
@@ -130,6 +145,7 @@ def _serve(pipe: Connection) -> None:
             os._exit(1)
 
     threading.Thread(target=leave, daemon=True).start()
+    pipe.send(_READY)
     while True:
         try:
             task = pipe.recv()

@@ -211,6 +211,23 @@ def test_the_suite_that_ships_is_a_suite():
 # --- processes ---------------------------------------------------------------------------------------------------
 
 
+def test_workers_that_cannot_begin_end_the_bench(suite, tmp_path):
+    """Workers import the script that started them: what fails there fails for every run, and is not tried again."""
+    script, out = tmp_path / "script.py", tmp_path / "runs.jsonl"
+    script.write_text(
+        "if __name__ == '__mp_main__':\n"
+        "    raise ImportError('half an installation')\n"
+        "from spinemap_exact.bench import read_suite, run_suite\n"
+        "from spinemap_exact.result import Limits\n"
+        "if __name__ == '__main__':\n"
+        f"    run_suite(read_suite({str(suite)!r}), ['kl'], [0], Limits(0.2, 1), {str(out)!r})\n"
+    )
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=300, check=False)
+    assert done.stderr.count("ImportError: half an installation") == 1
+    assert "left with status 1 before it could begin" in done.stderr
+    assert read_runs(out) == []
+
+
 def test_a_worker_that_dies_is_tried_again_and_reported(suite, tmp_path, monkeypatch, caplog):
     monkeypatch.setenv("SPINEMAP_TEST_MARK", str(tmp_path / "mark"))
     monkeypatch.setattr("multiprocessing.forkserver._forkserver", type(forkserver())())  # one that sees the variable
