@@ -120,7 +120,7 @@ class _Search:
 
     def _grow(self, root: Case, start: Array, entries: list[Evidence]) -> bool:
         """Close a case by multipliers and branches; False if time is up, or a placement is found below the claim."""
-        open_cases: list[tuple[Callable[[], Case], Array, bool]] = [(lambda: root, start, True)]
+        open_cases: list[tuple[Callable[[], Case | None], Array, bool]] = [(lambda: root, start, True)]
         while open_cases:
             if self.should_stop() or len(entries) > _MAX_ENTRIES:
                 return False
@@ -158,7 +158,7 @@ class _Search:
         if left.num_arcs > _FEW_LEFT:
             return None
         entries: list[Evidence] = []
-        open_cases: list[Callable[[], Case]] = [partial(_itself, left)]
+        open_cases: list[Callable[[], Case | None]] = [partial(_itself, left)]
         while open_cases:
             case = _blocks.reduce(open_cases.pop()(), self.limit)
             if case is None:

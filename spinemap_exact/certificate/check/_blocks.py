@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import combinations, islice
@@ -154,9 +154,11 @@ class Walk:
         self.relaxation, self.limit, self.shared, self.work = relaxation, limit, shared, work
 
     def close(self, root: Case, tree: Preorder) -> None:
-        open_cases: list[Callable[[], Case]] = [lambda: root]
+        open_cases: list[Callable[[], Case | None]] = [lambda: root]
         while open_cases:
             case = open_cases.pop()()
+            if case is None:
+                continue
             self._spend(tree, 3 * case.num_arcs + 1000)
             left = reduce(case, self.limit)
             if left is not None:
@@ -172,7 +174,7 @@ class Walk:
         if self.work < 0:
             tree.rejected("the tree takes longer than the checker allows")
 
-    def _next(self, left: Case, entry: Field) -> list[Callable[[], Case]]:
+    def _next(self, left: Case, entry: Field) -> Sequence[Callable[[], Case | None]]:
         """Cases that follow."""
         named = entry.value.keys() if isinstance(entry.value, dict) else ()
         if "branch" in named:
@@ -242,27 +244,22 @@ def led(relaxation: Relaxation, direction: int, chains: Chains) -> Chains:
     return chains.only(np.flatnonzero((2 * line < len(chains.ends)) | ~behind[chains.which]))
 
 
-def reduce(case: Case, limit: int) -> Case | None:
-    """Delete arcs that no placement within the limit can use; None if no chain is left.
+def reduce(case: Case | None, limit: int) -> Case | None:
+    """Delete arcs that no placement within the limit can use; None if no chain is left, or was none before.
 
     Once is enough: an arc that stays lies on a chain that costs no more than is allowed, and so does each arc of that
     chain, so that all of it stays and costs what it did.
     """
-    if not all(c.num_arcs for c in case.chains):
+    if case is None or not all(c.num_arcs for c in case.chains):
         return None
     x, y = case.through or (c.through(weight) for c, weight in zip(case.chains, case.weight, strict=True))
     slack = limit + case.total - int(x.min()) - int(y.min())
     if slack < 0:
         return None
-    return _part(case, (x, y), [np.flatnonzero(by <= int(by.min()) + slack) for by in (x, y)])
-
-
-def _part(case: Case, through: tuple[Array, Array] | None, left: list[Array]) -> Case:
-    """Some of the arcs of both directions, by ascending positions."""
-    x, y = (c.only(k) for c, k in zip(case.chains, left, strict=True))
+    left = [np.flatnonzero(by <= int(by.min()) + slack) for by in (x, y)]
+    chains = case.chains[0].only(left[0]), case.chains[1].only(left[1])
     weight = case.weight[0][left[0]], case.weight[1][left[1]]
-    by = None if through is None else (through[0][left[0]], through[1][left[1]])
-    return replace(case, chains=(x, y), weight=weight, through=by)
+    return replace(case, chains=chains, weight=weight, through=(x[left[0]], y[left[1]]))
 
 
 class Split:
@@ -288,19 +285,25 @@ class Split:
     def num_cases(self) -> int:
         return len(self._held)
 
-    def child(self, number: int) -> Case:
-        """The case of one of the blocks, in ascending order."""
+    def child(self, number: int) -> Case | None:
+        """The case of one of the blocks, in ascending order; None if what is known of its chains closes it."""
         block = self._held[number]
         d, (mine, other) = self.direction, (self.case.chains[self.direction], self.case.chains[1 - self.direction])
         across = self._below(1 - d, self.most - int(self._least[block]))
         common = other.blocks & mine.blocks[block]
         across = across[(common & (common - 1) == 0)[other.which[across]]]
         least = int(self.case.through[1 - d][across].min(initial=NONE)) if self.case.through else NONE
+        if int(self._least[block]) + least > self.most:
+            return None
         own = self._below(d, self.most - least)
         others = self._holds.copy()
         others[block] = False
         own = own[~others[mine.which[own]]]
-        return _part(self.case, None, [across, own] if d else [own, across])
+        left = (across, own) if d else (own, across)
+        # most cases are closed at once: not worth forgetting nodes and blocks before
+        x, y = (c.some(k) for c, k in zip(self.case.chains, left, strict=True))
+        weight = self.case.weight[0][left[0]], self.case.weight[1][left[1]]
+        return replace(self.case, chains=(x, y), weight=weight, through=None)
 
     def _below(self, direction: int, most: int) -> Array:
         """Arcs on chains that cost no more than that, ascending."""

@@ -59,15 +59,21 @@ class Chains:
     def num_arcs(self) -> int:
         return len(self.tail)
 
+    def some(self, left: Array) -> Chains:
+        """Chains made of some of the arcs, given by ascending positions, among all nodes and blocks."""
+        ends = tuple(np.searchsorted(left, self.ends).tolist())
+        tail, head, which, cost = self.tail[left], self.head[left], self.which[left], self.cost[left]
+        return Chains(tail, head, which, cost, self.blocks, ends, self.num_nodes)
+
     def only(self, left: Array) -> Chains:
-        """Chains made of some of the arcs, given by ascending positions; what is in no arc any more is forgotten."""
-        ends = tuple(int(end) for end in np.searchsorted(left, self.ends))
-        tail, head, num_nodes = self.tail[left], self.head[left], self.num_nodes
+        """The same; nodes and blocks that are in no arc any more are forgotten."""
+        chains = self.some(left)
+        tail, head, num_nodes = chains.tail, chains.head, self.num_nodes
         if num_nodes > _FEW * len(left) + 2:
             nodes, place = _distinct(np.concatenate((tail, head, [0, num_nodes - 1])), num_nodes)
             tail, head, num_nodes = place[: len(left)], place[len(left) : -2], len(nodes)
-        blocks, which = _distinct(self.which[left], len(self.blocks))
-        return Chains(tail, head, which, self.cost[left], self.blocks[blocks], ends, num_nodes)
+        blocks, which = _distinct(chains.which, len(self.blocks))
+        return Chains(tail, head, which, chains.cost, self.blocks[blocks], chains.ends, num_nodes)
 
     def through(self, weight: Array) -> Array:
         """(num_arcs,): cost of the cheapest chain through each arc, at least `NONE` where there is none.
