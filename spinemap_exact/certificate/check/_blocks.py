@@ -287,23 +287,25 @@ class Split:
 
     def child(self, number: int) -> Case | None:
         """The case of one of the blocks, in ascending order; None if what is known of its chains closes it."""
-        block = self._held[number]
-        d, (mine, other) = self.direction, (self.case.chains[self.direction], self.case.chains[1 - self.direction])
+        block, d = self._held[number], self.direction
+        mine, other = self.case.chains[d], self.case.chains[1 - d]
         across = self._below(1 - d, self.most - int(self._least[block]))
         common = other.blocks & mine.blocks[block]
         across = across[(common & (common - 1) == 0)[other.which[across]]]
-        least = int(self.case.through[1 - d][across].min(initial=NONE)) if self.case.through else NONE
+        other, other_weight = other.some(across), self.case.weight[1 - d][across]
+        beside = other.through(other_weight)
+        least = int(beside.min(initial=NONE))
         if int(self._least[block]) + least > self.most:
             return None
-        own = self._below(d, self.most - least)
         others = self._holds.copy()
         others[block] = False
+        own = self._below(d, self.most - least)
         own = own[~others[mine.which[own]]]
-        left = (across, own) if d else (own, across)
-        # most cases are closed at once: not worth forgetting nodes and blocks before
-        x, y = (c.some(k) for c, k in zip(self.case.chains, left, strict=True))
-        weight = self.case.weight[0][left[0]], self.case.weight[1][left[1]]
-        return replace(self.case, chains=(x, y), weight=weight, through=None)
+        # most cases are closed soon: not worth forgetting nodes and blocks before
+        mine, weight = mine.some(own), self.case.weight[d][own]
+        sides = (mine, weight, mine.through(weight)), (other, other_weight, beside)
+        chains, weights, through = zip(*(sides if d == 0 else sides[::-1]), strict=True)
+        return replace(self.case, chains=chains, weight=weights, through=through)
 
     def _below(self, direction: int, most: int) -> Array:
         """Arcs on chains that cost no more than that, ascending."""
