@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,12 @@ from spinemap_exact.result import conclude
 def alone(problem, watch, start=None):
     """Every unit in a cluster of its own."""
     return Partition(np.arange(problem.num_units))
+
+
+def takes_a_while(problem, watch, start=None):
+    """Long enough that a bench of some runs can be killed between two of them, whatever else the machine does."""
+    time.sleep(0.1)
+    return alone(problem, watch)
 
 
 def crowded(problem, watch, start=None):

@@ -256,8 +256,8 @@ from spinemap_exact.bench import read_suite, run_suite
 from spinemap_exact.bench.executors import ProcessExecutor
 from spinemap_exact.result import Limits
 if __name__ == "__main__":
-    suite, out, seeds = sys.argv[1:]
-    run_suite(read_suite(suite)[:2], ["sequential"], range(int(seeds)), Limits(1.0, 1), out, ProcessExecutor(jobs=2))
+    suite, out, seeds, method = sys.argv[1:]
+    run_suite(read_suite(suite)[:2], [method], range(int(seeds)), Limits(1.0, 1), out, ProcessExecutor(jobs=2))
 """
 
 
@@ -265,7 +265,7 @@ if __name__ == "__main__":
 def test_a_bench_killed_twice_ends_with_every_run_once(suite, tmp_path, seeds):
     driver, out = tmp_path / "driver.py", tmp_path / "runs.jsonl"
     driver.write_text(DRIVER)
-    command = [sys.executable, str(driver), str(suite), str(out), str(seeds)]
+    command = [sys.executable, str(driver), str(suite), str(out), str(seeds), USER + "takes_a_while"]
     for share in (0.2, 0.6):
         bench = subprocess.Popen(command)
         while bench.poll() is None and count(out) < share * 2 * seeds:
