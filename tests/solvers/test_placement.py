@@ -9,8 +9,6 @@ import pytest
 
 from spinemap_exact.hardware import TileGrid
 from spinemap_exact.io.qaplib import read_qaplib, read_qaplib_solution
-from spinemap_exact.kernels import tabu
-from spinemap_exact.mapping import Placement
 from spinemap_exact.problems.placement import Mesh, PlacementProblem
 from spinemap_exact.result import Limits, Status, Watch
 from spinemap_exact.solvers import load
@@ -19,19 +17,10 @@ from spinemap_exact.solvers.placement._bounds import cheap_bound
 from spinemap_exact.solvers.placement._choice import choose
 from spinemap_exact.solvers.placement._symmetry import automorphisms
 from spinemap_exact.solvers.placement.grid_dp._roots import profiles, realisable
+from tests.interrupted import StopsAfter
 from tests.oracle import optimum, random_placement_problem
 
 SOLVERS = {"grid-dp": grid_dp, "rlt1": rlt1}
-
-
-@pytest.fixture
-def without_tabu(monkeypatch):
-    """The search must find every placement by itself: it starts from an arbitrary one."""
-
-    def any_placement(problem, watch, start=None, idle_starts=0):
-        return Placement(np.random.default_rng(7).permutation(problem.num_tiles)[: problem.num_clusters])
-
-    monkeypatch.setattr(tabu, "search", any_placement)
 
 
 def mesh_problem(seed: int, tiles: int = 7) -> PlacementProblem:
@@ -100,20 +89,6 @@ def test_a_stopped_search_still_bounds(solver):
     assert 0 < result.dual_bound < result.objective
 
 
-class _StopsAfter(Watch):
-    """Stops at the ``n``-th question, so that a search ends in the middle of its tree."""
-
-    def __init__(self, questions: int) -> None:
-        super().__init__(Limits(time_s=None, workers=1))
-        self.questions = questions
-
-    def should_stop(self) -> bool:
-        self.questions -= 1
-        if self.questions < 0:
-            self.request_stop()
-        return self.stop_requested
-
-
 @pytest.mark.usefixtures("without_tabu")
 @pytest.mark.parametrize("solver", SOLVERS.values(), ids=SOLVERS)
 def test_bounds_hold_wherever_the_search_ends(solver):
@@ -121,7 +96,7 @@ def test_bounds_hold_wherever_the_search_ends(solver):
         problem = mesh_problem(seed, tiles=6)
         least = optimum(problem)
         for questions in (0, 1, 2, 3, 5, 8, 13, 21, 34):
-            result = solver.solve(problem, _StopsAfter(questions))
+            result = solver.solve(problem, StopsAfter(questions))
             assert result.dual_bound <= least <= result.objective
 
 

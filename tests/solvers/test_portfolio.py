@@ -9,24 +9,14 @@ import pytest
 
 from spinemap_exact.certificate import write
 from spinemap_exact.hardware import TileGrid
-from spinemap_exact.kernels import tabu
 from spinemap_exact.mapping import Placement
 from spinemap_exact.problems.placement import Mesh, PlacementProblem
 from spinemap_exact.result import Limits, Status, Watch
 from spinemap_exact.solvers.placement import portfolio
 from spinemap_exact.solvers.placement._stage import Player, Stage
 from spinemap_exact.solvers.placement.portfolio import expected_order
+from tests.interrupted import StopsAfter
 from tests.oracle import optimum, random_placement_problem
-
-
-@pytest.fixture
-def without_tabu(monkeypatch):
-    """The searches must find every placement by themselves: they start from an arbitrary one."""
-
-    def any_placement(problem, watch, start=None, idle_starts=0):
-        return Placement(np.random.default_rng(7).permutation(problem.num_tiles)[: problem.num_clusters])
-
-    monkeypatch.setattr(tabu, "search", any_placement)
 
 
 def on_mesh(width: int, height: int, clusters: int, seed: int = 0) -> PlacementProblem:
@@ -73,25 +63,13 @@ def test_bounds_hold_when_time_is_up(workers):
     assert 0 < result.dual_bound < result.objective == problem.cost(result.incumbent)
 
 
-class _StopsAfter(Watch):
-    def __init__(self, questions: int) -> None:
-        super().__init__(Limits(time_s=None, workers=1))
-        self.questions = questions
-
-    def should_stop(self) -> bool:
-        self.questions -= 1
-        if self.questions < 0:
-            self.request_stop()
-        return self.stop_requested
-
-
 @pytest.mark.usefixtures("without_tabu")
 def test_bounds_hold_wherever_the_search_ends():
     for seed in range(6):
         problem = random_placement_problem(seed, max_tiles=6)
         least = optimum(problem)
         for questions in (0, 1, 2, 3, 5, 8, 13, 21, 34):
-            result = portfolio.solve(problem, _StopsAfter(questions))
+            result = portfolio.solve(problem, StopsAfter(questions))
             assert result.dual_bound <= least <= result.objective
 
 
