@@ -16,7 +16,7 @@ import numpy as np
 from spinemap_exact.arrays import Array
 from spinemap_exact.certificate.check import _blocks, _instance, _lines, _profiles
 from spinemap_exact.certificate.check._blocks import Case, Split
-from spinemap_exact.certificate.check._chains import TooManyArcs
+from spinemap_exact.certificate.check._budget import TooManyArcs
 from spinemap_exact.certificate.check._charges import Charges, extended, lengths
 from spinemap_exact.certificate.check._field import Field
 from spinemap_exact.certificate.check._lines import relax

@@ -10,7 +10,7 @@ from itertools import combinations, islice
 import numpy as np
 
 from spinemap_exact.arrays import Array
-from spinemap_exact.certificate.check import _chains
+from spinemap_exact.certificate.check._budget import TooManyArcs
 from spinemap_exact.certificate.check._chains import NONE, Chains
 from spinemap_exact.certificate.check._charges import Charges, extended
 from spinemap_exact.certificate.check._field import Field, Preorder
@@ -18,8 +18,9 @@ from spinemap_exact.certificate.check._instance import Placement
 from spinemap_exact.certificate.check._lines import MAX_SCALE, Relaxation, read_multipliers, read_sparse, relax
 from spinemap_exact.certificate.check._sets import LARGEST_COST
 
-MAX_WORK = 4 * 10**9  # arcs looked at: minutes
+MAX_WORK = 2 * 10**10  # arcs looked at in all trees: minutes
 _POSITIONS = 10**5  # to look for sets of tiles takes as long as to look at so many arcs
+_FEW = 64  # to sort one of so many arcs takes as long as to look at all
 MAX_EMPTY, MAX_PATTERNS = 8, 200  # empty tiles whose positions are told apart, and sets of them
 
 
@@ -130,7 +131,7 @@ def prove(instance: Placement, evidence: Field, claim: int | None) -> int:
     tree = Preorder(fields["tree"])
     try:
         root = extract(relaxation, multipliers, limit, fields["floor"])
-    except _chains.TooManyArcs:
+    except TooManyArcs:
         evidence.rejected("more chains are left at the root than the checker can hold")
     if root is None:
         tree.finish()
@@ -276,6 +277,7 @@ class Split:
         mine = case.chains[direction]
         self._holds = mine.blocks >> cluster & 1 == 1
         self._held = np.flatnonzero(self._holds)
+        self._through = case.through
         self._order = [np.argsort(through) for through in case.through]
         self._sorted = [through[order] for through, order in zip(case.through, self._order, strict=True)]
         self._least = np.full(len(mine.blocks), NONE, dtype=np.int64)
@@ -309,4 +311,7 @@ class Split:
 
     def _below(self, direction: int, most: int) -> Array:
         """Arcs on chains that cost no more than that, ascending."""
-        return np.sort(self._order[direction][: np.searchsorted(self._sorted[direction], most, side="right")])
+        count = int(np.searchsorted(self._sorted[direction], most, side="right"))
+        if _FEW * count > len(self._sorted[direction]):
+            return np.flatnonzero(self._through[direction] <= most)
+        return np.sort(self._order[direction][:count])

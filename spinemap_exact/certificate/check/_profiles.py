@@ -8,17 +8,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from spinemap_exact.arrays import Array
-from spinemap_exact.certificate.check import _chains
 from spinemap_exact.certificate.check._blocks import Case, Margins, Walk, below, led
-from spinemap_exact.certificate.check._chains import NONE, Budget, Chains, Line
+from spinemap_exact.certificate.check._budget import Budget, TooManyArcs
+from spinemap_exact.certificate.check._chains import NONE, Chains, Line
 from spinemap_exact.certificate.check._charges import Charges, lengths
 from spinemap_exact.certificate.check._field import Field, Preorder
 from spinemap_exact.certificate.check._instance import Placement
-from spinemap_exact.certificate.check._lines import MAX_SCALE, MAX_STEPS, Relaxation, relax
+from spinemap_exact.certificate.check._lines import MAX_SCALE, Relaxation, relax
 from spinemap_exact.certificate.check._sets import LARGEST_COST, Direction
 
 MAX_PROFILES = 1500
-MAX_WORK = 2 * 10**10  # arcs looked at in all trees: some minutes
 MAX_GRAPHS = 16  # as many arcs as this number of graphs may have are looked at: a minute
 Profile = tuple[int, ...]
 
@@ -57,14 +56,14 @@ def prove(instance: Placement, evidence: Field, claim: int | None) -> int:
     if not applies(instance):
         evidence.rejected("profiles need a mesh with empty tiles, but without missing ones")
     trees = _trees(relaxation, fields["pairs"])
-    walk = Walk(relaxation, limit, fields["shared"].items(), MAX_WORK)
+    walk = Walk(relaxation, limit, fields["shared"].items())
     try:
         for pair in open_pairs(relaxation, evidence, limit):
             tree = trees.pop((pair.columns, pair.rows), None)
             if tree is None:
                 fields["pairs"].rejected(f"columns of {pair.columns} and rows of {pair.rows} clusters are missing")
             walk.close(pair.case, Preorder(tree))
-    except _chains.TooManyArcs:
+    except TooManyArcs:
         evidence.rejected("more chains are left than the checker can hold")
     for (columns, rows), tree in trees.items():
         tree.rejected(f"columns of {columns} and rows of {rows} clusters need no proof")
@@ -102,7 +101,6 @@ def open_pairs(relaxation: Relaxation, evidence: Field, limit: int) -> Iterator[
     TooManyArcs
     """
     x, y = (_profiles(relaxation, evidence, d) for d in (0, 1))
-    _count_steps(relaxation, evidence, x, y)
     budget = Budget(MAX_GRAPHS)
     nothing = Charges.of(relaxation.sets.n, np.zeros(lengths(relaxation.sets.n)[0], dtype=np.int64))
     most = limit // 2 if relaxation.exchanges else limit - relaxation.line(1, nothing).least()
@@ -144,14 +142,6 @@ def _profiles(relaxation: Relaxation, evidence: Field, direction: int) -> list[P
     if relaxation.reflects(direction):
         found = [profile for profile in found if profile <= profile[::-1]]
     return found
-
-
-def _count_steps(relaxation: Relaxation, evidence: Field, *profiles: list[Profile]) -> None:
-    n = relaxation.sets.n
-    both = (Direction(way, 1, way) for found in profiles for profile in found for way in (profile, profile[::-1]))
-    steps = sum(direction.steps(n) + (1 << n) for direction in both)
-    if steps > MAX_STEPS:
-        evidence.rejected(f"the dynamic programmes take {steps} steps, more than {MAX_STEPS}")
 
 
 def _cheap(

@@ -1,4 +1,4 @@
-"""Placement on a mesh, one direction at a time: chains of blocks and the dynamic programme over sets of clusters.
+"""Placement on a mesh, one direction at a time: chains of blocks, sets of clusters and their cuts.
 
 In one direction the mesh is a row of parallel lines. A placement gives each line a *block* of clusters, so it walks a
 *chain* of sets: the clusters on the first 0, 1, 2, ... lines. A flow between two clusters crosses as many borders
@@ -7,7 +7,7 @@ between lines as their lines are apart, hence
     cost of the direction = hop * sum over borders (flow across) + sum over lines (what its block pays there).
 
 Sets are bit masks. Those of one size, in ascending order, are numbered; with members c_1 < c_2 < ... a set has the
-number sum of binomials(c_k, k). Tables hold one int64 for each set of a size.
+number sum of binomials(c_k, k).
 """
 
 from __future__ import annotations
@@ -20,13 +20,14 @@ from math import comb
 import numpy as np
 
 from spinemap_exact.arrays import Array
-from spinemap_exact.certificate.check._charges import Charges
 from spinemap_exact.certificate.check._instance import Placement
 
 NEVER = 2**62  # larger than any cost; NEVER plus a cost still fits into int64
 LARGEST_COST = 2**60
-_CHUNK = 2**12  # sets looked at together: what belongs to them stays near the processor
 _HALF = 13  # bits of a mask that are looked up together
+_LOWER = 15  # clusters of which all sets are looked at together
+_TOGETHER = 2**20  # sets handed out together
+_NONE = (np.zeros(0, dtype=np.int64),) * 2
 
 
 @dataclass(frozen=True)
@@ -63,10 +64,6 @@ class Direction:
         ends, starts = self.sizes(n, line + 1), self.sizes(n, line)
         return [(t, t - s) for t in ends for s in starts if 0 <= t - s <= self.room[line]]
 
-    def steps(self, n: int) -> int:
-        """Pairs (set, block) that the dynamic programme looks at, from the first line to the middle."""
-        return sum(comb(n, t) * comb(t, size) for line in range(self.num_lines // 2) for t, size in self.moves(n, line))
-
 
 def directions(instance: Placement, scale: int) -> tuple[Direction, Direction]:
     """Return the lines of equal x and those of equal y. Missing tiles only leave a line with less room."""
@@ -91,9 +88,8 @@ class Sets:
             if a != b:
                 self.flow[a, b] += f
                 self.flow[b, a] += f
-        self._entering = np.array(instance.input_flow or [0] * n, dtype=np.int64)
+        self.inputs = np.array(instance.input_flow or [0] * n, dtype=np.int64)
         self.of_size = cache(self._of_size)
-        self.cut_of_size = cache(self._cut_of_size)
 
     @property
     def full(self) -> int:
@@ -106,17 +102,6 @@ class Sets:
         rest = self.of_size(size - 1)
         parts = [rest[: comb(i, size - 1)] | 1 << i for i in range(size - 1, self.n)]
         return np.concatenate([rest[:0], *parts])
-
-    def _cut_of_size(self, size: int) -> Array:
-        """Cuts of all sets of a size, in the same order: what i adds is its flow, twice that to the rest taken off."""
-        if size == 0:
-            return np.zeros(1, dtype=np.int64)
-        rest, cuts = self.of_size(size - 1), self.cut_of_size(size - 1)
-        parts = [cuts[:0]]
-        for i in range(size - 1, self.n):
-            below = slice(comb(i, size - 1))
-            parts.append(cuts[below] + self.flow[i].sum() - 2 * self._sums(rest[below], self.flow[i]))
-        return np.concatenate(parts)
 
     @cached_property
     def _binomials(self) -> Array:
@@ -158,6 +143,64 @@ class Sets:
             if a - taken < size - block:
                 stack.append((a + 1, taken, rest + at[a][a - taken], last))
 
+    @cached_property
+    def least_cuts(self) -> list[int]:
+        """Least cut of any set of each size."""
+        least = np.full(self.n + 1, NEVER, dtype=np.int64)
+        _, starts = self._lower
+        for high, cuts in self._cuts(self.n):
+            here = least[high.bit_count() :][: len(starts) - 1]
+            np.minimum(here, np.minimum.reduceat(cuts, starts[:-1]), out=here)
+        found: list[int] = least.tolist()
+        return found
+
+    def cheap(self, sizes: range, hop: int, most: int) -> Iterator[tuple[Array, Array]]:
+        """Sets of some sizes whose cut, times the hop, is at most ``most``, and what it is; many at a time."""
+        if most < hop * min((self.least_cuts[size] for size in sizes), default=0):
+            return
+        lower, starts = self._lower
+        found, held = [_NONE], 0
+        for high, cuts in self._cuts(sizes.stop - 1):
+            first, end = (min(max(0, size - high.bit_count()), len(starts) - 1) for size in (sizes.start, sizes.stop))
+            part = slice(starts[first], starts[end])
+            costs = hop * cuts[part]
+            left = np.flatnonzero(costs <= most)
+            if left.size:
+                found.append((lower[part][left] | high, costs[left]))
+                held += left.size
+            if held > _TOGETHER:
+                yield _joined(found)
+                found, held = [_NONE], 0
+        yield _joined(found)
+
+    @property
+    def _half(self) -> int:
+        return min(self.n, _LOWER)
+
+    @cached_property
+    def _lower(self) -> tuple[Array, list[int]]:
+        """All sets of the lower clusters by size, and where those of each size start, with the end."""
+        size = self.size(np.arange(1 << self._half))
+        return np.argsort(size, kind="stable"), np.searchsorted(np.sort(size), range(self._half + 2)).tolist()
+
+    def _cuts(self, largest: int) -> Iterator[tuple[int, Array]]:
+        """For each set of the upper clusters, not beyond a size: its cuts together with all sets of the lower ones.
+
+        A cluster adds its flow to all others, less twice that to those that are there.
+        """
+        lower, half = self._lower[0], self._half
+        adds = [self.flow[i].sum() - 2 * sums(self.flow[i, :half])[lower] for i in range(half, self.n)]
+        twice = (2 * self.flow).tolist()
+        stack: list[tuple[int, list[int], Array]] = [(half, [], self.cut(lower))]
+        while stack:
+            i, upper, cuts = stack.pop()
+            if i == self.n:
+                yield sum(1 << c for c in upper), cuts
+                continue
+            stack.append((i + 1, upper, cuts))
+            if len(upper) < largest:
+                stack.append((i + 1, [*upper, i], cuts + (adds[i - half] - sum(twice[i][c] for c in upper))))
+
     def cut(self, masks: Array) -> Array:
         """Flow between each set and all other clusters."""
         leaving = self._sums(masks, self.flow.sum(axis=1))
@@ -168,12 +211,17 @@ class Sets:
 
     def entering(self, masks: Array) -> Array:
         """Input flow to each set."""
-        return self._sums(masks, self._entering)
+        return self._sums(masks, self.inputs)
 
     def _sums(self, masks: Array, weights: Array) -> Array:
         low, high = sums(weights[:_HALF]), sums(weights[_HALF:])
         total: Array = low[masks & ((1 << _HALF) - 1)] + high[masks >> _HALF]
         return total
+
+
+def _joined(parts: list[tuple[Array, Array]]) -> tuple[Array, Array]:
+    masks, costs = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return masks, costs
 
 
 def sums(weights: Array) -> Array:
@@ -182,58 +230,3 @@ def sums(weights: Array) -> Array:
     for i, weight in enumerate(weights):
         table[1 << i : 2 << i] = table[: 1 << i] + weight
     return table
-
-
-class Front:
-    """Least costs of the first 0, 1, ..., half of the lines, for each set that they may hold.
-
-    Attributes
-    ----------
-    costs : list of dict
-        For each number of lines: size of the set -> table, border behind the last of the lines included.
-    """
-
-    def __init__(self, direction: Direction, sets: Sets, charges: Charges) -> None:
-        self.direction, self.sets = direction, sets
-        self._charged = cache(lambda size: charges.paid(sets.of_size(size)))
-        self.costs: list[dict[int, Array]] = [{0: np.zeros(1, dtype=np.int64)}]
-
-    def fill(self, wanted: dict[int, Array] | None = None) -> Front:
-        """Compute all costs; those of half of the lines for the wanted sets of each size only, by number."""
-        middle = self.direction.num_lines // 2
-        while len(self.costs) <= middle:
-            self.costs.append(self._line(len(self.costs) - 1, wanted if len(self.costs) == middle else None))
-        return self
-
-    def paid(self, line: int, size: int) -> Array:
-        """What each block of a size pays on a line: its multipliers, and for its inputs."""
-        paid: Array = self._charged(size)
-        if self.direction.away[line]:
-            away = self.direction.hop * self.direction.away[line]
-            paid = paid + away * self.sets.entering(self.sets.of_size(size))
-        return paid
-
-    def _line(self, line: int, wanted: dict[int, Array] | None) -> dict[int, Array]:
-        sets, n, before = self.sets, self.sets.n, self.costs[line]
-        found: dict[int, Array] = {}
-        for t, size in self.direction.moves(n, line):
-            if t - size not in before:
-                continue
-            masks, paid = sets.of_size(t), self.paid(line, size)
-            table = found.setdefault(t, np.full(len(masks), NEVER, dtype=np.int64))
-            numbers = np.arange(len(masks)) if wanted is None else wanted[t]
-            for start in range(0, len(numbers), _CHUNK):
-                chosen = numbers[start : start + _CHUNK]
-                best = table[chosen]
-                for rest, last in sets.splits(masks[chosen], t, size):
-                    np.minimum(best, before[t - size][rest] + paid[last], out=best)
-                table[chosen] = best
-        return {t: table + self.direction.hop * sets.cut_of_size(t) for t, table in found.items()}
-
-    def value(self, masks: Array) -> Array:
-        """Least cost of sets on half of the lines."""
-        size_of, found = self.sets.size(masks), np.full(masks.shape, NEVER, dtype=np.int64)
-        for t, table in self.costs[-1].items():
-            mine = size_of == t
-            found[mine] = table[self.sets.number(masks[mine], t)]
-        return found
