@@ -55,8 +55,7 @@ def test_arcs_on_cheap_chains_are_those_of_enumeration(seed, way, monkeypatch):
     """With small tables that speak of three clusters only, and few pairs held together."""
     if way == "pairs":
         monkeypatch.setattr(_ends, "_MOST_IN_TABLE", 0)
-        monkeypatch.setattr(_subsets, "_IN_TABLE", 3)
-        monkeypatch.setattr(_subsets, "_LEFT_OUT", 9)
+        monkeypatch.setattr(_subsets, "_IN_TABLE", (3, 3))
         monkeypatch.setattr(_subsets, "_TOGETHER", 5)
     direction, sets, charges = draw(seed)
     known = list(every_chain(direction, sets, charges))

@@ -17,7 +17,8 @@ from spinemap_exact.solvers.placement.grid_dp import _empties, _roots, _tree
 from spinemap_exact.solvers.placement.grid_dp._blocks import Blocks, constant, gains, num_multipliers
 from spinemap_exact.solvers.placement.grid_dp._chains import extract
 from spinemap_exact.solvers.placement.grid_dp._empties import Margins, patterns
-from spinemap_exact.solvers.placement.grid_dp._layers import Direction, Layers, SetLists, TooManyChains
+from spinemap_exact.solvers.placement.grid_dp._layers import Layers
+from spinemap_exact.solvers.placement.grid_dp._lists import Direction, SetLists, TooManyChains
 from tests.oracle import optimum
 
 SIZES = [(2, 2), (3, 2), (2, 1, 3), (1, 3, 0, 2), (2, 2, 2), (1, 2, 1, 2), (1, 1, 2, 1, 1), (6,), (1, 0, 2, 1, 1, 1)]
@@ -73,7 +74,7 @@ def test_the_cheapest_chain_and_all_cheap_ones(sizes, seed):
     assert value == min(costs.values()) == costs[tuple(line.tolist())]
 
     threshold = value + seed * 7
-    chains = extract(layers, charge, threshold, [line], 10**6, 10**6)
+    chains = extract(layers, charge, threshold, 10**6, 10**6)
     assert chains is not None
     # An arc is kept if and only if it lies on some chain below the threshold.
     kept = {
@@ -83,7 +84,7 @@ def test_the_cheapest_chain_and_all_cheap_ones(sizes, seed):
     assert kept == {
         (sum(1 << i for i, at in enumerate(line) if at == p), p) for line in cheap for p in range(len(sizes))
     }
-    assert extract(layers, charge, value - 1, [line], 10**6, 10**6) is None
+    assert extract(layers, charge, value - 1, 10**6, 10**6) is None
 
 
 def test_too_many_sets_or_arcs_are_said():
@@ -91,7 +92,7 @@ def test_too_many_sets_or_arcs_are_said():
     charge = layers.blocks.charges(multipliers)
     for most in ((2, 10**6), (10**6, 2)):
         with pytest.raises(TooManyChains):
-            extract(layers, charge, 10**6, [], *most)
+            extract(layers, charge, 10**6, *most)
 
 
 def test_three_tiles_stand_on_four_lines():

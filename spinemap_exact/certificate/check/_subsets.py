@@ -9,7 +9,8 @@ import numpy as np
 from spinemap_exact.arrays import Array
 from spinemap_exact.certificate.check._budget import Budget
 
-_IN_TABLE, _LEFT_OUT = 22, 6  # clusters of which tables speak: so many, or all but a few; of 31, 128 or 256 MB
+_IN_TABLE = 18, 24  # clusters of which tables speak, at least and at most; 2^24 sets take 64 or 128 MB
+_LEFT_OUT = 3
 _NARROW = 4  # lowest bits of a mask: neighbours of sets that differ in these lie too close to be one row
 _NEAR, _STRIP = 16, 2**8  # bits of a mask whose sets stay near the processor together; numbers of a row at a time
 _TOGETHER = 2**20  # pairs held together
@@ -25,7 +26,7 @@ class Least:
     """
 
     def __init__(self, n: int, most: int) -> None:
-        self.bits, self._beyond = min(n, max(_IN_TABLE, n - _LEFT_OUT)), max(0, most + 1)
+        self.bits, self._beyond = min(n, max(_IN_TABLE[0], min(_IN_TABLE[1], n - _LEFT_OUT))), max(0, most + 1)
         self.table = np.full(1 << self.bits, self._beyond, dtype=np.int32 if self._beyond < 2**30 else np.int64)
 
     def beginnings(self, masks: Array) -> Array:

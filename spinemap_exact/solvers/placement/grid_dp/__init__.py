@@ -51,7 +51,7 @@ from spinemap_exact.problems.placement import PlacementProblem
 from spinemap_exact.result import SolveResult, Watch, conclude
 from spinemap_exact.solvers.placement._bounds import cheap_bound
 from spinemap_exact.solvers.placement._symmetry import grain
-from spinemap_exact.solvers.placement.grid_dp._layers import OutOfTime, TooManyChains
+from spinemap_exact.solvers.placement.grid_dp._lists import OutOfTime, TooManyChains
 from spinemap_exact.solvers.placement.grid_dp._roots import Roots, obstacle
 from spinemap_exact.solvers.placement.grid_dp._tree import SCALE, Tree
 

@@ -8,7 +8,9 @@ import numpy as np
 
 from spinemap_exact.arrays import Array
 from spinemap_exact.solvers.placement.grid_dp import _blocks, _paths, _sets
-from spinemap_exact.solvers.placement.grid_dp._layers import Layer, Layers, TooManyChains, chunks, layer
+from spinemap_exact.solvers.placement.grid_dp._ends import Layer, layer
+from spinemap_exact.solvers.placement.grid_dp._layers import Layers
+from spinemap_exact.solvers.placement.grid_dp._lists import TooManyChains, chunks
 
 _SETS_PER_CHUNK = 1 << 12
 
@@ -78,9 +80,7 @@ class Chains(NamedTuple):
         return Chains(*_paths.restrict(*self, keep))
 
 
-def extract(
-    layers: Layers, charge: Array, threshold: int, guesses: list[Array], most_sets: int, most_arcs: int
-) -> Chains | None:
+def extract(layers: Layers, charge: Array, threshold: int, most_sets: int, most_arcs: int) -> Chains | None:
     """Return all chains of value at most ``threshold``, or None if there are none.
 
     Where the direction has a leader, those that do not have it in front are left out.
@@ -89,8 +89,6 @@ def extract(
     ----------
     charge : (num_blocks,) int64
         What each block pays.
-    guesses : list of (num_clusters,) int64
-        Lines of clusters on chains that are not bad.
     most_sets, most_arcs : int
         Most sets of one layer, and arcs altogether.
 
@@ -98,7 +96,7 @@ def extract(
     ------
     TooManyChains, OutOfTime
     """
-    found = layers.below(charge, threshold, guesses, most_sets)
+    found = layers.below(charge, threshold, most_sets)
     return None if found is None else _Linker(layers, charge, *found, threshold, most_arcs).link()
 
 
@@ -146,7 +144,7 @@ class _Linker:
             front = p <= self.middle
             side, at = (self.ahead, p) if front else (self.behind, self.direction.num_lines - p)
             kept = (side[at].masks >> leader) & 1 == int(front)
-            side[at] = layer(side[at].masks[kept], side[at].values[kept], side[at].before[kept], half)
+            side[at] = layer(side[at].masks[kept], side[at].values[kept], half)
 
     def _step(self, p: int, inner: Layer, rest: Array, outer: Layer, size: int) -> tuple[Array, Array, Array]:
         """Arcs from the sets one layer further out to those of boundary ``p`` that are on a chain."""

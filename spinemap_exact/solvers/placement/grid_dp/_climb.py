@@ -10,7 +10,8 @@ from spinemap_exact.arrays import Array
 from spinemap_exact.solvers.placement.grid_dp import _paths
 from spinemap_exact.solvers.placement.grid_dp._blocks import Blocks, constant, gains
 from spinemap_exact.solvers.placement.grid_dp._chains import Chains, extract
-from spinemap_exact.solvers.placement.grid_dp._layers import Layers, TooManyChains
+from spinemap_exact.solvers.placement.grid_dp._layers import Layers
+from spinemap_exact.solvers.placement.grid_dp._lists import TooManyChains
 
 _MODEL_SETS = 4_000_000
 _MODEL_STEPS, _MODEL_LENGTH, _PATIENCE = 60, 0.3, 12
@@ -105,11 +106,11 @@ class Climb:
         while True:
             try:
                 found: list[Chains] = []
-                for side, value, guesses in zip(self.sides, self._values, self._guesses, strict=True):
+                for side, value in zip(self.sides, self._values, strict=True):
                     if found and self.alike:
                         found *= 2
                         break
-                    chains = extract(side, charge, value + self.reach, guesses, _MODEL_SETS, self.model_arcs)
+                    chains = extract(side, charge, value + self.reach, _MODEL_SETS, self.model_arcs)
                     assert chains is not None
                     found.append(chains)
             except TooManyChains:

@@ -14,7 +14,8 @@ from spinemap_exact.solvers.placement.grid_dp._blocks import Blocks, constant, n
 from spinemap_exact.solvers.placement.grid_dp._chains import Chains, extract
 from spinemap_exact.solvers.placement.grid_dp._climb import Climb
 from spinemap_exact.solvers.placement.grid_dp._empties import Margins
-from spinemap_exact.solvers.placement.grid_dp._layers import Direction, Layers, OutOfTime, SetLists, TooManyChains
+from spinemap_exact.solvers.placement.grid_dp._layers import Layers
+from spinemap_exact.solvers.placement.grid_dp._lists import Direction, OutOfTime, SetLists, TooManyChains
 from spinemap_exact.solvers.placement.grid_dp._tree import SCALE, Node, Pair, Tree
 
 MOST_CLUSTERS = 31  # sets are enumerated: 2^31 of them take a quarter of a minute
@@ -287,16 +288,16 @@ class Roots:
             least = across.least(charge, [], self.cap)[0]
         threshold = self.tree.limit + total - least
         if d == 1 or not self.exchangeable:
-            return extract(layers, charge, threshold, [guess[1]], cap, cap)
+            return extract(layers, charge, threshold, cap, cap)
         # Columns cost at most half of what the incumbent costs. Of the two limits take the tighter one first.
         half = self.tree.limit // 2
         if half - guess[0] < threshold - layers.least(charge, [guess[1]], self.cap)[0]:
-            chains = extract(layers, nothing, half, [guess[1]], cap, cap)
+            chains = extract(layers, nothing, half, cap, cap)
             if chains is None:
                 return None
             left = chains.marginals(chains.charges(*tables(pair.multipliers, self.problem.num_clusters))) <= threshold
         else:
-            chains = extract(layers, charge, threshold, [guess[1]], cap, cap)
+            chains = extract(layers, charge, threshold, cap, cap)
             if chains is None:
                 return None
             left = chains.marginals(np.zeros(len(chains.blocks), np.int64)) <= half

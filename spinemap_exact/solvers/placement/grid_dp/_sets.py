@@ -9,19 +9,16 @@ FAR = np.int64(2**61)  # above every cost; internal to these loops
 
 
 @njit(cache=True, nogil=True)
-def sets_below(weight, linear, constant, size, limit, cap, first_high, last_high):  # type: ignore[no-untyped-def]
+def sets_below(weight, linear, constant, size, limit, first_high, last_high):  # type: ignore[no-untyped-def]
     """Enumerate the sets of ``size`` clusters whose cut is at most ``limit``.
 
     The cut of ``S`` is ``constant + linear(S)`` plus the weight between ``S`` and the rest. The clusters are split into
-    two halves: the cut of a union is the sum of two tables and of one that is filled once for each upper half. Only the
-    upper halves ``first_high ... last_high - 1`` are gone through.
+    two halves; each upper half has a row with the cuts of its unions with all lower halves, sorted by their size. Only
+    the upper halves ``first_high ... last_high - 1`` are gone through.
 
     Returns
     -------
     masks, cuts : int64
-        At most ``cap`` of them.
-    count : int
-        How many there are; beyond ``cap`` the enumeration stops.
     least : int
         Smallest cut of any set of this size.
     """
@@ -46,43 +43,48 @@ def sets_below(weight, linear, constant, size, limit, cap, first_high, last_high
     by_size = np.argsort(members, kind="mergesort")
     first = np.searchsorted(members[by_size], np.arange(low_count + 2))
     masks, cuts = np.empty(1024, np.int64), np.empty(1024, np.int64)
-    shared = np.zeros(num_low, np.int64)
+    # rows[k] belongs to the upper halves that have their lowest member at k; each adds one cluster to a row before
+    adds = np.empty((high_count, num_low), np.int64)
+    table = np.zeros(num_low, np.int64)
+    for j in range(high_count):
+        for i in range(low_count):
+            touch = -2 * weight[i, low_count + j]
+            half = 1 << i
+            for s in range(half):
+                table[half + s] = table[s] + touch
+        for at in range(num_low):
+            adds[j, at] = table[by_size[at]] + degree[low_count + j]
+    rows = np.empty((high_count + 1, num_low), np.int64)
+    for at in range(num_low):
+        rows[high_count, at] = low_cut[by_size[at]] + constant
     count, least = 0, FAR
     for high in range(first_high, last_high):
-        in_high = 0
-        base = np.int64(constant)
-        for j in range(high_count):
+        lowest, in_high, above = high_count, 0, high_count
+        for j in range(high_count - 1, -1, -1):
             if (high >> j) & 1:
                 in_high += 1
-                base += degree[low_count + j]
-                for k in range(j):
-                    if (high >> k) & 1:
-                        base -= 2 * weight[low_count + j, low_count + k]
+                above, lowest = lowest, j
+                if high == first_high or high & ((1 << j) - 1) == 0:
+                    inside = np.int64(0)
+                    for k in range(j + 1, high_count):
+                        if (high >> k) & 1:
+                            inside -= 2 * weight[low_count + j, low_count + k]
+                    for at in range(num_low):
+                        rows[j, at] = rows[above, at] + adds[j, at] + inside
         in_low = size - in_high
         if in_low < 0 or in_low > low_count:
             continue
-        shared[0] = base
-        for i in range(low_count):
-            touch = np.int64(0)
-            for j in range(high_count):
-                if (high >> j) & 1:
-                    touch -= 2 * weight[i, low_count + j]
-            half = 1 << i
-            for s in range(half):
-                shared[half + s] = shared[s] + touch
+        row = rows[lowest]
         for at in range(first[in_low], first[in_low + 1]):
-            s = by_size[at]
-            cut = shared[s] + low_cut[s]
+            cut = row[at]
             if cut < least:
                 least = cut
             if cut <= limit:
-                if count == cap:
-                    return masks[:count], cuts[:count], count + 1, least
                 if count == len(masks):
                     masks, cuts = np.append(masks, np.empty_like(masks)), np.append(cuts, np.empty_like(cuts))
-                masks[count], cuts[count] = (high << low_count) | s, cut
+                masks[count], cuts[count] = (high << low_count) | by_size[at], cut
                 count += 1
-    return masks[:count], cuts[:count], count, least
+    return masks[:count].copy(), cuts[:count].copy(), least
 
 
 @njit(cache=True, nogil=True)
@@ -120,27 +122,49 @@ def grouped(masks, half):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
+def lower(table, masks, values):  # type: ignore[no-untyped-def]
+    """Lower the entries of sets, by their first clusters, to the given values."""
+    cover = len(table) - 1
+    for k in range(len(masks)):
+        at = masks[k] & cover
+        if values[k] < table[at]:
+            table[at] = values[k]
+
+
+@njit(cache=True, nogil=True)
+def spread(table):  # type: ignore[no-untyped-def]
+    """Lower the entry of each set to the least of any subset: first by the lowest clusters, part by part."""
+    part = min(len(table), 1 << 12)
+    for start in range(0, len(table), part):
+        half = 1
+        while half < part:
+            for first in range(start, start + part, 2 * half):
+                for at in range(first, first + half):
+                    table[at + half] = min(table[at + half], table[at])
+            half *= 2
+    half = part
+    while half < len(table):
+        for first in range(0, len(table), 2 * half):
+            for at in range(first, first + half):
+                table[at + half] = min(table[at + half], table[at])
+        half *= 2
+
+
+@njit(cache=True, nogil=True)
+def looked_up(masks, values, table, more):  # type: ignore[no-untyped-def]
+    """Values of sets, each with its entry in a table by the first clusters, and the same more for all."""
+    cover = len(table) - 1
+    found = np.empty(len(masks), np.int64)
+    for k in range(len(masks)):
+        found[k] = values[k] + table[masks[k] & cover] + more
+    return found
+
+
+@njit(cache=True, nogil=True)
 def extend(  # type: ignore[no-untyped-def]
-    masks,
-    cuts,
-    start,
-    stop,
-    subsets,
-    values,
-    _,
-    first,
-    floor,
-    charge,
-    least,
-    half,
-    count,
-    offset,
-    low,
-    high,
-    limit,
-    shrink,
+    masks, room, subsets, values, first, floor, charge, least, half, count, offset, low, high
 ):
-    """Value of sets ``start ... stop - 1``: the cut, and the cheapest subset together with the block between.
+    """Value of the cheapest subset of each set, with the block between; `FAR` if a set has not that much room.
 
     Subsets are grouped by their lower halves, of which only those inside the lower half of a set are looked at.
 
@@ -148,23 +172,13 @@ def extend(  # type: ignore[no-untyped-def]
     ----------
     floor, least : int
         Least of all ``values``, least charge of any block.
-    shrink : bool
-        Only values below all found so far are wanted; the last one is the least.
-
-    Returns
-    -------
-    masks, values, before, which
-        Of the sets with a value of at most ``limit``: mask, value, the subset, and the number of the set.
     """
     cover = (np.int64(1) << half) - 1
-    found = np.empty(64, np.int64)
-    value, before, which = np.empty(64, np.int64), np.empty(64, np.int64), np.empty(64, np.int64)
-    size = 0
-    for k in range(start, stop):
-        room = limit - cuts[k]
-        if floor + least > room:
+    found = np.full(len(masks), FAR, np.int64)
+    for k in range(len(masks)):
+        if floor + least > room[k]:
             continue
-        best, chosen = room + 1, -1
+        best = room[k] + 1
         lower, upper = masks[k] & cover, masks[k] >> half
         sub = lower
         while True:
@@ -176,21 +190,13 @@ def extend(  # type: ignore[no-untyped-def]
                     in_lower = block & cover
                     below = count[in_lower]
                     at = offset[below + count[block >> half]] + low[in_lower] + high[below, block >> half]
-                    here = values[a] + charge[at]
-                    if here < best:
-                        best, chosen = here, a
+                    best = min(best, values[a] + charge[at])
             if sub == 0:
                 break
             sub = (sub - 1) & lower
-        if chosen >= 0:
-            if size == len(found):
-                found, value = np.append(found, np.empty_like(found)), np.append(value, np.empty_like(value))
-                before, which = np.append(before, np.empty_like(before)), np.append(which, np.empty_like(which))
-            found[size], value[size], before[size], which[size] = masks[k], best + cuts[k], chosen, k
-            size += 1
-            if shrink:
-                limit = best + cuts[k] - 1
-    return found[:size].copy(), value[:size].copy(), before[:size].copy(), which[:size].copy()
+        if best <= room[k]:
+            found[k] = best
+    return found
 
 
 @njit(cache=True, nogil=True)
@@ -201,7 +207,6 @@ def arcs_between(  # type: ignore[no-untyped-def]
     stop,
     subsets,
     values,
-    _,
     first,
     floor,
     charge,
