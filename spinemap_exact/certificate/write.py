@@ -18,6 +18,7 @@ logger = logging.getLogger(__name__)
 
 Evidence = dict[str, Any]
 _LEAST_SEARCH_S = 20.0  # no shorter search for a tree of a partition is begun
+_SHORT_S = 10.0
 _TINY = {"packing": 14, "partition": 9, "placement": 8, "unroll": 5}  # items, units, tiles, neurons to enumerate
 
 
@@ -105,13 +106,15 @@ def _proposals(
     elif problem.kind == "placement" and hasattr(result.evidence, "visits") and result.dual_bound is not None:
         found = _pair_proof.prove(problem, result.dual_bound, result.evidence, watch.should_stop)
     elif problem.kind == "placement" and problem.mesh is not None and result.dual_bound is not None:
-        if watch.remaining_s is not None and watch.remaining_s < _chains_s(problem):
+        if _is_short(watch, _chains_s(problem)):
             return
         start = next((evidence["multipliers"] for evidence in ready if evidence.get("kind") == "lines"), None)
         found = _mesh_proof.prove(problem, result.dual_bound, watch.should_stop, start)
     if found is not None:
         yield found, target
-    if problem.kind == "placement":  # weaker than a tree, and their chains take a while beyond twenty clusters
+    if problem.kind == "placement":  # weaker than a tree, and their chains take a while beyond 25 clusters
+        if problem.mesh is not None and _chains_s(problem) > _SHORT_S and _is_short(watch, _chains_s(problem)):
+            return
         yield from ((evidence, target) for evidence in ready[:1])
 
 
@@ -158,13 +161,17 @@ def _part(watch: Watch, share: float) -> Watch:
     return watch if left is None else watch.part(share * left)
 
 
+def _is_short(watch: Watch, seconds: float) -> bool:
+    return watch.remaining_s is not None and watch.remaining_s < seconds
+
+
 def _chains_s(problem: Any) -> float:
-    """Seconds that a look at all chains of a mesh is likely to take: sets double with each cluster.
+    """Seconds that a look at all chains of a mesh is likely to take: they nearly double with each cluster.
 
     Empty tiles let lines hold different numbers of clusters, so that sets of all sizes count.
     """
     full = problem.num_clusters == problem.num_tiles
-    return float(2.0 ** (problem.num_clusters - (20 if full else 18)))
+    return float(2.0 ** (0.8 * (problem.num_clusters - (21 if full else 19))))
 
 
 _WORDS = {

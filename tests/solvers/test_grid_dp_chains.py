@@ -13,7 +13,7 @@ from spinemap_exact.mapping import Placement
 from spinemap_exact.problems.placement import Mesh, PlacementProblem
 from spinemap_exact.result import Limits, Status, Watch
 from spinemap_exact.solvers.placement import grid_dp
-from spinemap_exact.solvers.placement.grid_dp import _empties, _roots, _tree
+from spinemap_exact.solvers.placement.grid_dp import _empties, _ends, _roots, _tree
 from spinemap_exact.solvers.placement.grid_dp._blocks import Blocks, constant, gains, num_multipliers
 from spinemap_exact.solvers.placement.grid_dp._chains import extract
 from spinemap_exact.solvers.placement.grid_dp._empties import Margins, patterns
@@ -65,7 +65,10 @@ def chain_cost(direction: Direction, line: tuple[int, ...], multipliers: np.ndar
 
 @pytest.mark.parametrize("sizes", SIZES, ids=str)
 @pytest.mark.parametrize("seed", range(4))
-def test_the_cheapest_chain_and_all_cheap_ones(sizes, seed):
+@pytest.mark.parametrize("in_table", [16, 2])
+def test_the_cheapest_chain_and_all_cheap_ones(sizes, seed, in_table, monkeypatch):
+    """Also with tables that speak of two clusters only."""
+    monkeypatch.setattr(_ends, "_IN_TABLE", in_table)
     layers, multipliers = a_direction(sizes, seed)
     costs = {line: chain_cost(layers.direction, line, multipliers) for line in all_chains(sizes)}
     charge = layers.blocks.charges(multipliers)

@@ -14,7 +14,7 @@ Bound       For every pair of clusters, [i, j share a column] + [i, j share a ro
             triple of which it holds two or three clusters. Both minima are exact; costs are scaled by 8 and
             multipliers are integers, so the bound is one.
 Ascent      `_layers`: a dynamic programme over the sets at the ends of lines, from both ends to the middle. A swap
-            search finds a good chain first, and only sets whose cut could beat it are looked at.
+            search finds a good chain first; `_ends` leaves only sets that bounds from both ends allow to beat it.
 Chains      `_chains`: every chain that could belong to a placement better than the incumbent, as the paths of a layered
             graph. A chain deleted under any multipliers is gone for good. On the graph (10^3 to 10^6 arcs) a step of
             the ascent takes milliseconds; it is extracted as soon as it is small enough.
