@@ -57,6 +57,9 @@ class Subsets:
     def __init__(self, n: int, masks: Array, costs: Array, most: int) -> None:
         self.masks, self.costs = masks, costs
         self._least = Least(n, most).add(masks, costs)
+        begins = self._least.beginnings(masks)
+        self._order = np.argsort(begins, kind="stable")
+        self._begins = begins[self._order]
 
     def inside(self, masks: Array, spare: Array, budget: Budget) -> Iterator[tuple[Array, Array]]:
         """Pairs of a given set and a listed subset that costs no more than the given set has to spare, by position.
@@ -67,31 +70,37 @@ class Subsets:
         for _ in range(bits):
             tails.append(tails[-1].reshape(2, -1).min(axis=0))
         tails.reverse()
-        begins = self._least.beginnings(self.masks)
-        order = np.argsort(begins, kind="stable")
-        begins = begins[order]
         stack = [(0, np.arange(len(masks)), np.zeros(len(masks), dtype=np.int64))]
         while stack:
             c, which, begin = stack.pop()
-            if c == bits:
-                first, end = (np.searchsorted(begins, begin, side=side) for side in ("left", "right"))
-                count = end - first
-            size = len(which) if c < bits else int(count.sum())
-            if size > _TOGETHER and len(which) > 1:
-                half = len(which) // 2
+            half = len(which) // 2
+            if len(which) > _TOGETHER:
                 stack += [(c, which[half:], begin[half:]), (c, which[:half], begin[:half])]
-                continue
-            budget.spend(links=size)
-            if c < bits:
+            elif c < bits:
+                budget.spend(links=len(which))
                 free = np.flatnonzero(masks[which] >> c & 1)
                 which, begin = np.concatenate((which, which[free])), np.concatenate((begin, begin[free] | 1 << c))
                 left = np.flatnonzero(tails[c + 1][begin] <= spare[which])
                 stack.append((c + 1, which[left], begin[left]))
-                continue
-            which = np.repeat(which, count)
-            listed = order[np.arange(size) + np.repeat(first - (np.cumsum(count) - count), count)]
-            good = (self.masks[listed] & ~masks[which] == 0) & (self.costs[listed] <= spare[which])
-            yield which[good], listed[good]
+            else:
+                for pair, listed in self._beginning(begin, budget):
+                    good = (self.masks[listed] & ~masks[which[pair]] == 0) & (self.costs[listed] <= spare[which[pair]])
+                    yield which[pair[good]], listed[good]
+
+    def _beginning(self, begin: Array, budget: Budget) -> Iterator[tuple[Array, Array]]:
+        """Listed sets of each beginning: positions of the beginning and of the set, as many as may be held together."""
+        first, end = (np.searchsorted(self._begins, begin, side=side) for side in ("left", "right"))
+        ends = np.cumsum(end - first)
+        start = 0
+        while start < len(begin):
+            held = ends[start - 1] if start else 0
+            stop = max(start + 1, int(np.searchsorted(ends, held + _TOGETHER, side="right")))
+            some = slice(start, stop)
+            count = (end - first)[some]
+            budget.spend(links=int(count.sum()))
+            places = np.arange(count.sum()) + np.repeat(first[some] - (np.cumsum(count) - count), count)
+            yield np.repeat(np.arange(start, stop), count), self._order[places]
+            start = stop
 
 
 def _spread(table: Array) -> None:
