@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 Evidence = dict[str, Any]
 _LEAST_SEARCH_S = 20.0  # no shorter search for a tree of a partition is begun
-_SHORT_S = 10.0
+_SHORT_S = 10.0  # bounds of lines may take so long beyond the time given
 _TINY = {"packing": 14, "partition": 9, "placement": 8, "unroll": 5}  # items, units, tiles, neurons to enumerate
 
 

@@ -15,7 +15,8 @@ from spinemap_exact.certificate.check._levels import Levels
 from spinemap_exact.certificate.check._sets import Direction, Sets
 
 NONE = 2**61  # at least this is what a chain costs that does not exist
-_FEW, _GROWTH = 4, 64
+_FEW = 4
+_GROWTH, _STEPS = 64, 2**11  # a limit grows by such parts: of itself, and of what any chain costs at most
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ class Line:
             levels = Levels(self.direction, self.sets, self.charges, most, budget)
             if levels.least <= most:
                 return levels.least
-            most = max(levels.floor, most + 1 + most // _GROWTH)
+            most = max(levels.floor, most + 1 + max(most // _GROWTH, levels.ceiling // _STEPS))
 
     def below(self, most: int, budget: Budget | None = None) -> Chains:
         """Return all arcs on chains that cost at most ``most``, multipliers included.

@@ -14,7 +14,8 @@ from spinemap_exact.certificate.check._charges import Charges
 from spinemap_exact.certificate.check._sets import NEVER, Direction, Sets
 from spinemap_exact.certificate.check._subsets import Least, Subsets
 
-_MOST_IN_TABLE, _MOST_BLOCKS = 2**25, 2**22  # sets of one size in a table; blocks of one size
+_MOST_IN_TABLE, _MOST_BLOCKS = 2**25, 2**22  # sets of one size in a table; blocks of one size, or of a smaller one
+_CHARGES_PER_LINK = 8  # so many multipliers are looked up in the time of one pair of sets
 _CHUNK = 2**12  # sets looked at together: what belongs to them stays near the processor
 Arcs = tuple[Array, Array]  # sets before a line and after it
 
@@ -67,6 +68,8 @@ class End:
 
     def paid(self, line: int, blocks: Array) -> Array:
         """What blocks pay on a line: their multipliers, and for their inputs."""
+        size = self.direction.room[line]
+        self.budget.spend(links=len(blocks) * (comb(size, 2) + comb(size, 3)) // _CHARGES_PER_LINK)
         paid = self.charges.paid(blocks)
         if self.direction.away[line]:
             paid = paid + self.direction.hop * self.direction.away[line] * self.sets.entering(blocks)
@@ -97,7 +100,9 @@ class End:
         left = np.flatnonzero(~level.exact)
         chosen = left[np.argsort(level.ahead[left])[: ceil(share * left.size)]]
         moves, n = self.direction.moves(self.sets.n, line), self.sets.n
-        fit = all(comb(n, t - size) <= _MOST_IN_TABLE and comb(n, size) <= _MOST_BLOCKS for t, size in moves)
+        # blocks of a size are made from those of smaller sizes, of which there may be more
+        blocks = max((comb(n, min(size, n // 2)) for _, size in moves), default=0)
+        fit = blocks <= _MOST_BLOCKS and all(comb(n, t - size) <= _MOST_IN_TABLE for t, size in moves)
         ahead, exact = level.ahead.copy(), level.exact.copy()
         ahead[chosen] = (self._by_splits if fit else self._by_pairs)(line, level.only(chosen))
         exact[chosen] = True

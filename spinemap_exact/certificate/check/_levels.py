@@ -35,7 +35,7 @@ class Levels:
     """
 
     def __init__(self, direction: Direction, sets: Sets, charges: Charges, most: int, budget: Budget) -> None:
-        self.direction, self.sets, self.most, self.budget = direction, sets, most, budget
+        self.direction, self.sets, self.charges, self.most, self.budget = direction, sets, charges, most, budget
         self.middle, self.odd = direction.num_lines // 2, direction.num_lines % 2 == 1
         ways = [direction] if direction == direction.reversed() else [direction, direction.reversed()]
         self.ends = [End(way, sets, charges, most, budget) for way in ways]
@@ -137,6 +137,13 @@ class Levels:
     def floor(self) -> int:
         """At most what any chain pays."""
         return self._between(0)
+
+    @property
+    def ceiling(self) -> int:
+        """At least what any chain pays."""
+        direction, sets = self.direction, self.sets
+        crossing = (direction.num_lines - 1) * int(sets.flow.sum()) + max(direction.away) * int(sets.inputs.sum())
+        return direction.hop * crossing + self.charges.total
 
     @property
     def least(self) -> int:
