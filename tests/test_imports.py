@@ -20,6 +20,7 @@ ROWS = (
     ("mapping",),
     ("problems", "result"),
     ("evaluator", "energy_bound", "io", "certificate.format", "certificate", "kernels"),
+    ("problems.mapping",),
     ("formulations", "heuristics"),
     ("solvers",),
     ("certificate.write", "certificate._mesh_proof", "certificate._cluster_proof", "certificate._list_proof"),

@@ -30,43 +30,20 @@ from __future__ import annotations
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from spinemap_exact import instances
-from spinemap_exact.arrays import digest
 from spinemap_exact.errors import InvalidInput
-from spinemap_exact.evaluator import evaluate
 from spinemap_exact.hardware import Hardware, read_hardware
 from spinemap_exact.instances.records import problem_of
 from spinemap_exact.io import PROBLEM_KINDS, read_network, read_problem
-from spinemap_exact.mapping import Mapping
 from spinemap_exact.network import Network
+from spinemap_exact.problems.mapping import MappingProblem
 from spinemap_exact.problems.partition import PartitionProblem, Traffic
 
 _OPTIONS = ("clusters", "traffic", "objective", "mesh", "rows", "columns", "max_area", "unit_fan_in", "max_depth")
 _KNOWN = {"name", "problem", "file", "family", "best", "instance", "network", "hardware", "generate", "spikes"}
 _NOTES = {"origin", "description", "proven", "optimum"}
-
-
-@dataclass(frozen=True, eq=False)
-class MappingProblem:
-    """Map a network onto hardware; the cost is the energy of a window in fJ."""
-
-    network: Network
-    hardware: Hardware
-    traffic: Traffic = Traffic.PER_TILE
-
-    kind: ClassVar[str] = "mapping"
-
-    def cost(self, solution: Mapping) -> int:
-        return evaluate(self.network, self.hardware, solution, self.traffic).energy_fj.total
-
-    def violations(self, solution: Mapping) -> list[str]:
-        return solution.violations(self.network, self.hardware)
-
-    @property
-    def digest(self) -> str:
-        return digest("mapping-problem", self.network.digest, self.hardware.digest, str(self.traffic))
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,7 +21,7 @@ import numpy as np
 
 from spinemap_exact.bench.methods import EXACT, Method, is_result
 from spinemap_exact.bench.store import Run
-from spinemap_exact.bench.suite import Case, MappingProblem
+from spinemap_exact.bench.suite import Case
 from spinemap_exact.errors import InvalidInput
 from spinemap_exact.evaluator import evaluate
 from spinemap_exact.hardware import Crossbar, Hardware, TileGrid
@@ -29,6 +29,7 @@ from spinemap_exact.instances.generators import random_sparse
 from spinemap_exact.kernels.compiling import not_counted
 from spinemap_exact.mapping import Mapping, Unrolling
 from spinemap_exact.pipeline import MappingRun
+from spinemap_exact.problems.mapping import MappingProblem
 from spinemap_exact.problems.partition import PartitionProblem
 from spinemap_exact.problems.placement import Mesh, PlacementProblem
 from spinemap_exact.result import Limits, Progress, Watch

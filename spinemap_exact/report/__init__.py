@@ -6,10 +6,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from spinemap_exact.bench.store import Run
-from spinemap_exact.bench.suite import Case, MappingProblem
+from spinemap_exact.bench.suite import Case
 from spinemap_exact.bench.task import pictured, stages_of
 from spinemap_exact.errors import InvalidInput
 from spinemap_exact.pipeline import MappingRun
+from spinemap_exact.problems.mapping import MappingProblem
 from spinemap_exact.report.interactive import interactive
 from spinemap_exact.report.page import html, html_of_mapping
 from spinemap_exact.report.summary import Summary, summarise

@@ -17,12 +17,13 @@ from spinemap_exact.bench import read_runs, read_suite, run_suite
 from spinemap_exact.bench.executors import DaskExecutor, ProcessExecutor, slurm_job_script
 from spinemap_exact.bench.methods import Method
 from spinemap_exact.bench.store import Store
-from spinemap_exact.bench.suite import Case, MappingProblem
+from spinemap_exact.bench.suite import Case
 from spinemap_exact.bench.task import Task, execute
 from spinemap_exact.errors import InvalidInput, MissingExtra
 from spinemap_exact.hardware import Crossbar, Hardware, TileGrid
 from spinemap_exact.instances import FOLDER
 from spinemap_exact.instances.generators import random_sparse
+from spinemap_exact.problems.mapping import MappingProblem
 from spinemap_exact.result import Limits
 
 HERE = Path(__file__).parent

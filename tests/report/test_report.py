@@ -11,13 +11,14 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from spinemap_exact.bench.methods import Method
-from spinemap_exact.bench.suite import Case, MappingProblem
+from spinemap_exact.bench.suite import Case
 from spinemap_exact.bench.task import Task, execute
 from spinemap_exact.errors import InvalidInput, MissingExtra
 from spinemap_exact.hardware import read_hardware
 from spinemap_exact.instances.generators import layered
 from spinemap_exact.mapping import Unrolling
 from spinemap_exact.pipeline import map_network
+from spinemap_exact.problems.mapping import MappingProblem
 from spinemap_exact.report import csv_text, html, html_of_run, markdown, profiles_csv, summarise, write_report
 from spinemap_exact.report.profiles import cactus, performance
 from spinemap_exact.result import Limits
