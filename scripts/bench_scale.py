@@ -51,7 +51,8 @@ from spinemap_exact.hardware import Crossbar, Hardware, TileGrid
 from spinemap_exact.evaluator import evaluate
 from spinemap_exact.instances.generators import layered, random_sparse, small_world
 from spinemap_exact.mapping import Mapping, Unrolling
-from spinemap_exact.pipeline import certify, placement_problem, solve_problem
+from spinemap_exact.pipeline import certify, solve_problem
+from spinemap_exact.problems.placement import placement_problem
 from spinemap_exact.problems.partition import PartitionProblem
 from spinemap_exact.problems.unroll import UnrollProblem
 from spinemap_exact.result import Limits, Watch

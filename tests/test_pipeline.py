@@ -11,8 +11,9 @@ from spinemap_exact import pipeline
 from spinemap_exact.errors import InvalidInput
 from spinemap_exact.hardware import CostModel, Crossbar, Hardware, TileGrid
 from spinemap_exact.network import Network
-from spinemap_exact.pipeline import Choices, Stage, area_then_packets, lexicographic, map_network, placement_problem
+from spinemap_exact.pipeline import Choices, Stage, area_then_packets, lexicographic, map_network
 from spinemap_exact.problems.partition import PartitionProblem, Traffic
+from spinemap_exact.problems.placement import placement_problem
 from spinemap_exact.result import Limits, Status
 
 LIMITS = Limits(time_s=20, workers=1)

@@ -18,9 +18,10 @@ from spinemap_exact import heuristics, solvers
 from spinemap_exact.bench.suite import Case
 from spinemap_exact.errors import InvalidInput
 from spinemap_exact.mapping import Mapping, Partition, Placement, Unrolling
-from spinemap_exact.pipeline import map_network, placement_problem, solve_problem
+from spinemap_exact.pipeline import map_network, solve_problem
 from spinemap_exact.problems.mapping import MappingProblem
 from spinemap_exact.problems.partition import PartitionProblem
+from spinemap_exact.problems.placement import placement_problem
 from spinemap_exact.problems.unroll import UnrollProblem
 from spinemap_exact.result import SolveResult, Watch
 

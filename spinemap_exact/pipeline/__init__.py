@@ -4,7 +4,7 @@
 them one after the other, `outcome` is what comes of it. `lexicographic` solves one partition problem for two goals.
 """
 
-from spinemap_exact.pipeline.asked import STAGES, placement_problem, stage_problem
+from spinemap_exact.pipeline.asked import STAGES, stage_problem
 from spinemap_exact.pipeline.lexicographic import AREA_THEN_PACKETS, AreaThenPackets, area_then_packets
 from spinemap_exact.pipeline.outcome import MappingRun, Stage
 from spinemap_exact.pipeline.solve import NO_SOLVER, certify, solve_problem
@@ -22,7 +22,6 @@ __all__ = [
     "certify",
     "certify_all",
     "map_network",
-    "placement_problem",
     "solve_problem",
     "stage_problem",
 ]

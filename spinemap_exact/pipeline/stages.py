@@ -17,10 +17,11 @@ from spinemap_exact.errors import InvalidInput
 from spinemap_exact.hardware import Hardware
 from spinemap_exact.mapping import Mapping, Partition, Placement, Unrolling
 from spinemap_exact.network import Network
-from spinemap_exact.pipeline.asked import STAGES, placement_problem, stage_problem
+from spinemap_exact.pipeline.asked import STAGES, stage_problem
 from spinemap_exact.pipeline.outcome import MappingRun, Stage
 from spinemap_exact.pipeline.solve import certify, solve_problem
 from spinemap_exact.problems.partition import PartitionProblem, Traffic
+from spinemap_exact.problems.placement import placement_problem
 from spinemap_exact.problems.unroll import PackedUnrolling, UnrollObjective, UnrollProblem, counting_bounds
 from spinemap_exact.result import Limits, Progress, Voucher, Watch, conclude
 

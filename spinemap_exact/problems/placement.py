@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import ClassVar
@@ -10,8 +11,10 @@ import numpy as np
 
 from spinemap_exact.arrays import Array, digest, freeze
 from spinemap_exact.errors import InvalidInstance
-from spinemap_exact.hardware import TileGrid
-from spinemap_exact.mapping import Placement
+from spinemap_exact.hardware import Hardware, TileGrid
+from spinemap_exact.mapping import Partition, Placement
+from spinemap_exact.network import Network
+from spinemap_exact.problems.partition import Traffic
 from spinemap_exact.units import INT64_MAX
 
 
@@ -237,3 +240,42 @@ class PlacementProblem:
             raise InvalidInstance(f"{self.input_flow.size} input flows for {self.num_clusters} clusters")
         if (self.input_flow < 0).any():
             raise InvalidInstance(f"the input flow of cluster {np.flatnonzero(self.input_flow < 0)[0]} is negative")
+
+
+def placement_problem(units: Network, partition: Partition, hardware: Hardware, traffic: Traffic) -> PlacementProblem:
+    """Return the placement problem that a partition leaves: packets between clusters, on the mesh.
+
+    Distances weigh hops by their energy, divided by the common divisor: one per hop on an even mesh.
+    """
+    reads = partition.reads(units)
+    packets = units.spikes[reads.source]
+    if traffic is Traffic.PER_SYNAPSE:
+        packets = packets * reads.synapses
+    between = (reads.home >= 0) & ~reads.is_local
+    clusters = partition.num_clusters
+    pair, flow = _summed(reads.home[between] * clusters + reads.cluster[between], packets[between])
+    grid, costs = hardware.grid, hardware.costs
+    divisor = math.gcd(costs.hop_x_fj, costs.hop_y_fj)
+    hop_x, hop_y = (costs.hop_x_fj // divisor, costs.hop_y_fj // divisor) if divisor else (1, 1)
+    input_flow = None
+    if grid.io_tile is not None:
+        external = reads.home < 0
+        input_flow = np.zeros(clusters, dtype=np.int64)
+        np.add.at(input_flow, reads.cluster[external], packets[external])
+    return PlacementProblem(
+        clusters,
+        pair // clusters,
+        pair % clusters,
+        flow,
+        mesh=Mesh.of_grid(grid, hop_x, hop_y),
+        io_tile=grid.io_tile,
+        input_flow=input_flow,
+    )
+
+
+def _summed(keys: Array, values: Array) -> tuple[Array, Array]:
+    """Distinct keys, ascending, with the sums of their values."""
+    distinct, position = np.unique(keys, return_inverse=True)
+    total = np.zeros(distinct.size, dtype=np.int64)
+    np.add.at(total, position.ravel(), values)
+    return distinct, total
