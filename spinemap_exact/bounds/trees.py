@@ -161,11 +161,11 @@ class PricedTree:
 
     @cached_property
     def _sums(self) -> tuple[Array, Array, Array]:
-        """Three of (num_axons + 1,) int64: spikes, and charges times `SCALE`, of the busiest axons."""
+        """Three of (num_axons + 1,) object: spikes, and charges times `SCALE`, of the busiest axons."""
         sums = [
             np.concatenate(([0], np.cumsum(np.array(v, dtype=object)))) for v in (self.weights, self.merging, self.idle)
         ]
-        return sums[0], sums[1] * SCALE, sums[2] * SCALE // self.sharers
+        return sums[0], sums[1] * SCALE, sums[2] * SCALE
 
     @cached_property
     def _filled(self) -> tuple[Array, int]:
@@ -218,7 +218,7 @@ class _Walk:
             return (0, a, j), 0, _NEXT_DEPTH
         for i in range(max(0, j - rows), j + 1):
             full = i < j and a + 1 <= wide and min(m, i + rows) == j
-            if full and table[a + 1, b, i] + idle[j] - idle[i] == value:
+            if full and table[a + 1, b, i] + (idle[j] - idle[i]) // tree.sharers == value:
                 return (a + 1, b, i), 0, None
             share, charge = rows - (j - i), merging[j] - merging[i]
             for q in range(1 + (i == j), min(b, share) + 1 if j < m else 0):

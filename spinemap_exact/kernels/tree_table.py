@@ -25,7 +25,7 @@ def fill(table, spikes, merging, idle, rows, sharers, carry, row):
                 value = table[a, n - a, j]
                 if value >= never:
                     continue
-                table[a - 1, n - a, stop] = min(table[a - 1, n - a, stop], value + idle[stop] - idle[j])
+                table[a - 1, n - a, stop] = min(table[a - 1, n - a, stop], value + (idle[stop] - idle[j]) // sharers)
                 for here in range(j, min(m, j + rows)):  # axons placed once a unit that merges is full
                     share = rows - (here - j)
                     charge = merging[here] - merging[j]

@@ -1,0 +1,32 @@
+"""Our own best: constructions that differ in their unrolling, then annealing of the whole from the cheapest one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from spinemap_exact.heuristics.mapping import spike_slices, two_steps
+from spinemap_exact.mapping import Mapping
+from spinemap_exact.problems.mapping import MappingProblem
+from spinemap_exact.result import Watch
+
+_SHARE_OF_CONSTRUCTIONS = 0.3
+
+
+def run(problem: MappingProblem, watch: Watch, start: Mapping | None = None) -> Mapping | None:
+    """Return the cheapest mapping that is found."""
+    best = None
+    for found in _starts(problem, watch, start):
+        if found is None or problem.violations(found):
+            continue
+        if best is None or problem.cost(found) < problem.cost(best):
+            best = found
+            watch.report(objective=problem.cost(best))
+    return best
+
+
+def _starts(problem: MappingProblem, watch: Watch, start: Mapping | None) -> Iterator[Mapping | None]:
+    yield start
+    left = watch.remaining_s
+    share = None if left is None else left * _SHARE_OF_CONSTRUCTIONS / 2
+    yield spike_slices.run(problem, watch.part(share))
+    yield two_steps.run(problem, watch.part(share))

@@ -1,0 +1,62 @@
+"""Given units, or those of row slices, clustered for few packets and placed for few hops; several times, the best kept."""
+
+from __future__ import annotations
+
+from spinemap_exact import heuristics
+from spinemap_exact.mapping import Mapping, Unrolling
+from spinemap_exact.problems.mapping import MappingProblem
+from spinemap_exact.problems.partition import PartitionProblem
+from spinemap_exact.problems.placement import placement_problem
+from spinemap_exact.problems.unroll import UnrollProblem
+from spinemap_exact.result import Watch
+
+_SHARE_OF_PARTITION = 0.6
+# Few packets need not mean few hops, so several partitions are placed and the mappings priced. The first three are those
+# of published tool chains; seeds make the others differ.
+_PARTITIONS = ("kl", "sneap", "sequential", *("best-effort", "kl") * 3)
+
+
+def run(problem: MappingProblem, watch: Watch, start: Mapping | None = None) -> Mapping | None:
+    """Place several partitions, each in an equal share of the time that is left, and return the best mapping."""
+    unrolling = units(problem, watch) if start is None else start.unrolling
+    best = start
+    if unrolling is None:
+        return None
+    for number, partition in enumerate(_PARTITIONS):
+        left = watch.remaining_s
+        share = None if left is None else left / (len(_PARTITIONS) - number)
+        part = watch.part(share, seed=(watch.limits.seed * len(_PARTITIONS) + number) % 2**31)
+        found = chained(problem, unrolling, (partition, "best-effort"), part)
+        if found is not None and (best is None or problem.cost(found) < problem.cost(best)):
+            best = found
+            watch.report(objective=problem.cost(best))
+        if best is not None and watch.should_stop():
+            break
+    return best
+
+
+def units(problem: MappingProblem, watch: Watch) -> Unrolling | None:
+    """The given units; else neurons as they are where they fit, and row slices where they do not."""
+    network, crossbar = problem.network, max(problem.hardware.crossbars, key=lambda c: c.rows)
+    if problem.unrolling is not None:
+        return problem.unrolling
+    if network.fan_in.max() <= crossbar.rows:
+        return Unrolling.identity(network)
+    packed = heuristics.load("unroll", "row-slices")(UnrollProblem(network, crossbar.rows, crossbar.columns), watch)
+    return None if packed is None else packed.unrolling
+
+
+def chained(problem: MappingProblem, unrolling: Unrolling, stages: tuple[str, str], watch: Watch) -> Mapping | None:
+    """Return the mapping of a partition heuristic and a placement heuristic, one after the other."""
+    network = unrolling.unit_network(problem.network)
+    hardware, traffic = problem.hardware, problem.traffic
+    problem_of_units = PartitionProblem(network, hardware.crossbars, problem.most_crossbars, traffic)
+    left = watch.remaining_s
+    share = watch.part(None if left is None else left * _SHARE_OF_PARTITION)
+    clusters = heuristics.load("partition", stages[0])(problem_of_units, share)
+    if clusters is None:
+        return None
+    tiles = heuristics.load("placement", stages[1])(
+        placement_problem(network, clusters, hardware, traffic), watch.part()
+    )
+    return None if tiles is None else Mapping(unrolling, clusters, tiles)
