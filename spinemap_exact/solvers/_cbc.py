@@ -13,8 +13,6 @@ import pty
 import re
 import signal
 import subprocess
-import threading
-from contextlib import suppress
 from decimal import Decimal, InvalidOperation
 from functools import cache
 from pathlib import Path
@@ -24,7 +22,7 @@ import pulp
 
 from spinemap_exact.errors import EngineDefect
 from spinemap_exact.result import Status, Watch
-from spinemap_exact.solvers._engine import POLL_S, Outcome
+from spinemap_exact.solvers._engine import Outcome
 from spinemap_exact.solvers._process import EngineProcess
 
 TOLERANCE = 2e-6
@@ -62,12 +60,9 @@ def run(mps: Path, start: list[float] | None, watch: Watch, listener: Any) -> Ou
         command += ["-mips", str(_write_start(mps.with_suffix(".mst"), start))]
     command += ["-solve", "-printingOptions", "all", "-solution", str(solution)]
     process = _Cbc(command, listener)
-    process.watch_over(watch)
-    process.reader.join()
-    if process.defect is not None:
-        raise process.defect
+    process.watch_over(os.fdopen(process.output, encoding="ascii", errors="replace"), watch)
     if (death := process.death()) is not None:
-        return Outcome(Status.UNKNOWN, why=f"CBC died of {death}")
+        return Outcome(Status.UNKNOWN, why=f"cbc died of {death}")
     return _outcome(solution, process.log, in_a_hurry=process.interrupted or watch.should_stop())
 
 
@@ -83,48 +78,29 @@ def _write_start(path: Path, start: list[float]) -> Path:
 
 
 class _Cbc(EngineProcess):
-    """CBC at work: its log is followed in a thread."""
+    """CBC at work, followed by its log."""
 
     def __init__(self, command: list[str], listener: Any) -> None:
         self.listener = listener
         self.log: list[str] = []
-        self.defect: Exception | None = None
         self.output, screen = pty.openpty()  # a terminal, or CBC keeps its log back until the end
         try:
             super().__init__(command, stdin=subprocess.DEVNULL, stdout=screen, stderr=screen)
         finally:
             os.close(screen)
-        self.reader = threading.Thread(target=self._follow, name="cbc", daemon=True)
-        self.reader.start()
 
-    def ended(self) -> bool:
-        self.reader.join(POLL_S)
-        return not self.reader.is_alive()
+    def hear(self, line: str) -> None:
+        if self.interrupted:
+            return  # what CBC says after a signal is not to be trusted
+        self.log.append(line)
+        if (found := _RELAXATION.search(line)) is not None:
+            self.listener.on_bound(_least(found.group(1), digits=6), math.inf)
+        elif (found := _TREE.search(line)) is not None:
+            best, possible = (_least(text, digits=8) for text in found.groups())
+            self.listener.on_bound(possible, best)
 
     def interrupt(self) -> None:
         self.process.send_signal(signal.SIGINT)
-
-    def _follow(self) -> None:
-        with (
-            os.fdopen(self.output, encoding="ascii", errors="replace") as lines,
-            suppress(OSError),
-        ):  # the end of a terminal
-            for line in lines:
-                if self.interrupted:
-                    continue  # what CBC says after a signal is not to be trusted
-                self.log.append(line)
-                if self.defect is None:
-                    self._take_bound(line)
-
-    def _take_bound(self, line: str) -> None:
-        try:
-            if (found := _RELAXATION.search(line)) is not None:
-                self.listener.on_bound(_least(found.group(1), digits=6), math.inf)
-            elif (found := _TREE.search(line)) is not None:
-                best, possible = (_least(text, digits=8) for text in found.groups())
-                self.listener.on_bound(possible, best)
-        except Exception as defect:  # raised again in the caller's thread
-            self.defect = defect
 
 
 def _least(text: str, digits: int) -> float:

@@ -1,4 +1,4 @@
-"""HiGHS behind `spinemap_exact.solvers.milp`."""
+"""HiGHS behind `spinemap_exact.solvers.milp`, in a process of its own."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import highspy
 
 from spinemap_exact.errors import EngineDefect
 from spinemap_exact.result import Status, Watch
+from spinemap_exact.solvers import _apart as apart
 from spinemap_exact.solvers._engine import POLL_S, Outcome
 
 TOLERANCE = 2e-6
@@ -31,6 +32,11 @@ def name() -> str:
 
 def run(mps: Path, start: list[float] | None, watch: Watch, listener: Any) -> Outcome:
     """Solve an MPS file; ``listener`` has ``on_bound`` and ``on_solution``."""
+    return apart.run("highs", mps, start, watch, listener)
+
+
+def search(mps: Path, start: list[float] | None, watch: Watch, listener: Any) -> Outcome:
+    """Solve an MPS file in this process."""
     highs = highspy.Highs()
     for option, value in (
         ("output_flag", False),
@@ -43,15 +49,14 @@ def run(mps: Path, start: list[float] | None, watch: Watch, listener: Any) -> Ou
     ):
         highs.setOptionValue(option, value)
     if highs.readModel(str(mps)) == highspy.HighsStatus.kError:
-        raise EngineDefect("HiGHS cannot read the model it was given")
+        return Outcome(Status.UNKNOWN, why="HiGHS does not read the model: numbers beyond 1e15")
     if watch.remaining_s is not None:
         highs.setOptionValue("time_limit", watch.remaining_s)  # set earlier it can end the reading of the file
     if start is not None:
         solution = highspy.HighsSolution()
         solution.col_value = start
         highs.setSolution(solution)
-    search = _Search(highs, listener)
-    search.solve(watch)
+    _Search(highs, listener).solve(watch)
     return _outcome(highs)
 
 

@@ -1,24 +1,16 @@
-"""SCIP behind `spinemap_exact.solvers.milp`.
-
-It was seen to end its process by a segmentation fault, so it gets one of its own, which runs this module. Model and
-answer are files in one folder; the end of the child's standard input asks it to stop, and comes by itself if we die.
-"""
+"""SCIP behind `spinemap_exact.solvers.milp`, in a process of its own."""
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import threading
-from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from spinemap_exact.errors import EngineDefect, MissingExtra
-from spinemap_exact.result import Limits, Status, Watch
+from spinemap_exact.result import Status, Watch
+from spinemap_exact.solvers import _apart as apart
 from spinemap_exact.solvers._engine import POLL_S, Outcome
-from spinemap_exact.solvers._process import EngineProcess
 
 TOLERANCE = 2e-6
 """See `spinemap_exact.solvers.milp`: values within 1e-6 of an integer; rows within 1e-6 of their right-hand side."""
@@ -37,54 +29,12 @@ def name() -> str:
 
 
 def run(mps: Path, start: list[float] | None, watch: Watch, listener: Any) -> Outcome:
-    """Solve an MPS file."""
-    task = {"start": start, "time_s": watch.remaining_s, "seed": watch.limits.seed}
-    mps.with_suffix(".task").write_text(json.dumps(task))
-    complaints = mps.with_suffix(".err")
-    with complaints.open("w") as errors:
-        child = _Scip(
-            [sys.executable, "-P", "-m", __name__, str(mps)],
-            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=errors,
-        )  # fmt: skip
-        child.watch_over(watch)
-    if (death := child.death()) is not None:
-        return Outcome(Status.UNKNOWN, why=f"SCIP died of {death}")
-    answer = mps.with_suffix(".answer")
-    if answer.exists():
-        said = json.loads(answer.read_text())
-        return Outcome(**said | {"status": Status(said["status"])})
-    if child.interrupted:
-        return Outcome(Status.UNKNOWN)
-    *_, reason = ["nothing was said", *complaints.read_text().splitlines()]
-    raise EngineDefect(f"SCIP ended without an answer: {reason}")
+    """Solve an MPS file; ``listener`` hears nothing on the way."""
+    return apart.run("scip", mps, start, watch, listener)
 
 
-class _Scip(EngineProcess):
-    """SCIP at work."""
-
-    def ended(self) -> bool:
-        try:
-            self.process.wait(POLL_S)
-        except subprocess.TimeoutExpired:
-            return False
-        return True
-
-    def interrupt(self) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.close()
-
-
-def main(mps: Path) -> None:
-    """Solve what `run` left beside an MPS file: the child's part."""
-    task = json.loads(mps.with_suffix(".task").read_text())
-    watch = Watch(Limits(time_s=task["time_s"] and max(task["time_s"], 1e-3), workers=1, seed=task["seed"]))
-    threading.Thread(target=lambda: (sys.stdin.read(), watch.request_stop()), daemon=True).start()
-    draft = mps.with_suffix(".draft")
-    draft.write_text(json.dumps(asdict(_solve(mps, task["start"], watch))))
-    draft.rename(mps.with_suffix(".answer"))  # whole or not at all
-
-
-def _solve(mps: Path, start: list[float] | None, watch: Watch) -> Outcome:
+def search(mps: Path, start: list[float] | None, watch: Watch, listener: Any) -> Outcome:
+    """Solve an MPS file in this process."""
     model = _scip().Model()
     model.hideOutput()
     model.readProblem(str(mps))
@@ -130,7 +80,3 @@ def _scip() -> Any:
     except ImportError as absent:
         raise MissingExtra("pyscipopt", "scip", "SCIP") from absent
     return pyscipopt
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))

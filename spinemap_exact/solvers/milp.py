@@ -87,7 +87,7 @@ class _Run:
     ) -> None:
         self.model, self.watch, self.best, self.engine = model, watch, best, engine
         self.bound: int | None = None
-        self.trusted = model.weight * tolerance <= 0.5
+        self.trusted = model.weight <= round(0.5 / tolerance)
 
     def solve(self, runner: ModuleType) -> Outcome:
         with TemporaryDirectory(prefix="spinemap-") as folder:
