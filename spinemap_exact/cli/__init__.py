@@ -7,8 +7,8 @@ import sys
 from collections.abc import Sequence
 
 from spinemap_exact.cli.options import parser
-from spinemap_exact.cli.verbs import BAD_INPUT, DONE, REJECTED
-from spinemap_exact.errors import CertificateMalformed, CertificateRejected, InvalidInput
+from spinemap_exact.cli.verbs import BAD_INPUT, DONE, NOTHING_FOUND, REJECTED
+from spinemap_exact.errors import CertificateMalformed, CertificateRejected, EngineDefect, InvalidInput
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -27,6 +27,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (InvalidInput, CertificateMalformed) as defect:
         print(f"spinemap-exact: {defect}", file=sys.stderr)
         return BAD_INPUT
+    except EngineDefect as defect:
+        print(f"spinemap-exact: no result: {defect}", file=sys.stderr)
+        return NOTHING_FOUND
     except BrokenPipeError:  # the reader of our output left, as `head` does
         sys.stderr.close()
         return DONE
