@@ -55,9 +55,14 @@ def _require_integers(name: str, given: Array, limits: Any) -> None:
 
 def dot(weights: Array, values: Array) -> int:
     """Scalar product of integers that are not negative, exact even where int64 would overflow."""
-    if len(weights) and float(weights.sum(dtype=np.float64)) * float(values.max()) < 2.0**62:
+    if float(weights.sum(dtype=np.float64)) * float(values.max(initial=0)) < 2.0**62:
         return int(weights @ values)
     return sum(w * v for w, v in zip(weights.tolist(), values.tolist(), strict=True))
+
+
+def total(values: Array) -> int:
+    """Sum of integers that are not negative, exact even where int64 would overflow."""
+    return int(values.sum()) if values.sum(dtype=np.float64) < 2.0**62 else sum(values.ravel().tolist())
 
 
 def _first(mask: Array) -> str:
