@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -11,11 +13,12 @@ from spinemap_exact import heuristics, registry, solvers
 from spinemap_exact.errors import InvalidInstance
 from spinemap_exact.hardware import TileGrid
 from spinemap_exact.problems.coarse import coarsened
+from spinemap_exact.problems.packing import PackingProblem
 from spinemap_exact.problems.placement import Mesh, PlacementProblem
 from spinemap_exact.result import Limits, Status, Watch
 from spinemap_exact.solvers.placement import grid_dp, rlt1
 from spinemap_exact.solvers.placement._bounds import cheap_bound
-from tests.oracle import optimum, random_placement_problem
+from tests.oracle import optimum, random_placement_problem, random_problem
 
 OURS = registry.names(sys.modules[solvers.__name__], "placement")
 HEURISTICS = heuristics.names("placement")
@@ -27,7 +30,9 @@ def large_placement_problem(seed: int, bits: int, max_tiles: int = 5) -> Placeme
     rng = np.random.default_rng([seed, bits])
     of_distance = int(rng.integers(0, bits // 2))
     stretch = 2**of_distance
-    mesh = small.mesh and Mesh(small.mesh.x, small.mesh.y, *(small.mesh.hop_x * stretch + 1, small.mesh.hop_y * stretch))
+    mesh = small.mesh and Mesh(
+        small.mesh.x, small.mesh.y, *(small.mesh.hop_x * stretch + 1, small.mesh.hop_y * stretch)
+    )
     distance = None if small.distance is None else small.distance * stretch + 1
     reach = mesh.diameter if mesh else int(distance.max())
     share = max(1, 2**bits // (max(1, reach) * (len(small.flow) + 2 * small.num_clusters)))
@@ -141,3 +146,81 @@ def test_what_overflows_even_the_price_is_refused(hop, flow):
 def test_the_simple_bound_is_exact_up_to_the_end_of_int64():
     """The flow counts at both of its ends, twice 2^63 - 1 in the middle of the calculation."""
     assert cheap_bound(chain(2**63 - 1, tiles=2)) == 2**63 - 1
+
+
+def with_spikes(problem, bits: int, seed: int):
+    """The same network with spikes that sum to some 2^bits over all synapses."""
+    network, rng = problem.network, np.random.default_rng([seed, bits])
+    share = max(2, 2**bits // (network.num_synapses + network.num_neurons))
+    return replace(problem, network=replace(network, spikes=rng.integers(0, share, network.num_neurons)))
+
+
+def large_packing_problem(seed: int, bits: int) -> PackingProblem:
+    """A random problem whose bins hold up to some 2^bits, with a little more or less in every item."""
+    small, rng = random_problem("packing", seed), np.random.default_rng([seed, bits])
+    share = 2**bits // (2 * small.num_items * small.capacity)
+    sizes = small.sizes * share + rng.integers(-1, 2, small.num_items)
+    return PackingProblem(sizes, max(int(sizes.max()), small.capacity * share + int(rng.integers(-1, 2))))
+
+
+def check_claims(problem, name: str, limits: Limits) -> None:
+    """Whatever a solver says in its time is true."""
+    least = optimum(problem)
+    result = solvers.load(problem.kind, name)(problem, Watch(limits))
+    if result.status is Status.INFEASIBLE or least is None:
+        assert least is None
+        assert not result.status.has_solution
+        return
+    assert result.dual_bound is None or result.dual_bound <= least
+    assert result.objective is None or result.objective >= least
+
+
+SECONDS = Limits(time_s=2.0, workers=1)
+
+
+@pytest.mark.parametrize("bits", (20, 45, 53, 62))
+def test_partitions_are_bounded_at_any_magnitude(bits):
+    for seed in range(6):
+        check_claims(with_spikes(random_problem("partition", seed), bits, seed), "branch-price", SECONDS)
+
+
+@pytest.mark.parametrize("bits", (20, 62))
+def test_unrollings_are_bounded_at_any_magnitude(bits):
+    for seed in range(4):
+        problem = with_spikes(random_problem("unroll", seed), bits, seed)
+        check_claims(problem, import_module("spinemap_exact.solvers.unroll._choice").choose(problem), SECONDS)
+
+
+@pytest.mark.parametrize("bits", (20, 40, 62))
+def test_packings_are_bounded_at_any_magnitude(bits):
+    for seed in range(6):
+        problem = large_packing_problem(seed, bits)
+        check_claims(problem, "patterns", SECONDS)
+        for name in heuristics.names("packing"):
+            assert not problem.violations(heuristics.load("packing", name)(problem, Watch(SECONDS)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("bits", range(20, 63, 3))
+def test_claims_hold_at_any_magnitude_for_many_problems(bits):
+    for seed in range(100, 130):
+        check_claims(with_spikes(random_problem("partition", seed), bits, seed), "branch-price", SECONDS)
+        check_claims(with_spikes(random_problem("unroll", seed), bits, seed), "cover", SECONDS)
+        check_claims(large_packing_problem(seed, bits), "patterns", SECONDS)
+
+
+@pytest.mark.parametrize(("size", "fits"), ((2**60, True), (2**60 + 1, False)))
+def test_loads_of_bins_fit_int64(size, fits):
+    """Two items in bins of twice that size: 2 * 2^61 is the largest sum of loads allowed, half of int64."""
+    if not fits:
+        with pytest.raises(InvalidInstance, match="loads overflow int64"):
+            PackingProblem([size, size], 2 * size)
+        return
+    problem = PackingProblem([size, size], 2 * size)
+    assert solvers.load("packing", "patterns")(problem, Watch(SECONDS)).objective == 1
+
+
+def test_items_of_one_large_size_are_packed_as_if_they_were_small():
+    """Seven items of 2^50 in bins of three: three bins, found by a table over the capacity 3."""
+    result = solvers.load("packing", "patterns")(PackingProblem([2**50] * 7, 3 * 2**50 + 1), Watch(SECONDS))
+    assert (result.status, result.objective) == (Status.OPTIMAL, 3)

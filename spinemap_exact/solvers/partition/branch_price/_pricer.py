@@ -26,6 +26,8 @@ def as_integers(duals, penalties):  # type: ignore[no-untyped-def]
     most = _SAFE // max(1, len(duals), len(penalties))
     lower, upper = np.clip(np.floor(duals), -most, most), np.clip(np.ceil(penalties), 0, most)
     return lower.astype(np.int64), upper.astype(np.int64)
+
+
 FREE, IN, OUT = 0, 1, 2
 BASE, ROWS, COLUMNS, MU_ROWS, MU_COLUMNS, BOUND, OPEN, PIECES = range(8)
 _KEEP = 12  # evaluations that the model of the multipliers remembers
