@@ -53,6 +53,18 @@ def _require_integers(name: str, given: Array, limits: Any) -> None:
             raise InvalidInstance(f"{name}[{_first(beyond)}] is {given[beyond][0]}, which overflows {limits.dtype}")
 
 
+def dot(weights: Array, values: Array) -> int:
+    """Scalar product of integers that are not negative, exact even where int64 would overflow."""
+    if float(weights.sum(dtype=np.float64)) * float(values.max(initial=0)) < 2.0**62:
+        return int(weights @ values)
+    return sum(w * v for w, v in zip(weights.tolist(), values.tolist(), strict=True))
+
+
+def total(values: Array) -> int:
+    """Sum of integers that are not negative, exact even where int64 would overflow."""
+    return int(values.sum()) if values.sum(dtype=np.float64) < 2.0**62 else sum(values.ravel().tolist())
+
+
 def _first(mask: Array) -> str:
     return ", ".join(str(int(i)) for i in np.argwhere(mask)[0])
 

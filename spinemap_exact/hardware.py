@@ -15,6 +15,9 @@ from spinemap_exact.arrays import Array, digest
 from spinemap_exact.errors import InvalidInput, InvalidInstance
 from spinemap_exact.units import INT64_MAX, femtojoules, picoseconds
 
+MOST_TILES = 10_000_000  # a wrong number would otherwise ask for all the memory there is
+_MOST_LINES, _MOST_AREA = 10**9, 10**15
+
 
 @dataclass(frozen=True)
 class Crossbar:
@@ -40,8 +43,12 @@ class Crossbar:
             raise InvalidInstance(f"a crossbar of {self.rows} rows and {self.columns} columns holds nothing")
         if self.area == 0:
             object.__setattr__(self, "area", self.rows * self.columns)
+        if max(self.rows, self.columns, self.count or 1) > _MOST_LINES:
+            raise InvalidInstance(f"crossbars of {self} lie beyond anything that can be built")
         if self.area < 0:
             raise InvalidInstance(f"crossbar area {self.area} is negative")
+        if self.area > _MOST_AREA:
+            raise InvalidInstance(f"crossbar area {self.area} lies beyond {_MOST_AREA}; only ratios matter")
         if self.count is not None and self.count < 1:
             raise InvalidInstance(f"crossbar count {self.count} is below one")
 
@@ -67,6 +74,8 @@ class TileGrid:
     def __post_init__(self) -> None:
         if self.width < 1 or self.height < 1:
             raise InvalidInstance(f"a mesh of {self.width} x {self.height} has no tiles")
+        if self.num_tiles > MOST_TILES:
+            raise InvalidInstance(f"a mesh of {self.width} x {self.height} tiles is beyond anything that can be mapped")
         if self.io_tile is not None and not 0 <= self.io_tile < self.num_tiles:
             raise InvalidInstance(f"I/O tile {self.io_tile} lies outside 0 ... {self.num_tiles - 1}")
 
@@ -207,7 +216,7 @@ def parse_hardware(text: str, default_name: str = "hardware") -> Hardware:
     """Read hardware from the text of a TOML file; see the presets for the format."""
     try:
         table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as defect:
+    except (ValueError, RecursionError) as defect:  # also numbers of thousands of digits, and as many brackets
         raise InvalidInput(f"hardware file {default_name}: {defect}") from defect
     name = str(table.pop("name", default_name))
     table.pop("source", None)

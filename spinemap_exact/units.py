@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import Decimal, Inexact, InvalidOperation, localcontext
 
 from spinemap_exact.errors import InvalidInput
 
@@ -47,7 +47,8 @@ def _quantity(value: float | str, scale: dict[str, int], what: str) -> int:
         raise InvalidInput(f"{what} {value!r} has no known unit; use one of {', '.join(scale)}")
     try:
         # decimal digits, not binary ones: 1.7 pJ is 1700 fJ exactly
-        exact = Decimal(str(number)) * scale[unit]
+        with localcontext(prec=100, traps=[Inexact, InvalidOperation]):
+            exact = Decimal(str(number)) * scale[unit]
     except ArithmeticError as defect:
         raise InvalidInput(f"{what} {value!r} is not a number with a unit") from defect
     if not exact.is_finite() or exact != exact.to_integral_value():

@@ -63,6 +63,11 @@ def read_partition(
     if clusters is None:
         clusters = network.num_units
         notes.append(f"no number of clusters was given: up to {clusters} are allowed, one for each unit")
+    elif clusters > max(1, network.num_units):
+        notes.append(
+            f"{clusters} clusters are allowed, of which {plural(network.num_units, 'unit')} need one each at most"
+        )
+        clusters = max(1, network.num_units)
     return PartitionProblem(
         network,
         crossbars,
@@ -108,8 +113,6 @@ def read_placement(path: str | Path) -> tuple[PlacementProblem, list[str]]:
     path = Path(path)
     table = read_json_table(path)
     width, height, clusters = (_positive(path, table, key) for key in ("width", "height", "clusters"))
-    if width * height > _MOST:
-        raise InvalidInput(f"{path}: a mesh of {width} x {height} tiles is beyond anything that can be mapped")
     flows: dict[tuple[int, int], int] = {}
     notes = []
     traffic = table.get("traffic")
@@ -128,8 +131,8 @@ def read_placement(path: str | Path) -> tuple[PlacementProblem, list[str]]:
         notes.append(f"{plural(len(traffic) - len(flows), 'flow')} listed more than once: merged, packets added")
     ends = np.array(list(flows), dtype=np.int64).reshape(-1, 2)
     amounts = np.array(list(flows.values()), dtype=np.int64)
-    mesh = Mesh.of_grid(TileGrid(width, height))
     try:
+        mesh = Mesh.of_grid(TileGrid(width, height))
         return PlacementProblem(clusters, ends[:, 0], ends[:, 1], amounts, mesh=mesh), notes
     except InvalidInput as defect:
         raise InvalidInput(f"{path}: {defect}") from defect

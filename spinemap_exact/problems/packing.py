@@ -22,7 +22,7 @@ class PackingProblem:
     Raises
     ------
     InvalidInstance
-        If there is no item, a size is below one, an item is larger than the bin, or a load could overflow int64.
+        If there is no item, a size is below one, an item is larger than the bin, or loads could overflow int64.
     """
 
     sizes: Array
@@ -40,13 +40,17 @@ class PackingProblem:
             raise InvalidInstance(f"item {item} has size {self.sizes[item]}")
         for item in np.flatnonzero(self.sizes > self.capacity)[:1]:
             raise InvalidInstance(f"item {item} of size {self.sizes[item]} is larger than the bin ({self.capacity})")
-
-        if sum(self.sizes.tolist()) > INT64_MAX:
-            raise InvalidInstance("the sizes of all items together overflow int64")
+        if self.num_items * self.roominess > INT64_MAX // 2:
+            raise InvalidInstance(f"{self.num_items} items in bins of capacity {self.roominess}: loads overflow int64")
 
     @property
     def num_items(self) -> int:
         return len(self.sizes)
+
+    @property
+    def roominess(self) -> int:
+        """What a bin can be filled to: its capacity, or the sizes of all items together."""
+        return min(self.capacity, sum(self.sizes.tolist()))
 
     def cost(self, solution: Array) -> int:
         """Bins used."""
