@@ -29,9 +29,11 @@ import numpy as np
 
 from spinemap_exact.arrays import Array
 from spinemap_exact.errors import InvalidInput, MissingExtra
+from spinemap_exact.files import shown
 from spinemap_exact.io import _linear as linear
 from spinemap_exact.io._draft import Draft
 from spinemap_exact.io._files import plural
+from spinemap_exact.io._hdf5 import read_hdf5
 from spinemap_exact.io._linear import LinearMap, Shape
 from spinemap_exact.network import Network, Population
 
@@ -74,14 +76,14 @@ def _load(path: Path) -> Any:
         import nir
     except ImportError as defect:
         raise MissingExtra("nir", "nir", "reading NIR graphs") from defect
-    if not path.is_file():
-        raise InvalidInput(f"cannot read {path}: there is no such file")
+    content = read_hdf5(path, "nir", "reading NIR graphs")
     try:
-        graph = nir.read(path, type_check=False)  # writers leave out shapes that we can infer
-    except OSError as defect:
-        raise InvalidInput(f"{path} is truncated or not an HDF5 file") from defect
+        # writers leave out shapes that we can infer
+        graph = nir.dict2NIRNode({**content.group("node").plain(), "type_check": False})
+    except InvalidInput:
+        raise
     except Exception as defect:  # the package raises whatever its parsing meets
-        reason = " ".join(str(defect).split()) or type(defect).__name__
+        reason = shown(" ".join(str(defect).split()) or type(defect).__name__).strip("'")
         raise InvalidInput(f"{path} is not a NIR graph that the package nir understands: {reason}") from defect
     if type(graph).__name__ != "NIRGraph":
         raise InvalidInput(f"{path} holds a single {type(graph).__name__} node, not a NIR graph")
