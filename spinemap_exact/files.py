@@ -66,7 +66,7 @@ def require_regular(path: Path, most: int) -> None:
     """Refuse what may never end, a device or a pipe, and files of more than ``most`` bytes."""
     try:
         with reading(path):
-            status = os.stat(path)
+            status = path.stat()
     except InvalidInput:
         raise
     except ValueError as defect:  # a zero byte, or half a character
@@ -191,3 +191,16 @@ def write_text(path: str | Path, text: str) -> None:
     """Write a text whole or not at all."""
     with writing(path) as file:
         file.write(text.encode())
+
+
+def require_writable(path: str | Path) -> None:
+    """Refuse a file that cannot be written, before hours are spent on what it is to hold."""
+    path = Path(path)
+    if path.exists() and not path.is_file():
+        return  # a device or a pipe takes what it is given, or says so then
+    trial = path.resolve().with_name(f".{secrets.token_hex(8)}.tmp")
+    try:
+        trial.open("xb").close()
+        trial.unlink()
+    except OSError as defect:
+        raise InvalidInput(f"cannot write {path}: {defect.strerror or defect}") from defect

@@ -12,7 +12,17 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from spinemap_exact.errors import InvalidInput
-from spinemap_exact.files import MOST_BYTES, MOST_TEXT, cut, read_bytes, read_text, reading, require_regular, shown, size_text
+from spinemap_exact.files import (
+    MOST_BYTES,
+    MOST_TEXT,
+    cut,
+    read_bytes,
+    read_text,
+    reading,
+    require_regular,
+    shown,
+    size_text,
+)
 from spinemap_exact.units import INT64_MAX
 
 if TYPE_CHECKING:
@@ -86,7 +96,9 @@ def _require_room(path: Path, content: bytes) -> None:
             if promised <= MOST_BYTES:
                 promised = sum(_promised(archive.open(m), m.file_size) for m in archive.infolist())
     if promised > MOST_BYTES:
-        raise InvalidInput(f"{path} unpacks to {size_text(promised)} of numbers; at most {size_text(MOST_BYTES)} are read")
+        raise InvalidInput(
+            f"{path} unpacks to {size_text(promised)} of numbers; at most {size_text(MOST_BYTES)} are read"
+        )
 
 
 def _promised(file: IO[bytes], size: int) -> int:

@@ -1,9 +1,9 @@
 """The process that reads HDF5: a damaged file can make the library hang or crash, and here it may.
 
-Run as ``_hdf5_child.py FILE MOST_BYTES NAMES``; ``NAMES`` is a JSON list of the datasets and attributes that are wanted,
-or ``null`` for all datasets. It answers on stdout with one line of JSON: ``{"error": TEXT}``, or ``{"entries": [...]}``
-with ``[path, "group", null]``, ``[path, "text", strings]`` or ``[path, dtype, shape]`` each. The bytes of the arrays
-follow in the same order.
+Run as ``_hdf5_child.py FILE MOST_BYTES NAMES``; ``NAMES`` is a JSON list of the datasets and attributes that are
+wanted, or ``null`` for all datasets. It answers on stdout with one line of JSON: ``{"error": TEXT}``, or ``{"entries":
+[...]}`` with ``[path, "group", null]``, ``[path, "text", strings]`` or ``[path, dtype, shape]`` each. The bytes of the
+arrays follow in the same order.
 
 It limits itself: processor time, so that nobody has to be alive to end it, and memory. It imports nothing of the
 package, so that it starts in a quarter of a second.
@@ -32,8 +32,8 @@ class Refused(Exception):
 
 def main(file_name: str, most_bytes: int, names: list[str] | None) -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # while the library does not return, no handler would run
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_AS, (2 * most_bytes + _OVERHEAD_BYTES,) * 2)
+    _limit(resource.RLIMIT_CORE, 0)
+    _limit(resource.RLIMIT_AS, 2 * most_bytes + _OVERHEAD_BYTES)
     _allow(_OPEN_S)
     try:
         _send(file_name, most_bytes, names)
@@ -43,6 +43,8 @@ def main(file_name: str, most_bytes: int, names: list[str] | None) -> None:
         _answer({"error": "asks for more memory than its data can need: it is damaged"})
     except OSError:
         _answer({"error": "is truncated or not an HDF5 file"})
+    except Exception as defect:  # a damaged file makes h5py raise whatever its parsing meets
+        _answer({"error": f"is damaged: {' '.join(repr(defect)[:200].split())}"})
 
 
 def _send(file_name: str, most_bytes: int, names: list[str] | None) -> None:
@@ -117,8 +119,12 @@ def _described(item: Any) -> tuple[str, Any]:
 def _allow(seconds: int) -> None:
     """Have the kernel end this process when it has computed for so much longer."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
-    soft = int(usage.ru_utime + usage.ru_stime) + seconds
-    resource.setrlimit(resource.RLIMIT_CPU, (soft, resource.RLIM_INFINITY))
+    _limit(resource.RLIMIT_CPU, int(usage.ru_utime + usage.ru_stime) + seconds)
+
+
+def _limit(what: int, amount: int) -> None:
+    _, hard = resource.getrlimit(what)
+    resource.setrlimit(what, (amount if hard == resource.RLIM_INFINITY else min(amount, hard), hard))
 
 
 def _answer(table: dict[str, Any]) -> None:

@@ -236,7 +236,7 @@ def _read_edges(path: Path, types: Path | None, nodes: _Nodes) -> list[_Edges]:
             raise InvalidInput(f"{path}: {name} has {len(source)} sources and {len(target)} targets")
         contacts = _per_edge(group, "nsyns", len(source))
         weights = _per_edge(group, "syn_weight", len(source))
-        if contacts is not None and not (np.isfinite(contacts).all() and np.abs(contacts).max(initial=0) < _MOST_CONTACTS):
+        if contacts is not None and not (np.abs(contacts) < _MOST_CONTACTS).all():
             raise InvalidInput(f"{group.where}: an edge has a number of contacts (nsyns) that cannot be")
         if weights is None and weight_of_type:
             weights = _weights_of_types(path, group.integers("edge_type_id"), weight_of_type)

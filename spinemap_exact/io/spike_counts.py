@@ -134,7 +134,8 @@ def read_count_table(path: Path) -> CountTable:
             if cells[mark].lower() not in _YES + _NO:
                 raise InvalidInput(f"line {number} of {path} marks an input with {shown(cells[mark])}, not with 1 or 0")
             inputs.append(cells[mark].lower() in _YES)
-    return CountTable(path, tuple(names), tuple(spikes), None if mark is None else tuple(inputs), f"{ASSUMED}\n" in text)
+    marked = None if mark is None else tuple(inputs)
+    return CountTable(path, tuple(names), tuple(spikes), marked, f"{ASSUMED}\n" in text)
 
 
 def _neurons_of_names(
@@ -161,7 +162,8 @@ def _neurons_of_names(
         if population is None:
             if stand_in is None:
                 stand_in = prefix, _population_of_prefix(path, prefix, names, populations, is_input)
-                notes.append(f"the spike counts of {cut(prefix)}0, {cut(prefix)}1, ... are read as those of {stand_in[1].name}")
+                first = f"{cut(prefix)}0, {cut(prefix)}1, ..."
+                notes.append(f"the spike counts of {first} are read as those of {stand_in[1].name}")
             if stand_in[0] != prefix:
                 ends = f"{cut(stand_in[0])}... and {cut(prefix)}..."
                 raise InvalidInput(f"{path} names neurons {ends}; use names of populations")
@@ -268,7 +270,8 @@ def _read_sonata(path: Path, num_neurons: int, populations: tuple[Population, ..
 def sonata_spikes(path: Path) -> dict[str | None, Array]:
     """Return who spiked, once for each spike, by population; None where an older file names no population."""
     group = read_hdf5(path, "sonata", "reading SONATA spikes", ("gids", "node_ids")).group("spikes")
-    found: dict[str | None, Array] = {None: group.integers(key) for key in ("gids", "node_ids") if key in group}
+    older = [group.integers(key) for key in ("gids", "node_ids") if key in group]
+    found: dict[str | None, Array] = {None: older[-1]} if older else {}
     found |= {name: item.integers("node_ids") for name, item in group.groups() if "node_ids" in item}
     if not found:
         raise InvalidInput(f"{path} has neither spikes/POPULATION/node_ids nor spikes/gids")
