@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import importlib
 import importlib.util
-import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ import numpy as np
 from spinemap_exact import heuristics, solvers
 from spinemap_exact.bench.suite import Case
 from spinemap_exact.errors import InvalidInput
+from spinemap_exact.files import read_json
 from spinemap_exact.mapping import Mapping, Partition, Placement, Unrolling
 from spinemap_exact.pipeline import map_network, placement_problem, solve_problem
 from spinemap_exact.problems.mapping import MappingProblem
@@ -189,10 +189,7 @@ def _read_solution(path: Path, case: Case) -> Answer:
     keys = {"partition": "cluster_of_unit", "placement": "tile_of_cluster"}
     if case.kind not in keys:
         raise InvalidInput(f"no file format is known for solutions of {case.kind} problems")
-    try:
-        content = json.loads(path.read_text())
-    except (OSError, ValueError) as defect:
-        raise InvalidInput(f"cannot read {path}: {defect}") from defect
+    content = read_json(path)
     labels = content.get(keys[case.kind]) if isinstance(content, dict) else content
     if not isinstance(labels, list):
         raise InvalidInput(f"{path} has no list {keys[case.kind]!r}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import logging
@@ -62,10 +63,14 @@ class Store:
         if run["key"] in self.keys:
             return False
         line = json.dumps(run, separators=(",", ":"), allow_nan=False).encode() + b"\n"
-        written = os.write(self._file, line)
-        if written != len(line):
-            raise OSError(f"{self.path}: only {written} of {len(line)} bytes were written")
-        os.fsync(self._file)
+        end = os.fstat(self._file).st_size
+        try:
+            if os.write(self._file, line) != len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            os.fsync(self._file)
+        except OSError as defect:
+            os.ftruncate(self._file, end)
+            raise InvalidInput(f"cannot write runs {self.path}: {defect.strerror or defect}") from defect
         self.keys.add(run["key"])
         return True
 

@@ -27,13 +27,13 @@ Each stage that has a record is a case besides: ``digits-64-32-10/partition``.
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from spinemap_exact import instances
 from spinemap_exact.errors import InvalidInput
+from spinemap_exact.files import parse_toml, read_text
 from spinemap_exact.hardware import Hardware, read_hardware
 from spinemap_exact.instances.records import problem_of
 from spinemap_exact.io import PROBLEM_KINDS, read_network, read_problem
@@ -75,12 +75,7 @@ def read_suite(path: str | Path) -> list[Case]:
         If the file cannot be read, or a case is incomplete, named twice, or asks for a missing instance.
     """
     path = Path(path)
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as defect:
-        raise InvalidInput(f"cannot read suite {path}: {defect.strerror or defect}") from defect
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as defect:
-        raise InvalidInput(f"cannot read suite {path}: {defect}") from defect
+    table = parse_toml(read_text(path), f"suite {path}")
     entries = [*table.get("case", [])]
     entries += [{**e, "problem": "mapping", "best": {}} for e in table.get("instance", [])]
     entries += [

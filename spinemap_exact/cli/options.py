@@ -18,6 +18,7 @@ exit status:
   3  proven infeasible
   4  stopped with nothing found
   5  not proven optimal, with --require-proof
+  70 a defect of this program; --verbose shows where
 """
 
 _EXAMPLES = """\

@@ -15,6 +15,7 @@ from spinemap_exact import __version__
 from spinemap_exact.cli import text
 from spinemap_exact.cli.progress import Reporter, interruptible
 from spinemap_exact.errors import InvalidInput
+from spinemap_exact.files import require_writable, write_text, writing
 
 if TYPE_CHECKING:
     from spinemap_exact.hardware import Hardware
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from spinemap_exact.result import Limits
 
 DONE, REJECTED, BAD_INPUT, INFEASIBLE, NOTHING_FOUND, UNPROVEN = range(6)
+DEFECT = 70  # of ours; EX_SOFTWARE of sysexits.h
 
 KIND_OF_PROBLEM = {
     "qap": "placement",
@@ -88,6 +90,8 @@ def map(args: argparse.Namespace) -> int:
     if hardware is None:
         raise InvalidInput(f"say which hardware {args.input} goes onto: --hardware PRESET or FILE.toml")
     choices = Choices(_by_stage("solver", args.solver), _by_stage("heuristic", args.warm_start))
+    if args.out:
+        _require_folder(Path(args.out))
     with Reporter(args) as reporter:
         run = interruptible(
             lambda stop: map_network(
@@ -112,9 +116,9 @@ def map(args: argparse.Namespace) -> int:
     if (evaluation := run.evaluation()) is not None:
         words += "\n\n" + text.evaluation(evaluation.as_json()) + "\n" + text.lower_bound(facts["lower_bound"])
     words += _noted(notes)
+    _say(args, facts, words)  # first: a full disk must not take the result along
     if args.out:
         _save(Path(args.out), run, facts, words, reporter.lines)
-    _say(args, facts, words)
     return _exit_status(args, run.status)
 
 
@@ -122,6 +126,8 @@ def solve(args: argparse.Namespace) -> int:
     from spinemap_exact.pipeline import AREA_THEN_PACKETS, certify, solve_problem
     from spinemap_exact.result import Watch
 
+    if args.certificate:
+        require_writable(args.certificate)
     if args.objective == AREA_THEN_PACKETS:
         return _solve_in_order(args)
     read = _bare_problem(args, args.file)
@@ -282,7 +288,8 @@ def _certified(path: str | Path, stage: Stage) -> list[str]:
     if certificate is None or nothing:
         why = stage.unverified or "there is neither a solution nor a bound"
         return [f"{path} was not written: {why.removeprefix('nothing is certified: ')}"]
-    certificates.write(path, certificate)
+    with writing(path) as file:
+        file.write(certificates.to_bytes(certificate))
     return [f"{path}: {stage.unverified}"] if stage.unverified else []
 
 
@@ -350,19 +357,24 @@ def _save(folder: Path, run: Any, facts: dict[str, Any], text: str, log: list[st
     from spinemap_exact.io.mapping_file import write_mapping
     from spinemap_exact.report import html_of_run
 
+    if run.mapping is not None:
+        write_mapping(folder / "mapping.json", run.mapping, run.network, run.hardware)
+    for stage in run.stages:
+        _certified(folder / f"{stage.name}.certificate", stage)
+    write_text(folder / "report.html", html_of_run(run, str(facts["network"])))
+    write_text(folder / "result.json", json.dumps(facts, indent=1) + "\n")
+    write_text(folder / "evaluation.json", json.dumps(facts["evaluation"], indent=1) + "\n")
+    write_text(folder / "summary.txt", text + "\n")
+    write_text(folder / "log.txt", "".join(line + "\n" for line in log))
+
+
+def _require_folder(folder: Path) -> None:
+    """Make the folder that results go to, before they are looked for."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if run.mapping is not None:
-            write_mapping(folder / "mapping.json", run.mapping, run.network, run.hardware)
-        for stage in run.stages:
-            _certified(folder / f"{stage.name}.certificate", stage)
-        (folder / "report.html").write_text(html_of_run(run, str(facts["network"])), encoding="utf-8")
-        (folder / "result.json").write_text(json.dumps(facts, indent=1) + "\n")
-        (folder / "evaluation.json").write_text(json.dumps(facts["evaluation"], indent=1) + "\n")
-        (folder / "summary.txt").write_text(text + "\n")
-        (folder / "log.txt").write_text("".join(line + "\n" for line in log))
     except OSError as defect:
-        raise InvalidInput(f"cannot write to {folder}: {defect.strerror}") from defect
+        raise InvalidInput(f"cannot write to {folder}: {defect.strerror or defect}") from defect
+    require_writable(folder / "mapping.json")
 
 
 def _exit_status(args: argparse.Namespace, status: str) -> int:

@@ -19,9 +19,10 @@ from typing import Any
 import numpy as np
 
 from spinemap_exact.errors import InvalidInput
+from spinemap_exact.files import read_json_table
 from spinemap_exact.hardware import Crossbar, TileGrid
 from spinemap_exact.io._draft import Draft
-from spinemap_exact.io._files import plural, read_json_table, whole_number
+from spinemap_exact.io._files import plural, whole_number
 from spinemap_exact.network import Network
 from spinemap_exact.problems.partition import PartitionObjective, PartitionProblem, Traffic
 from spinemap_exact.problems.placement import Mesh, PlacementProblem
