@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from spinemap_exact.cli.options import parser
 from spinemap_exact.cli.verbs import BAD_INPUT, DONE, REJECTED
 from spinemap_exact.errors import CertificateMalformed, CertificateRejected, InvalidInput
+from spinemap_exact.units import printable
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -22,10 +23,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         status: int = args.verb(args)
     except CertificateRejected as defect:
-        print(f"rejected: {defect}", file=sys.stderr)
+        print(printable(f"rejected: {defect}"), file=sys.stderr)
         return REJECTED
     except (InvalidInput, CertificateMalformed) as defect:
-        print(f"spinemap-exact: {defect}", file=sys.stderr)
+        print(printable(f"spinemap-exact: {defect}"), file=sys.stderr)
         return BAD_INPUT
     except BrokenPipeError:  # the reader of our output left, as `head` does
         sys.stderr.close()

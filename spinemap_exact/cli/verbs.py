@@ -15,6 +15,7 @@ from spinemap_exact import __version__
 from spinemap_exact.cli import text
 from spinemap_exact.cli.progress import Reporter, interruptible
 from spinemap_exact.errors import InvalidInput
+from spinemap_exact.units import printable
 
 if TYPE_CHECKING:
     from spinemap_exact.hardware import Hardware
@@ -208,7 +209,7 @@ def evaluate(args: argparse.Namespace) -> int:
         if args.json:
             print(json.dumps({"violations": violations, "notes": notes}, indent=1))
         for broken in violations:
-            print(f"rejected: {broken}", file=sys.stderr)
+            print(printable(f"rejected: {broken}"), file=sys.stderr)
         return REJECTED
     facts = evaluate(network, hardware, mapping, args.traffic).as_json()
     facts["notes"] = notes
@@ -378,4 +379,4 @@ def _noted(notes: Sequence[str]) -> str:
 
 
 def _say(args: argparse.Namespace, facts: dict[str, Any], text: str) -> None:
-    print(json.dumps(facts, indent=1) if args.json else text)
+    print(json.dumps(facts, indent=1) if args.json else printable(text))
