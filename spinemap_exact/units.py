@@ -33,6 +33,16 @@ def duration_text(ps: float) -> str:
     return _text(ps, _PICOSECONDS)
 
 
+def printable(text: str) -> str:
+    """Write what a terminal would obey, or could not show, as an escape; ends of lines stay."""
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
+
+
+def last_line(text: str) -> str:
+    """Return the last line of a traceback or a message, to be printed."""
+    return (printable(text.strip()).splitlines() or [""])[-1]
+
+
 def _text(value: float, scale: dict[str, int]) -> str:
     for unit, size in reversed(scale.items()):
         if abs(value) >= size:

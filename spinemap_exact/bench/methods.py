@@ -51,8 +51,8 @@ class Method:
     file: str | None = None
 
     def __post_init__(self) -> None:
-        if not self.name:
-            raise InvalidInput("a method needs a name")
+        if not self.name or not self.name.isprintable():
+            raise InvalidInput(f"a method needs a name without control characters, not {self.name!r}")
 
     @classmethod
     def of_mapping(cls, text: str) -> Method:
@@ -66,7 +66,12 @@ class Method:
         """True if this method can be asked for an answer to the case."""
         if self.file is not None:
             return self.path(case).exists()
-        return ":" in self.name or _plain(self.name) in names(case.kind) or _stages(self.name, case.kind) is not None
+        return self.is_of_user or _plain(self.name) in names(case.kind) or _stages(self.name, case.kind) is not None
+
+    @property
+    def is_of_user(self) -> bool:
+        """True of a function that does not belong to this package."""
+        return self.file is None and ":" in self.name
 
     def path(self, case: Case) -> Path:
         assert self.file is not None
@@ -82,7 +87,7 @@ class Method:
         """Ask for a solution."""
         if self.file is not None:
             return _read_solution(self.path(case), case)
-        if ":" in self.name:
+        if self.is_of_user:
             return load_function(self.name)(case.problem, watch)
         if case.kind == "mapping":
             return _mapped(case.problem, self.name, watch)

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from spinemap_exact.bench.line import defect
 from spinemap_exact.errors import InvalidInput
 
 logger = logging.getLogger(__name__)
@@ -92,9 +93,11 @@ def _parsed(path: str | Path, content: bytes) -> list[Run]:
     for number, line in enumerate(content.split(b"\n")[:-1], start=1):
         try:
             run = json.loads(line)
-            key = run["key"]
-        except (ValueError, KeyError, TypeError) as defect:
-            raise InvalidInput(f"{path}, line {number}: not a run") from defect
+        except (ValueError, RecursionError) as cause:
+            raise InvalidInput(f"{path}, line {number}: not a run") from cause
+        if flaw := defect(run):
+            raise InvalidInput(f"{path}, line {number}: {flaw}")
+        key = run["key"]
         if key in keys:
             raise InvalidInput(f"{path}, line {number}: the run {key} is listed twice")
         keys.add(key)

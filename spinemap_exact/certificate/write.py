@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from spinemap_exact.certificate import _cluster_proof, _conflict_proof, _list_proof, _mesh_proof, _pair_proof, check
+from spinemap_exact.certificate.check import VerifiedBounds
 from spinemap_exact.certificate.format import Certificate
 from spinemap_exact.errors import CertificateMalformed, CertificateRejected
 from spinemap_exact.result import Limits, SolveResult, Status, Watch
@@ -33,18 +34,25 @@ def certificate(problem: Any, result: SolveResult[Any], watch: Watch | None = No
     watch : Watch, optional
         How long proofs may be looked for where the solver left none; by default ten seconds.
     """
-    watch = watch or Watch(Limits(time_s=10.0))
+    certified = certify(problem, result, watch or Watch(Limits(time_s=10.0)))
+    return None if certified is None else certified[0]
+
+
+def certify(problem: Any, result: SolveResult[Any], watch: Watch) -> tuple[Certificate, VerifiedBounds | None] | None:
+    """Return a `certificate` and what the checker says of its evidence; None of that where only a witness is left."""
     infeasible = result.status is Status.INFEASIBLE
-    lower, evidence = _strongest(problem, result, watch)
-    if infeasible and lower is not None:
-        lower, evidence, infeasible = None, None, False  # proven by the solver alone: nothing to certify
+    proven, evidence = _strongest(problem, result, watch)
+    if infeasible and not (proven is not None and proven.infeasible):
+        proven, evidence = None, None  # proven by the solver alone: nothing to certify
     upper = result.objective
     if upper is None and evidence is None:
         return None
     witness = None if result.incumbent is None else witness_table(problem.kind, result.incumbent)
     # the evidence has been before the checker; what is left is the witness
     check.check(problem, Certificate(problem.kind, problem.digest, None, upper, False, witness, None))
-    return Certificate(problem.kind, problem.digest, lower, upper, infeasible, witness, evidence)
+    lower = None if proven is None else proven.lower
+    infeasible = proven is not None and proven.infeasible
+    return Certificate(problem.kind, problem.digest, lower, upper, infeasible, witness, evidence), proven
 
 
 def witness_table(kind: str, solution: Any) -> dict[str, Any]:
@@ -60,23 +68,24 @@ def witness_table(kind: str, solution: Any) -> dict[str, Any]:
     return {**table, "cluster_of_unit": solution.partition.cluster_of_unit.tolist()}
 
 
-def _strongest(problem: Any, result: SolveResult[Any], watch: Watch) -> tuple[int | None, Evidence | None]:
-    """Return the best bound that the checker accepts, with its evidence; the bound None means infeasible."""
+def _strongest(problem: Any, result: SolveResult[Any], watch: Watch) -> tuple[VerifiedBounds, Evidence]:
+    """Return the best bound, or the infeasibility, that the checker verifies, with its evidence."""
     target = None if result.status is Status.INFEASIBLE else result.dual_bound
-    best: tuple[int | None, Evidence] = (0, {"kind": "counting", "argument": "zero"})
+    nothing: Evidence = {"kind": "counting", "argument": "zero"}
+    best = check.verified(problem, nothing, target), nothing
     for evidence, claim in _proposals(problem, result, target, watch):
         try:
-            proven = check.proven_bound(problem, evidence, claim)
+            proven = check.verified(problem, evidence, claim)
         except (CertificateRejected, CertificateMalformed) as flaw:
             logger.info("%s: evidence %s is of no use: %s", problem.kind, evidence.get("kind"), flaw)
             continue
-        if proven is None:
+        if proven.lower is None:
             if result.status is Status.INFEASIBLE:
-                return None, evidence
+                return proven, evidence
             continue
-        if best[0] is not None and proven > best[0]:
-            best = (proven, evidence)
-        if target is not None and proven >= target:
+        if proven.lower > (best[0].lower or 0):
+            best = proven, evidence
+        if target is not None and proven.lower >= target:
             break
     return best
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from spinemap_exact.cli.options import parser
 from spinemap_exact.cli.verbs import BAD_INPUT, DEFECT, DONE, NOTHING_FOUND, REJECTED
 from spinemap_exact.errors import CertificateMalformed, CertificateRejected, EngineDefect, InvalidInput
+from spinemap_exact.units import printable
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +58,7 @@ def _failed(status: int, text: str, speaker: str = "spinemap-exact: ") -> int:
     sentence = " ".join(text.split())
     if len(sentence) > _LONGEST:
         sentence = f"{sentence[: _LONGEST // 2]} ... {sentence[-_LONGEST // 2 :]}"
-    print(speaker + sentence, file=sys.stderr)
+    print(printable(speaker + sentence), file=sys.stderr)
     return status
 
 

@@ -217,12 +217,14 @@ def _add_check(verbs: Any) -> None:
         run.check,
         "verify a certificate without any solver",
         "Verify a certificate from the instance and integer arithmetic alone. NETWORK is what was given to map, with\n"
-        "the mapping beside the certificate or under --mapping; or, with --problem, the file that was given to solve.",
+        "the mapping beside the certificate or under --mapping, which must be the solution that is certified; or, with\n"
+        "--problem, the file that was given to solve.",
     )
     _add_input(parser)
     parser.add_argument("certificate", metavar="CERTIFICATE")
     _add_hardware(parser)
-    parser.add_argument("--mapping", metavar="FILE", help="default: mapping.json beside the certificate")
+    parser.add_argument("--mapping", metavar="FILE", help="default: mapping.json beside the certificate, or "
+                        "the stages above from the reference of a shipped instance")  # fmt: skip
     _add_problem(parser, required=False)
     _add_traffic(parser, default=None)  # a bare problem may have none
 

@@ -13,13 +13,16 @@ from typing import TYPE_CHECKING, Any
 
 from spinemap_exact import __version__
 from spinemap_exact.cli import text
+from spinemap_exact.cli.checking import mapping_file, require_witness
 from spinemap_exact.cli.progress import Reporter, interruptible
 from spinemap_exact.errors import InvalidInput
 from spinemap_exact.files import require_writable, write_text, writing
+from spinemap_exact.units import printable
 
 if TYPE_CHECKING:
     from spinemap_exact.hardware import Hardware
     from spinemap_exact.io import ProblemFile
+    from spinemap_exact.mapping import Mapping
     from spinemap_exact.network import Network
     from spinemap_exact.pipeline import Stage
     from spinemap_exact.problems.partition import PartitionProblem
@@ -214,7 +217,7 @@ def evaluate(args: argparse.Namespace) -> int:
         if args.json:
             print(json.dumps({"violations": violations, "notes": notes}, indent=1))
         for broken in violations:
-            print(f"rejected: {broken}", file=sys.stderr)
+            print(printable(f"rejected: {broken}"), file=sys.stderr)
         return REJECTED
     facts = evaluate(network, hardware, mapping, args.traffic).as_json()
     facts["notes"] = notes
@@ -238,37 +241,53 @@ def check(args: argparse.Namespace) -> int:
     from spinemap_exact.certificate.check import check as verify
 
     certificate = certificates.read(args.certificate)
-    problem = _problem_of(args, certificate.scope)
+    problem, mapping, path = _asked_of_checker(args, certificate.scope)
     bounds = verify(problem, certificate)
-    facts = {"certificate": args.certificate, "accepted": True, **vars(bounds)}
+    compared = path is not None and certificate.witness is not None
+    if compared:
+        require_witness(mapping, bounds.scope, certificate.witness)
+    facts = {"certificate": args.certificate, "accepted": True, **vars(bounds), "mapping": path if compared else None}
     proven = "infeasible" if bounds.infeasible else f"bound {bounds.lower}, objective {bounds.upper}"
     optimal = ", optimal" if certificate.claims_optimality else ""
-    words = (
-        f"{args.certificate}: accepted. {bounds.scope}: {proven}{optimal}; verified by {bounds.evidence or 'witness'}"
-    )
+    words = f"{args.certificate}: accepted. {bounds.scope}: {proven}{optimal}; verified by "
+    words += bounds.evidence or "witness"
+    if compared:
+        words += f"\nthe {bounds.scope} of {path} is the solution that is certified"
+    elif mapping is not None:
+        words += "\ngiven the stages above it; no mapping was compared with what is certified"
     _say(args, facts, words)
     return DONE
 
 
-def _problem_of(args: argparse.Namespace, scope: str) -> Any:
-    """Read or rebuild the instance that a certificate must speak of."""
+def _asked_of_checker(args: argparse.Namespace, scope: str) -> tuple[Any, Mapping | None, str | None]:
+    """Read or rebuild the instance that a certificate must speak of.
+
+    Returns
+    -------
+    problem : object
+    mapping : Mapping or None
+        What the stages above are taken from.
+    path : str or None
+        Where that mapping was found, if it is to be the one that is certified.
+    """
     if args.problem:
-        return _bare_problem(args, args.input).problem
+        if args.mapping:
+            raise InvalidInput("--mapping belongs to a network; with --problem there is none to compare")
+        return _bare_problem(args, args.input).problem, None, None
     from spinemap_exact.pipeline import stage_problem
 
     network, hardware, _ = _read(args)
     if hardware is None:
         raise InvalidInput(f"say which hardware {args.input} was mapped onto: --hardware PRESET or FILE.toml")
-    path = Path(args.mapping) if args.mapping else Path(args.certificate).parent / "mapping.json"
-    mapping = None
-    if scope != "unroll":
+    mapping = path = None
+    if scope != "unroll" or args.mapping:
         from spinemap_exact.io.mapping_file import read_mapping
 
-        if not path.exists():
-            raise InvalidInput(f"a {scope} certificate is checked given the stages above it: --mapping FILE is missing")
-        mapping = read_mapping(path, network, hardware)
+        file, path = mapping_file(args, scope)
+        mapping = read_mapping(file, network, hardware)
     traffic = args.traffic or "per-tile"
-    return stage_problem(scope, network, hardware, mapping, traffic, unit_fan_in=args.unit_fan_in)
+    problem = stage_problem(scope, network, hardware, mapping, traffic, unit_fan_in=args.unit_fan_in)
+    return problem, mapping, path
 
 
 def _bare_problem(args: argparse.Namespace, path: str) -> ProblemFile:
@@ -390,4 +409,4 @@ def _noted(notes: Sequence[str]) -> str:
 
 
 def _say(args: argparse.Namespace, facts: dict[str, Any], text: str) -> None:
-    print(json.dumps(facts, indent=1) if args.json else text)
+    print(json.dumps(facts, indent=1) if args.json else printable(text))

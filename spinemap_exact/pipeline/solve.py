@@ -121,16 +121,14 @@ def certify(
     else:
         part = watch.part(_CHECK_TIME_S)
         watch.report(note="checking")
-    certificate = write.certificate(problem, result, part)
+    certificate, proven = write.certify(problem, result, part) or (None, None)
     unverified = _shortfall(result, certificate, part.limits.time_s)
-    if certificate is None:
-        return Stage(name, problem, solver, result, None, unverified)
-    claimed = certificate.lower
-    if certificate.infeasible:
-        voucher = Voucher("verified", str((certificate.evidence or {}).get("kind")))
+    if certificate is None or proven is None:
+        return Stage(name, problem, solver, result, certificate, unverified)
+    claimed, voucher = proven.lower, Voucher.of(proven)
+    if proven.infeasible:
         result = replace(result, vouched_by=voucher)
     elif claimed is not None and (result.dual_bound is None or claimed >= result.dual_bound) and claimed > 0:
-        voucher = Voucher("verified", str((certificate.evidence or {}).get("kind")))
         status = Status.OPTIMAL if claimed == result.objective else result.status
         reason = "proof" if status is Status.OPTIMAL else result.reason
         result = replace(result, status=status, dual_bound=claimed, vouched_by=voucher, reason=reason)

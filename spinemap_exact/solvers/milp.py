@@ -82,9 +82,7 @@ def solve(
 class _Run:
     """One run of an engine; it calls back with what it finds on the way."""
 
-    def __init__(
-        self, model: MilpModel[Any], watch: Watch, best: Best[Any], engine: str, tolerance: float
-    ) -> None:
+    def __init__(self, model: MilpModel[Any], watch: Watch, best: Best[Any], engine: str, tolerance: float) -> None:
         self.model, self.watch, self.best, self.engine = model, watch, best, engine
         self.bound: int | None = None
         self.trusted = model.weight <= round(0.5 / tolerance)
@@ -126,7 +124,9 @@ class _Run:
     def _believed(self, outcome: Outcome) -> Outcome:
         """Leave out what the engine cannot know."""
         if not self.trusted:
-            why = f"a constraint of weight {self.model.weight} is beyond the tolerances of {self.engine}: no bound counts"
+            why = (
+                f"a constraint of weight {self.model.weight} is beyond the tolerances of {self.engine}: no bound counts"
+            )
             return Outcome(Status.UNKNOWN, why=outcome.why or why)
         solvable = self.best.solution is not None or self.best.problem.kind in _CERTAIN
         if outcome.status is Status.INFEASIBLE and solvable:

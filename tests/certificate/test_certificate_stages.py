@@ -74,7 +74,7 @@ def test_a_bound_without_evidence_is_said_to_be_so(tmp_path):
 
 def test_nothing_is_written_where_nothing_was_verified(tmp_path, monkeypatch):
     problem, result = placed(10**6)
-    monkeypatch.setattr(write, "certificate", lambda *_: None)
+    monkeypatch.setattr(write, "certify", lambda *_: None)
     stage = certify("placement", problem, "test", result, Watch(Limits(time_s=1)), thorough=True)
     said = _certified(tmp_path / "c", stage)
     assert said == [f"{tmp_path / 'c'} was not written: no evidence for the bound 1000000 was verified within 30 s"]

@@ -202,7 +202,20 @@ _NUMBERS = (
     *(b"2147483648", b"9223372036854775807", b"9223372036854775808", b"1e18", b"9" * 50, b"7" * 5000, b"1_0", b"0x10"),
     *("\u0663".encode(), b"[]", b"{}", b"[" * 5000, b'{"a":' * 5000, b"1" + b"[1]" * 3, b"1e-40", b"1/0"),
 )
-_BYTES = (b"\0", b'"', b"\n", b"\r", b",", b"\xff", b"\xef\xbb\xbf", b"\xff\xfe", b"x" * 200_000, b"$NET" * 20, b"#", b"\t")
+_BYTES = (
+    b"\0",
+    b'"',
+    b"\n",
+    b"\r",
+    b",",
+    b"\xff",
+    b"\xef\xbb\xbf",
+    b"\xff\xfe",
+    b"x" * 200_000,
+    b"$NET" * 20,
+    b"#",
+    b"\t",
+)
 _WORDS = tuple(n.to_bytes(size, "little") for n in (0, 1, 2**31 - 1, 2**31) for size in (4, 8)) + (b"\xff" * 8,)
 
 
