@@ -180,8 +180,8 @@ class Watch:
         return Watch(limits, stop=self._stop, clock=self._clock)
 
     def after(self, time_s: float | None) -> Watch:
-        """Return a watch for what comes after a solve: same stop flag and listener, a clock of its own."""
-        return Watch(replace(self.limits, time_s=time_s), self._listen, self._stop)
+        """Return a watch for what follows: same stop flag, listener and clock, which begins anew."""
+        return Watch(replace(self.limits, time_s=time_s), self._listen, self._stop, self._clock)
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,7 +18,7 @@ ROWS = (
     ("errors", "files", "units", "arrays", "registry"),
     ("network", "hardware"),
     ("mapping",),
-    ("problems", "result"),
+    ("problems", "result", "in_time"),
     ("evaluator", "energy_bound", "io", "certificate.format", "certificate", "kernels"),
     ("problems.mapping",),
     ("formulations", "heuristics"),

@@ -9,6 +9,7 @@ from typing import Any
 
 from spinemap_exact.errors import CertificateRejected, InvalidInput
 
+PARTITION = "partition.json"  # of a `map` that stopped after this stage
 _OF_STAGE = {
     "unroll": ("unit_of_synapse", "neuron_of_unit", "parent_of_unit"),
     "partition": ("cluster_of_unit",),
@@ -21,6 +22,8 @@ def mapping_file(args: argparse.Namespace, scope: str) -> tuple[Path, str | None
     from spinemap_exact import instances
 
     beside = Path(args.certificate).parent / "mapping.json"
+    if scope == "partition" and not args.mapping and not beside.exists() and beside.with_name(PARTITION).exists():
+        beside = beside.with_name(PARTITION)
     if args.mapping or beside.exists():
         file = Path(args.mapping or beside)
         return file, str(file)

@@ -102,8 +102,13 @@ def _add_hardware(parser: argparse.ArgumentParser) -> None:
 def _add_limits(parser: argparse.ArgumentParser, time_s: float) -> None:
     group = parser.add_argument_group("limits")
     group.add_argument(
-        "--time-limit", type=float, default=time_s, metavar="S", help=f"seconds, 0 for none; default {time_s:g}"
-    )
+        "--time-limit", type=float, default=time_s, metavar="S", help="seconds from warm start to last check, 0 for "
+        f"none; reading files and compiling kernels are not counted; default {time_s:g}"
+    )  # fmt: skip
+    group.add_argument(
+        "--certify-time", type=float, metavar="S", help="look for evidence for certificates for S seconds beyond the "
+        "limit, instead of in a quarter of it"
+    )  # fmt: skip
     group.add_argument("--workers", type=int, default=2, metavar="K", help="threads or processes; default 2")
     group.add_argument("--seed", type=int, default=0, metavar="N", help="source of every random choice; default 0")
     group.add_argument("--require-proof", action="store_true", help="exit with 5 unless proven optimal")
@@ -157,8 +162,10 @@ def _add_map(verbs: Any) -> None:
     parser.add_argument(
         "--out",
         metavar="DIR",
-        help="write mapping, certificates, evaluation, result, summary, log and report.html there",
+        help="write mapping, certificates, evaluation, result, summary, log and report.html there; the best so far "
+        "is written as it is found, and run.json names the run and its files",
     )
+    parser.add_argument("--force", action="store_true", help="clear what another run has left in DIR")
     _add_limits(parser, 60.0)
 
 
@@ -176,7 +183,7 @@ def _add_solve(verbs: Any) -> None:
     parser.add_argument(
         "--certificate",
         metavar="FILE",
-        help="write what the checker verified; evidence is looked for in the time left of the limit, at least 30 s",
+        help="write what the checker verified; a quarter of the limit, and what a proof leaves of it, goes to evidence",
     )
     _add_limits(parser, 60.0)
 

@@ -5,18 +5,21 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import math
 import sys
 import threading
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spinemap_exact import __version__
 from spinemap_exact.cli import text
-from spinemap_exact.cli.checking import mapping_file, require_witness
+from spinemap_exact.cli.checking import PARTITION, mapping_file, require_witness
+from spinemap_exact.cli.folder import MapFolder, certificate_of
 from spinemap_exact.cli.progress import Reporter, interruptible
 from spinemap_exact.errors import InvalidInput
-from spinemap_exact.files import require_writable, write_text, writing
+from spinemap_exact.files import require_writable, writing
 from spinemap_exact.units import printable
 
 if TYPE_CHECKING:
@@ -24,7 +27,7 @@ if TYPE_CHECKING:
     from spinemap_exact.io import ProblemFile
     from spinemap_exact.mapping import Mapping
     from spinemap_exact.network import Network
-    from spinemap_exact.pipeline import Stage
+    from spinemap_exact.pipeline import MappingRun, Stage, Wanted
     from spinemap_exact.problems.partition import PartitionProblem
     from spinemap_exact.result import Limits
 
@@ -87,64 +90,83 @@ def info(args: argparse.Namespace) -> int:
 
 
 def map(args: argparse.Namespace) -> int:
-    from spinemap_exact.pipeline import Choices, certify_all, map_network
+    from spinemap_exact.pipeline import Choices, certify_all, map_network, require_supported
 
     network, hardware, notes = _read(args)
     if hardware is None:
         raise InvalidInput(f"say which hardware {args.input} goes onto: --hardware PRESET or FILE.toml")
     choices = Choices(_by_stage("solver", args.solver), _by_stage("heuristic", args.warm_start))
-    if args.out:
-        _require_folder(Path(args.out))
-    with Reporter(args) as reporter:
-        run = interruptible(
-            lambda stop: map_network(
-                network,
-                hardware,
-                limits=_limits(args),
-                traffic=args.traffic,
-                choices=choices,
-                last_stage=args.stage,
-                unroll=not args.no_unroll,
-                unit_fan_in=args.unit_fan_in,
-                listen=reporter,
-                stop=stop,
-            )
+    limits, wanted = _limits(args), _wanted(args, "--out", args.out)
+    require_supported(network, hardware, args.stage, unroll=not args.no_unroll, unit_fan_in=args.unit_fan_in)
+    folder = MapFolder(args, network, hardware) if args.out else None
+
+    def work(stop: threading.Event) -> tuple[MappingRun, bool]:
+        run = map_network(
+            network,
+            hardware,
+            limits=limits,
+            traffic=args.traffic,
+            choices=choices,
+            last_stage=args.stage,
+            unroll=not args.no_unroll,
+            unit_fan_in=args.unit_fan_in,
+            wanted=wanted,
+            listen=reporter,
+            keep=None if folder is None else folder.keep,
+            stop=stop,
         )
-        if args.out:
-            done = run
-            run = interruptible(lambda stop: certify_all(done, reporter, stop))
-    facts = {"network": args.input, **run.as_json(), "version": __version__}
-    facts["notes"] = notes = [*notes, *(f"{s.name}: {s.unverified}" for s in run.stages if args.out and s.unverified)]
-    words = run.summary()
-    if (evaluation := run.evaluation()) is not None:
-        words += "\n\n" + text.evaluation(evaluation.as_json()) + "\n" + text.lower_bound(facts["lower_bound"])
-    words += _noted(notes)
-    _say(args, facts, words)  # first: a full disk must not take the result along
-    if args.out:
-        _save(Path(args.out), run, facts, words, reporter.lines)
+        if folder is not None and not stop.is_set():
+            folder.save(run, *_described(args, run, notes), reporter.lines)
+            run = certify_all(run, wanted, reporter, stop)
+        return run, stop.is_set()
+
+    with Reporter(args) as reporter:
+        run, interrupted = interruptible(work)
+    facts, words = _described(args, run, notes)
+    try:
+        if folder is not None:
+            folder.save(run, facts, words, reporter.lines)
+            folder.end(interrupted=interrupted)
+    finally:  # a disk that is full by now shall not cost the result
+        _say(args, facts, words)
     return _exit_status(args, run.status)
 
 
-def solve(args: argparse.Namespace) -> int:
-    from spinemap_exact.pipeline import AREA_THEN_PACKETS, certify, solve_problem
-    from spinemap_exact.result import Watch
+def _described(args: argparse.Namespace, run: MappingRun, notes: Sequence[str]) -> tuple[dict[str, Any], str]:
+    """What is known of a run, for machines and for people."""
+    if args.out:
+        notes = [*notes, *(f"{stage.name}: {stage.unverified}" for stage in run.stages if stage.unverified)]
+    facts = {"network": args.input, **run.as_json(), "version": __version__, "notes": notes}
+    words = run.summary()
+    if (evaluation := run.evaluation()) is not None:
+        words += "\n\n" + text.evaluation(evaluation.as_json()) + "\n" + text.lower_bound(facts["lower_bound"])
+    return facts, words + _noted(notes)
 
+
+def solve(args: argparse.Namespace) -> int:
+    from spinemap_exact.pipeline import AREA_THEN_PACKETS, solve_within
+
+    wanted = _wanted(args, "--certificate", args.certificate)
     if args.certificate:
         require_writable(args.certificate)
     if args.objective == AREA_THEN_PACKETS:
-        return _solve_in_order(args)
+        return _solve_in_order(args, wanted)
     read = _bare_problem(args, args.file)
     problem, notes = read.problem, read.notes
     kind = KIND_OF_PROBLEM[args.problem]
     with Reporter(args) as reporter:
-
-        def work(stop: threading.Event) -> Stage:
-            watch = Watch(_limits(args), lambda progress: reporter(kind, progress), stop)
-            name, result = solve_problem(problem, watch, solver=args.solver, warm_start=args.warm_start)
-            own = watch if args.certificate else watch.after(watch.limits.time_s)
-            return certify(kind, problem, name, result, own, thorough=bool(args.certificate))
-
-        stage = interruptible(work)
+        stage = interruptible(
+            lambda stop: solve_within(
+                _limits(args),
+                kind,
+                problem,
+                wanted,
+                solver=args.solver,
+                warm_start=args.warm_start,
+                listen=partial(reporter, kind),
+                stop=stop,
+            )
+        )
     result = stage.result
     if args.certificate:
         notes = [*notes, *_certified(args.certificate, stage)]
@@ -162,7 +184,7 @@ def solve(args: argparse.Namespace) -> int:
     return _exit_status(args, result.status)
 
 
-def _solve_in_order(args: argparse.Namespace) -> int:
+def _solve_in_order(args: argparse.Namespace, wanted: Wanted) -> int:
     """Least area, then the fewest packets within it."""
     from spinemap_exact.pipeline import AREA_THEN_PACKETS, area_then_packets
     from spinemap_exact.problems.partition import PartitionProblem
@@ -179,7 +201,7 @@ def _solve_in_order(args: argparse.Namespace) -> int:
                 limits=_limits(args),
                 solver=args.solver,
                 warm_start=args.warm_start,
-                thorough=bool(args.certificate),
+                wanted=wanted,
                 listen=reporter,
                 stop=stop,
             )
@@ -281,10 +303,11 @@ def _asked_of_checker(args: argparse.Namespace, scope: str) -> tuple[Any, Mappin
         raise InvalidInput(f"say which hardware {args.input} was mapped onto: --hardware PRESET or FILE.toml")
     mapping = path = None
     if scope != "unroll" or args.mapping:
-        from spinemap_exact.io.mapping_file import read_mapping
+        from spinemap_exact.io.mapping_file import read_mapping, read_partition
 
         file, path = mapping_file(args, scope)
-        mapping = read_mapping(file, network, hardware)
+        read = read_partition if file.name == PARTITION else read_mapping
+        mapping = read(file, network, hardware)
     traffic = args.traffic or "per-tile"
     problem = stage_problem(scope, network, hardware, mapping, traffic, unit_fan_in=args.unit_fan_in)
     return problem, mapping, path
@@ -302,14 +325,11 @@ def _certified(path: str | Path, stage: Stage) -> list[str]:
     """Write what is certified of a stage; return what is to be said about it."""
     from spinemap_exact.certificate import format as certificates
 
-    certificate = stage.certificate
-    nothing = certificate is None or (stage.unverified and not certificate.lower)
-    if certificate is None or nothing:
-        why = stage.unverified or "there is neither a solution nor a bound"
-        return [f"{path} was not written: {why.removeprefix('nothing is certified: ')}"]
-    with writing(path) as file:
-        file.write(certificates.to_bytes(certificate))
-    return [f"{path}: {stage.unverified}"] if stage.unverified else []
+    certificate, said = certificate_of(stage)
+    if certificate is not None:
+        with writing(path) as file:
+            file.write(certificates.to_bytes(certificate))
+    return [said.replace("{}", str(path))] if said else []
 
 
 def _read(args: argparse.Namespace) -> tuple[Network, Hardware | None, list[str]]:
@@ -372,28 +392,16 @@ def _limits(args: argparse.Namespace) -> Limits:
     return Limits(args.time_limit if args.time_limit != 0 else None, args.workers, args.seed)
 
 
-def _save(folder: Path, run: Any, facts: dict[str, Any], text: str, log: list[str]) -> None:
-    from spinemap_exact.io.mapping_file import write_mapping
-    from spinemap_exact.report import html_of_run
+def _wanted(args: argparse.Namespace, option: str, path: str | None) -> Wanted:
+    """How long evidence is looked for."""
+    from spinemap_exact.pipeline import Wanted
 
-    if run.mapping is not None:
-        write_mapping(folder / "mapping.json", run.mapping, run.network, run.hardware)
-    for stage in run.stages:
-        _certified(folder / f"{stage.name}.certificate", stage)
-    write_text(folder / "report.html", html_of_run(run, str(facts["network"])))
-    write_text(folder / "result.json", json.dumps(facts, indent=1) + "\n")
-    write_text(folder / "evaluation.json", json.dumps(facts["evaluation"], indent=1) + "\n")
-    write_text(folder / "summary.txt", text + "\n")
-    write_text(folder / "log.txt", "".join(line + "\n" for line in log))
-
-
-def _require_folder(folder: Path) -> None:
-    """Make the folder that results go to, before they are looked for."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as defect:
-        raise InvalidInput(f"cannot write to {folder}: {defect.strerror or defect}") from defect
-    require_writable(folder / "mapping.json")
+    beyond_s = args.certify_time
+    if beyond_s is not None and not path:
+        raise InvalidInput(f"--certify-time is time for certificates: say with {option} where they go")
+    if beyond_s is not None and not 0 < beyond_s < math.inf:
+        raise InvalidInput(f"--certify-time {beyond_s:g} is not a positive number of seconds")
+    return Wanted(bool(path), beyond_s)
 
 
 def _exit_status(args: argparse.Namespace, status: str) -> int:

@@ -6,6 +6,8 @@ neurons were unrolled also ``unit_of_synapse``, ``neuron_of_unit`` and ``parent_
 several crossbar types ``crossbar_of_cluster``. Other tools may leave out the digests; and, where nothing was unrolled,
 name ``cluster_of_neuron`` instead, with or without entries for external inputs (which are not read).
 
+A file of the same format without ``tile_of_cluster`` is a partition, which `read_mapping` does not take for a mapping.
+
 *CSV*: ``neuron,tile``, for every neuron that is not an external input; neurons of one tile are a cluster.
 """
 
@@ -33,19 +35,33 @@ _UNROLLING = ("unit_of_synapse", "neuron_of_unit", "parent_of_unit")
 
 def write_mapping(path: str | Path, mapping: Mapping, network: Network, hardware: Hardware) -> None:
     """Write a mapping as JSON; see the module docstring for the format."""
-    path = Path(path)
+    tiles = {"tile_of_cluster": mapping.placement.tile_of_cluster.tolist()}
+    _write(Path(path), _table(mapping.unrolling, mapping.partition, network, hardware) | tiles)
+
+
+def write_partition(
+    path: str | Path, unrolling: Unrolling, partition: Partition, network: Network, hardware: Hardware
+) -> None:
+    """Write what a mapping lays down before clusters are placed: the same format without ``tile_of_cluster``."""
+    _write(Path(path), _table(unrolling, partition, network, hardware))
+
+
+def _table(unrolling: Unrolling, partition: Partition, network: Network, hardware: Hardware) -> dict[str, Any]:
     table: dict[str, Any] = {
         "format": FORMAT,
         "version": VERSION,
         "network": network.digest,
         "hardware": hardware.digest,
     }
-    if mapping.unrolling.digest != Unrolling.identity(network).digest:
-        table |= {name: getattr(mapping.unrolling, name).tolist() for name in _UNROLLING}
-    table["cluster_of_unit"] = mapping.partition.cluster_of_unit.tolist()
+    if unrolling.digest != Unrolling.identity(network).digest:
+        table |= {name: getattr(unrolling, name).tolist() for name in _UNROLLING}
+    table["cluster_of_unit"] = partition.cluster_of_unit.tolist()
     if not hardware.is_uniform:
-        table["crossbar_of_cluster"] = mapping.partition.crossbar_of_cluster.tolist()
-    table["tile_of_cluster"] = mapping.placement.tile_of_cluster.tolist()
+        table["crossbar_of_cluster"] = partition.crossbar_of_cluster.tolist()
+    return table
+
+
+def _write(path: Path, table: dict[str, Any]) -> None:
     lines = ",\n".join(
         f" {json.dumps(key)}: {json.dumps(value, separators=(',', ':'))}" for key, value in table.items()
     )
@@ -73,6 +89,22 @@ def read_mapping(path: str | Path, network: Network, hardware: Hardware | None =
         return _from_table(path, read_json_table(path), network, hardware)
     except InvalidInput as defect:
         raise defect if str(path) in str(defect) else InvalidInput(f"{path}: {defect}") from defect
+
+
+def read_partition(path: str | Path, network: Network, hardware: Hardware | None = None) -> Mapping:
+    """Read what `write_partition` wrote, as a mapping with clusters on tiles in order.
+
+    Raises
+    ------
+    InvalidInput
+        As `read_mapping`.
+    """
+    path = Path(path)
+    table = read_json_table(path)
+    listed = table.get("cluster_of_unit")
+    clusters = max((c for c in listed if isinstance(c, int)), default=-1) + 1 if isinstance(listed, list) else 0
+    clusters = min(clusters, len(listed or ()))  # ids without gaps are no more than there are units
+    return _from_table(path, {**table, "tile_of_cluster": list(range(clusters))}, network, hardware)
 
 
 def _from_table(path: Path, table: dict[str, Any], network: Network, hardware: Hardware | None) -> Mapping:

@@ -50,6 +50,13 @@ def stage_problem(
     raise InvalidInput(f"unknown stage {name!r}; known: {', '.join(STAGES)}")
 
 
+def size(problem: Any) -> int:
+    """What limits on size count: tiles of a placement, synapses of a network; items are free."""
+    if isinstance(problem, PlacementProblem):
+        return problem.num_tiles
+    return int(problem.network.num_synapses) if hasattr(problem, "network") else 0
+
+
 def placement_problem(units: Network, partition: Partition, hardware: Hardware, traffic: Traffic) -> PlacementProblem:
     """Return the placement problem that a partition leaves: packets between clusters, on the mesh.
 

@@ -34,6 +34,7 @@ from typing import Any, TypeVar
 
 from spinemap_exact.errors import EngineDefect, InvalidInput
 from spinemap_exact.formulations._milp import MilpModel
+from spinemap_exact.in_time import in_time
 from spinemap_exact.result import Problem, SolveResult, Status, Watch, conclude
 from spinemap_exact.solvers._engine import Best, Outcome, integer_bound, title
 
@@ -64,13 +65,15 @@ def solve(
     runner = import_module(f"spinemap_exact.solvers._{engine}")
     name: str = runner.name()
     best = Best(problem, watch, name, warm_start)
-    model: MilpModel[S] = formulation.build(problem)
-    run = _Run(model, watch, best, name, runner.TOLERANCE)
-    outcome = Outcome(Status.UNKNOWN) if watch.should_stop() else run.solve(runner)
+    model: MilpModel[S] | None = in_time(lambda: [formulation.build(problem)], watch)
+    outcome, bound = Outcome(Status.UNKNOWN), None
+    if model is not None and not watch.should_stop():
+        run = _Run(model, watch, best, name, runner.TOLERANCE)
+        outcome, bound = run.solve(runner), run.bound
     return conclude(
         problem,
         best.solution,
-        run.bound,
+        bound,
         engine=name,
         watch=watch,
         infeasible=outcome.status is Status.INFEASIBLE,
@@ -90,7 +93,10 @@ class _Run:
     def solve(self, runner: ModuleType) -> Outcome:
         with TemporaryDirectory(prefix="spinemap-") as folder:
             mps = Path(folder) / "model.mps"
-            self.variables, *_ = self.model.lp.writeMPS(str(mps), rename=1)
+            written = in_time(lambda: [self.model.lp.writeMPS(str(mps), rename=1)], self.watch)
+            if written is None:
+                return Outcome(Status.UNKNOWN)
+            self.variables = written[0]
             logger.info("%s: %d variables", self.engine, len(self.variables))
             outcome: Outcome = runner.run(mps, self._start(), self.watch, self)
         if outcome.bound is not None:
