@@ -105,6 +105,8 @@ class RunFolder:
             (self.path / name).unlink()
         for name in self.names:
             (self.path / _beside(name)).unlink(missing_ok=True)
+        for torn in self.path.glob(f".{'[0-9a-f]' * 16}.tmp"):  # of `files.writing`
+            torn.unlink()
 
 
 def read_manifest(path: str | Path) -> dict[str, Any]:
