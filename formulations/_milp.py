@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cached_property
 from math import gcd
 from typing import Any, TypeVar
 
@@ -39,6 +40,18 @@ class MilpModel(Model[S]):
     def fraction(self, name: str, top: int = 1) -> Any:
         """Return a new continuous variable 0 ... top, integer at an optimum because the others are."""
         return self.lp.add_variable(name, 0, top, pulp.LpContinuous)
+
+    @cached_property
+    def weight(self) -> int:
+        """The largest sum of the coefficients and the right-hand side of a row, without signs."""
+        rows = self.lp.constraints()
+        return max((int(sum(map(abs, row.values())) + abs(row.constant)) for row in rows), default=0)
+
+    @cached_property
+    def slack(self) -> float:
+        """How far an engine's bound may be off: 1e-7 by reduced costs, 1e-9 by what it takes for zero."""
+        costs = sum(abs(c) // self.scale * int(v.upBound) for c, v in self.terms)
+        return 1e-6 + 1e-7 * sum(int(v.upBound) for v in self.lp.variables()) + 1e-9 * costs
 
     def minimise(self, terms: Iterable[tuple[int, Any]], constant: int = 0) -> None:
         """Minimise the sum of ``coefficient * variable`` plus a constant.

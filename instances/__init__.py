@@ -157,17 +157,28 @@ class Library:
 
 
 def read_library(path: Path) -> Library:
-    """Read a suite; the files that it names lie beside it."""
+    """Read a suite; the files that it names lie beside it.
+
+    Raises
+    ------
+    InvalidInput
+        If an entry lacks something or has something that no entry has.
+    """
     suite, folder = tomllib.loads(path.read_text(encoding="utf-8")), path.parent
 
     def entry(table: dict[str, Any]) -> dict[str, Any]:
         files: dict[str, Any] = {key: folder / table[key] for key in ("network", "hardware", "file") if key in table}
         return {**table, **files, "best": {stage: Best(**known) for stage, known in table.get("best", {}).items()}}
 
-    return Library(
-        MappingProxyType({e["name"]: Instance(**entry(e)) for e in suite.get("instance", [])}),
-        MappingProxyType({e["name"]: CoreGraph(**entry(e)) for e in suite.get("core_graph", [])}),
-    )
+    try:
+        return Library(
+            MappingProxyType({e["name"]: Instance(**entry(e)) for e in suite.get("instance", [])}),
+            MappingProxyType({e["name"]: CoreGraph(**entry(e)) for e in suite.get("core_graph", [])}),
+        )
+    except (KeyError, TypeError, AttributeError) as defect:
+        raise InvalidInput(
+            f"{path}: an instance or a core graph is not described as it should be: {defect}"
+        ) from defect
 
 
 @cache

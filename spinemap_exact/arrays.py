@@ -18,7 +18,8 @@ def freeze(owner: object, **dtypes: type) -> None:
     Raises
     ------
     InvalidInstance
-        If a value is no number, is fractional where integers are wanted, or does not fit the dtype.
+        If a value is no number, is fractional where integers are wanted, neither 0 nor 1 where truth is, or does not
+        fit the dtype.
     """
     for name, dtype in dtypes.items():
         value = getattr(owner, name)
@@ -28,14 +29,20 @@ def freeze(owner: object, **dtypes: type) -> None:
 
 def frozen_array(name: str, value: Any, dtype: type) -> Array:
     """Return ``value`` as a read-only array of ``dtype`` that nobody else can write to."""
-    given = np.asarray(value)
+    try:
+        given = np.asarray(value)
+    except ValueError as defect:
+        raise InvalidInstance(f"{name} has rows of different lengths: it is no array") from defect
     if given.size == 0:
         given = given.astype(dtype)
     if given.dtype.kind not in "biuf":
         raise InvalidInstance(f"{name} holds {given.dtype} values, not numbers")
     if np.issubdtype(dtype, np.integer):
         _require_integers(name, given, np.iinfo(dtype))
-    owned: Array = np.array(given, dtype=dtype, order="C")
+    if dtype is np.bool_ and given.dtype.kind != "b" and (wrong := (given != 0) & (given != 1)).any():
+        raise InvalidInstance(f"{name}[{_first(wrong)}] is {given[wrong][0]}, neither 0 nor 1")
+    with np.errstate(over="ignore"):  # an infinite float32 is refused by whoever asks for finite ones
+        owned: Array = np.array(given, dtype=dtype, order="C")
     owned.flags.writeable = False
     return owned
 
@@ -51,6 +58,18 @@ def _require_integers(name: str, given: Array, limits: Any) -> None:
         beyond = (given < limits.min) | ((given >= top) if given.dtype.kind == "f" else (given > top))
         if beyond.any():
             raise InvalidInstance(f"{name}[{_first(beyond)}] is {given[beyond][0]}, which overflows {limits.dtype}")
+
+
+def dot(weights: Array, values: Array) -> int:
+    """Scalar product of integers that are not negative, exact even where int64 would overflow."""
+    if float(weights.sum(dtype=np.float64)) * float(values.max(initial=0)) < 2.0**62:
+        return int(weights @ values)
+    return sum(w * v for w, v in zip(weights.tolist(), values.tolist(), strict=True))
+
+
+def total(values: Array) -> int:
+    """Sum of integers that are not negative, exact even where int64 would overflow."""
+    return int(values.sum()) if values.sum(dtype=np.float64) < 2.0**62 else sum(values.ravel().tolist())
 
 
 def _first(mask: Array) -> str:

@@ -36,11 +36,12 @@ from fractions import Fraction
 
 import numpy as np
 
-from spinemap_exact.arrays import Array
+from spinemap_exact.arrays import Array, dot
 from spinemap_exact.hardware import Hardware, TileGrid
 from spinemap_exact.mapping import Unrolling
 from spinemap_exact.network import Network
 from spinemap_exact.problems.partition import Traffic
+from spinemap_exact.units import INT64_MAX
 
 
 @dataclass(frozen=True)
@@ -111,19 +112,20 @@ class _Sent:
             least, largest, read = np.where(is_unit, internal, fan_out), fan_out, fan_out
         else:
             least, largest, read = remote, most, matters.astype(np.int64)
-        least_internal = _dot(spikes[:n], least[:n])
-        least_external, most_external = _dot(spikes[n:], least[n:]), _dot(spikes[n:], largest[n:])
+        least_internal = dot(spikes[:n], least[:n])
+        least_external, most_external = dot(spikes[n:], least[n:]), dot(spikes[n:], largest[n:])
         hop = _cheapest_hop(grid, hardware.costs.hop_x_fj, hardware.costs.hop_y_fj)
         clusters = np.minimum(remote[:n], grid.num_tiles - 1)
-        far = _dot(spikes[:n], _spread(hardware, None)[clusters] - hop * clusters)
+        spread = _spread(hardware, None)
+        far = dot(spikes[:n], spread[clusters] - hop * clusters.astype(spread.dtype))
         if grid.io_tile is not None:
             reach = _spread(hardware, grid.io_tile)
-            far += _dot(spikes[n:], reach[np.clip(remote[n:] - 1, 0, grid.num_tiles - 1)])
+            far += dot(spikes[n:], reach[np.clip(remote[n:] - 1, 0, grid.num_tiles - 1)])
         return cls(
             packets=packets,
             least_internal=max(least_internal, packets - most_external),
             least_external=least_external,
-            read=_dot(spikes[:n], read[:n]),
+            read=dot(spikes[:n], read[:n]),
             distant=far,
         )
 
@@ -170,7 +172,7 @@ def _latency(
         return None, worst
     outside = int(spikes[external].sum())
     total = costs.synapse_ps * arrivals + costs.packet_ps * outside + near * (arrivals - outside)
-    total += (crossing - near) * remote + step * _dot(spikes, depth)
+    total += (crossing - near) * remote + step * dot(spikes, depth)
     return Fraction(total, arrivals), worst
 
 
@@ -180,14 +182,14 @@ def _cheapest_hop(grid: TileGrid, along_x: int, along_y: int) -> int:
 
 
 def _spread(hardware: Hardware, tile: int | None) -> Array:
-    """(num_tiles,) object: energy of the hops to the ``m`` nearest other tiles; by default from the middle."""
+    """(num_tiles,) int64: energy of the hops to the ``m`` nearest other tiles; by default from the middle.
+
+    Of Python's integers where int64 might overflow.
+    """
     grid, costs = hardware.grid, hardware.costs
+    longest = grid.width * costs.hop_x_fj + grid.height * costs.hop_y_fj
+    kind = np.int64 if longest * grid.num_tiles <= INT64_MAX else object
     here = grid.height // 2 * grid.width + grid.width // 2 if tile is None else tile
-    dx, dy = np.abs(grid.x - grid.x[here]).astype(object), np.abs(grid.y - grid.y[here]).astype(object)
+    dx, dy = np.abs(grid.x - grid.x[here]).astype(kind), np.abs(grid.y - grid.y[here]).astype(kind)
     reach: Array = np.cumsum(np.sort(dx * costs.hop_x_fj + dy * costs.hop_y_fj))
     return reach
-
-
-def _dot(weights: Array, values: Array) -> int:
-    """Scalar product in Python's integers."""
-    return int((weights.astype(object) * values.astype(object)).sum()) if len(weights) else 0

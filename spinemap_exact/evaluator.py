@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from spinemap_exact.arrays import Array
+from spinemap_exact.arrays import Array, dot, total
 from spinemap_exact.hardware import Hardware, TileGrid
 from spinemap_exact.mapping import Mapping, Reads
 from spinemap_exact.network import Network
@@ -53,7 +53,7 @@ class LinkLoads:
 
     @property
     def total(self) -> int:
-        return sum(int(a.sum()) for a in (self.east, self.west, self.south, self.north))
+        return sum(total(a) for a in (self.east, self.west, self.south, self.north))
 
     @property
     def maximum(self) -> int:
@@ -148,7 +148,7 @@ def evaluate(
     Raises
     ------
     InvalidInstance
-        If the unrolling does not belong to the network, or the spikes overflow int64.
+        If the unrolling does not belong to the network, or the spikes on the carries overflow int64.
     """
     traffic = Traffic(traffic)
     units = mapping.unrolling.unit_network(network)
@@ -157,7 +157,7 @@ def evaluate(
     sent = _Sent.of(reads, units, mapping, hardware.grid, traffic)
     grid = hardware.grid
     dx, dy = _hops(grid, sent.source_tile, sent.target_tile)
-    hops_x, hops_y = _dot(sent.packets, dx), _dot(sent.packets, dy)
+    hops_x, hops_y = dot(sent.packets, dx), dot(sent.packets, dy)
     packets = int(sent.packets.sum()) + sent.packets_without_way
     events = units.synaptic_events
     local_reads = sent.local_reads
@@ -166,7 +166,7 @@ def evaluate(
     cells_of_cluster = np.bincount(
         mapping.partition.cluster_of_unit[units.post], minlength=mapping.partition.num_clusters
     )
-    idle = int(np.maximum(0, np.array([c.cells for c in capacity], dtype=np.int64) - cells_of_cluster).sum())
+    idle = sum(max(0, c.cells - used) for c, used in zip(capacity, cells_of_cluster.tolist(), strict=True))
     return Evaluation(
         traffic=traffic,
         energy_fj=Energy(
@@ -229,13 +229,6 @@ def _hops(grid: TileGrid, a: Array, b: Array) -> tuple[Array, Array]:
     return np.abs(a % grid.width - b % grid.width), np.abs(a // grid.width - b // grid.width)
 
 
-def _dot(weights: Array, values: Array) -> int:
-    """Scalar product, exact even where int64 would overflow."""
-    if int(weights.sum()) * int(values.max(initial=0)) <= INT64_MAX:
-        return int(weights @ values)
-    return sum(int(w) * int(v) for w, v in zip(weights, values, strict=True))
-
-
 def _latency(units: Network, hardware: Hardware, mapping: Mapping) -> tuple[int | None, Fraction | None]:
     """Worst and spike-weighted mean way from a synapse's source to the soma unit of the neuron it ends at."""
     costs, grid, unrolling = hardware.costs, hardware.grid, mapping.unrolling
@@ -246,6 +239,9 @@ def _latency(units: Network, hardware: Hardware, mapping: Mapping) -> tuple[int 
     tile[:num_units] = mapping.placement.tile_of_cluster[mapping.partition.cluster_of_unit]
     pre, post = units.pre, units.post
     dx, dy = _hops(grid, tile[pre], tile[post])
+    longest = costs.packet_ps + grid.width * costs.hop_x_ps + grid.height * costs.hop_y_ps + costs.local_ps
+    if (longest + costs.synapse_ps) * (1 + int(unrolling.depth_of_unit.max(initial=0))) > INT64_MAX:
+        dx, dy = dx.astype(object), dy.astype(object)  # Python's integers from here on
     way = costs.packet_ps + dx * costs.hop_x_ps + dy * costs.hop_y_ps
     way[tile[pre] < 0] = costs.packet_ps
     way[home[pre] == home[post]] = costs.local_ps
@@ -255,14 +251,14 @@ def _latency(units: Network, hardware: Hardware, mapping: Mapping) -> tuple[int 
     carries = is_carry[pre]
     spikes = units.spikes[pre]
     if carries.any():
-        step = np.zeros(num_units, dtype=np.int64)
+        step = np.zeros(num_units, dtype=way.dtype)
         step[pre[carries]] = way[carries]
         way = (way + unrolling.sum_to_soma(step)[post])[~carries]
         spikes = spikes[~carries]
     if way.size == 0:
         return None, None
     arrivals = int(spikes.sum())
-    return int(way.max()), Fraction(_dot(spikes, way), arrivals) if arrivals else None
+    return int(way.max()), Fraction(dot(spikes, way), arrivals) if arrivals else None
 
 
 def _link_loads(grid: TileGrid, sent: _Sent) -> LinkLoads:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from importlib import resources
@@ -13,7 +12,11 @@ import numpy as np
 
 from spinemap_exact.arrays import Array, digest
 from spinemap_exact.errors import InvalidInput, InvalidInstance
+from spinemap_exact.files import parse_toml, read_text, shown
 from spinemap_exact.units import INT64_MAX, femtojoules, picoseconds
+
+MOST_TILES = 10_000_000  # a wrong number would otherwise ask for all the memory there is
+_MOST_LINES, _MOST_AREA = 10**9, 10**15
 
 
 @dataclass(frozen=True)
@@ -40,8 +43,12 @@ class Crossbar:
             raise InvalidInstance(f"a crossbar of {self.rows} rows and {self.columns} columns holds nothing")
         if self.area == 0:
             object.__setattr__(self, "area", self.rows * self.columns)
+        if max(self.rows, self.columns, self.count or 1) > _MOST_LINES:
+            raise InvalidInstance(f"crossbars of {self} lie beyond anything that can be built")
         if self.area < 0:
             raise InvalidInstance(f"crossbar area {self.area} is negative")
+        if self.area > _MOST_AREA:
+            raise InvalidInstance(f"crossbar area {self.area} lies beyond {_MOST_AREA}; only ratios matter")
         if self.count is not None and self.count < 1:
             raise InvalidInstance(f"crossbar count {self.count} is below one")
 
@@ -67,6 +74,8 @@ class TileGrid:
     def __post_init__(self) -> None:
         if self.width < 1 or self.height < 1:
             raise InvalidInstance(f"a mesh of {self.width} x {self.height} has no tiles")
+        if self.num_tiles > MOST_TILES:
+            raise InvalidInstance(f"a mesh of {self.width} x {self.height} tiles is beyond anything that can be mapped")
         if self.io_tile is not None and not 0 <= self.io_tile < self.num_tiles:
             raise InvalidInstance(f"I/O tile {self.io_tile} lies outside 0 ... {self.num_tiles - 1}")
 
@@ -196,19 +205,12 @@ def read_hardware(source: str | Path) -> Hardware:
             raise InvalidInput(f"unknown hardware preset {str(source)!r}; known: {', '.join(preset_names())}")
         text = (resources.files("spinemap_exact") / "presets" / f"{source}.toml").read_text()
         return parse_hardware(text, default_name=str(source))
-    try:
-        text = path.read_text()
-    except (OSError, UnicodeDecodeError) as defect:
-        raise InvalidInput(f"cannot read hardware file {path}: {defect}") from defect
-    return parse_hardware(text, default_name=path.stem)
+    return parse_hardware(read_text(path), default_name=path.stem)
 
 
 def parse_hardware(text: str, default_name: str = "hardware") -> Hardware:
     """Read hardware from the text of a TOML file; see the presets for the format."""
-    try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as defect:
-        raise InvalidInput(f"hardware file {default_name}: {defect}") from defect
+    table = parse_toml(text, f"hardware file {default_name}")
     name = str(table.pop("name", default_name))
     table.pop("source", None)
     crossbars = table.pop("crossbar", None)
@@ -232,7 +234,7 @@ def parse_hardware(text: str, default_name: str = "hardware") -> Hardware:
 def _quantities(name: str, title: str, table: Any, unit: str, parse: Any) -> dict[str, int]:
     known = {f.name.removesuffix(f"_{unit}") for f in fields(CostModel) if f.name.endswith(f"_{unit}")}
     if not isinstance(table, dict):
-        raise InvalidInput(f"hardware {name!r}: {title} is {table!r}, not a table [{title}]")
+        raise InvalidInput(f"hardware {name!r}: {title} is {shown(table)}, not a table [{title}]")
     if "hop" in table:  # the common isotropic mesh
         table = {"hop_x": table["hop"], "hop_y": table["hop"], **{k: v for k, v in table.items() if k != "hop"}}
     if unknown := set(table) - known:
@@ -246,10 +248,10 @@ def _build(name: str, title: str, kind: type[Any], table: Any) -> Any:
     known = {f.name for f in fields(kind)}
     if not isinstance(table, dict) or (unknown := set(table) - known):
         culprit = min(unknown) if isinstance(table, dict) else table
-        raise InvalidInput(f"hardware {name!r}: unknown entry {culprit!r} in [{title}]")
+        raise InvalidInput(f"hardware {name!r}: unknown entry {shown(culprit)} in [{title}]")
     for key, value in table.items():
         if not isinstance(value, int) or isinstance(value, bool):
-            raise InvalidInput(f"hardware {name!r}: {title} {key} is {value!r}, not an integer")
+            raise InvalidInput(f"hardware {name!r}: {title} {key} is {shown(value)}, not an integer")
     try:
         return kind(**table)
     except TypeError as defect:

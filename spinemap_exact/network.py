@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from spinemap_exact.arrays import Array, csr_from_pairs, digest, freeze
+from spinemap_exact.arrays import Array, csr_from_pairs, digest, freeze, frozen_array
 from spinemap_exact.errors import InvalidInstance
 from spinemap_exact.units import INT64_MAX
 
@@ -55,7 +56,8 @@ class Network:
     ------
     InvalidInstance
         If the arrays are not a CSR graph with ascending rows, a count is negative, a weight is not finite, an
-        external input is post-synaptic, there is no neuron, or the spikes on all synapses together overflow int64.
+        external input is post-synaptic, there is no neuron, a population reaches beyond the neurons, the window is no
+        duration, or the spikes on all synapses together overflow int64.
     """
 
     fanout_ptr: Array
@@ -69,10 +71,11 @@ class Network:
 
     def __post_init__(self) -> None:
         if self.is_input is None:
-            object.__setattr__(self, "is_input", np.zeros(len(self.spikes), dtype=bool))
+            object.__setattr__(self, "is_input", np.zeros(np.shape(self.spikes), dtype=bool))
         freeze(self, fanout_ptr=np.int64, fanout_idx=np.int32, spikes=np.int64, is_input=np.bool_, weights=np.float32)
         object.__setattr__(self, "populations", tuple(self.populations))
         self._check_shapes()
+        self._check_names()
         self._check_graph()
         self._check_values()
 
@@ -97,8 +100,8 @@ class Network:
             If a neuron id is out of range or a synapse is listed twice; readers merge duplicates first
             (`merge_duplicates`) and say so.
         """
-        pre, post = np.asarray(pre, dtype=np.int64).ravel(), np.asarray(post, dtype=np.int64).ravel()
-        counts = np.asarray(spikes)
+        pre, post = (frozen_array(n, ids, np.int64).ravel() for n, ids in (("pre", pre), ("post", post)))
+        counts = frozen_array("spikes", spikes, np.int64).ravel()
         if pre.shape != post.shape:
             raise InvalidInstance(f"{pre.size} pre-synaptic ids stand against {post.size} post-synaptic ids")
         for name, ids in (("pre-synaptic", pre), ("post-synaptic", post)):
@@ -190,16 +193,27 @@ class Network:
         return digest("network", self.fanout_ptr, self.fanout_idx, self.spikes, self.is_input)
 
     def _check_shapes(self) -> None:
-        n = self.num_neurons
+        n = self.spikes.size
         if n == 0:
             raise InvalidInstance("the network has no neurons")
         for name, array, shape in (
+            ("spikes", self.spikes, (n,)),
             ("fanout_ptr", self.fanout_ptr, (n + 1,)),
+            ("fanout_idx", self.fanout_idx, (self.fanout_idx.size,)),
             ("is_input", self.is_input, (n,)),
             ("weights", self.weights, self.fanout_idx.shape),
         ):
             if array is not None and array.shape != shape:
                 raise InvalidInstance(f"{name} has shape {array.shape}; {n} spike counts need {shape}")
+
+    def _check_names(self) -> None:
+        for population in self.populations:
+            if not 0 <= population.start <= population.stop <= self.num_neurons:
+                ends = f"{population.start} ... {population.stop - 1}"
+                raise InvalidInstance(f"population {population.name} has neurons {ends} of {self.num_neurons}")
+        window_s = self.window_s
+        if window_s is not None and not (isinstance(window_s, int | float) and 0 <= window_s < math.inf):
+            raise InvalidInstance(f"the window of {window_s!r:.50} s is no duration")
 
     def _check_graph(self) -> None:
         ptr, idx = self.fanout_ptr, self.fanout_idx

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
+from spinemap_exact.certificate.check import VerifiedBounds
 from spinemap_exact.errors import EngineDefect, InvalidInput
 
 S = TypeVar("S")
@@ -44,15 +45,36 @@ class Status(StrEnum):
 class Voucher:
     """Who stands behind a bound.
 
-    ``attested``: an engine or solver says so. ``verified``: the checker re-derived it from the instance.
+    ``attested``: an engine or solver says so. ``verified``: the checker re-derived it from the instance; such a voucher
+    is made by `of` alone, from what the checker returned.
+
+    Raises
+    ------
+    InvalidInput
+        If somebody else says verified.
     """
 
     trust: str
     by: str
+    proof: VerifiedBounds | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.trust not in ("attested", "verified"):
             raise ValueError(f"a bound is attested or verified, not {self.trust!r}")
+        if (self.trust == "verified") != isinstance(self.proof, VerifiedBounds):
+            raise InvalidInput(f"{self.by!r} can only attest a bound: verified is what the checker accepted")
+
+    @classmethod
+    def of(cls, proof: VerifiedBounds) -> Voucher:
+        """Return the voucher of what the checker verified."""
+        return cls("verified", proof.evidence or "witness", proof)
+
+    def covers(self, dual_bound: int | None) -> bool:
+        """False if the checker verified something else than this bound, or infeasibility where it is None."""
+        return self.proof is None or (self.proof.lower, self.proof.infeasible) == (dual_bound, dual_bound is None)
+
+    def as_json(self) -> dict[str, str]:
+        return {"trust": self.trust, "by": self.by}
 
     def __str__(self) -> str:
         return f"{self.trust} ({self.by})"
@@ -158,8 +180,8 @@ class Watch:
         return Watch(limits, stop=self._stop, clock=self._clock)
 
     def after(self, time_s: float | None) -> Watch:
-        """Return a watch for what comes after a solve: same stop flag and listener, a clock of its own."""
-        return Watch(replace(self.limits, time_s=time_s), self._listen, self._stop)
+        """Return a watch for what follows: same stop flag, listener and clock, which begins anew."""
+        return Watch(replace(self.limits, time_s=time_s), self._listen, self._stop, self._clock)
 
 
 @dataclass(frozen=True, eq=False)
@@ -210,6 +232,8 @@ class SolveResult(Generic[S]):
             raise ValueError(f"dual bound {self.dual_bound} exceeds objective {self.objective}")
         if self.vouched_by is None and (self.dual_bound is not None or self.status is Status.INFEASIBLE):
             raise ValueError("nobody vouches for the bound")
+        if self.vouched_by is not None and not self.vouched_by.covers(self.dual_bound):
+            raise ValueError(f"dual bound {self.dual_bound} is not what {self.vouched_by} stands for")
         if self.status is Status.INFEASIBLE and self.dual_bound is not None:
             raise ValueError("an infeasible problem has no dual bound")
 
@@ -220,7 +244,7 @@ class SolveResult(Generic[S]):
             "objective": self.objective,
             "dual_bound": self.dual_bound,
             "gap": self.gap,
-            "vouched_by": None if self.vouched_by is None else vars(self.vouched_by),
+            "vouched_by": None if self.vouched_by is None else self.vouched_by.as_json(),
             "runtime_s": round(self.runtime_s, 3),
             "engine": self.engine,
             "formulation": self.formulation,

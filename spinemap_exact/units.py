@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import Decimal, Inexact, InvalidOperation, localcontext
 
 from spinemap_exact.errors import InvalidInput
+from spinemap_exact.files import shown
 
 INT64_MAX = 2**63 - 1
 
@@ -32,6 +33,16 @@ def duration_text(ps: float) -> str:
     return _text(ps, _PICOSECONDS)
 
 
+def printable(text: str) -> str:
+    """Write what a terminal would obey, or could not show, as an escape; ends of lines stay."""
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
+
+
+def last_line(text: str) -> str:
+    """Return the last line of a traceback or a message, to be printed."""
+    return (printable(text.strip()).splitlines() or [""])[-1]
+
+
 def _text(value: float, scale: dict[str, int]) -> str:
     for unit, size in reversed(scale.items()):
         if abs(value) >= size:
@@ -41,19 +52,20 @@ def _text(value: float, scale: dict[str, int]) -> str:
 
 def _quantity(value: float | str, scale: dict[str, int], what: str) -> int:
     if not isinstance(value, int | float | str):
-        raise InvalidInput(f"{what} {value!r} is not a number with a unit")
+        raise InvalidInput(f"{what} {shown(value)} is not a number with a unit")
     number, unit = (value, next(iter(scale))) if isinstance(value, int | float) else _split(value)
     if unit not in scale:
-        raise InvalidInput(f"{what} {value!r} has no known unit; use one of {', '.join(scale)}")
+        raise InvalidInput(f"{what} {shown(value)} has no known unit; use one of {', '.join(scale)}")
     try:
         # decimal digits, not binary ones: 1.7 pJ is 1700 fJ exactly
-        exact = Decimal(str(number)) * scale[unit]
-    except ArithmeticError as defect:
-        raise InvalidInput(f"{what} {value!r} is not a number with a unit") from defect
+        with localcontext(prec=100, traps=[Inexact, InvalidOperation]):
+            exact = Decimal(str(number)) * scale[unit]
+    except (ArithmeticError, ValueError) as defect:
+        raise InvalidInput(f"{what} {shown(value)} is not a number with a unit") from defect
     if not exact.is_finite() or exact != exact.to_integral_value():
-        raise InvalidInput(f"{what} {value!r} is not a whole number of {next(iter(scale))}")
+        raise InvalidInput(f"{what} {shown(value)} is not a whole number of {next(iter(scale))}")
     if not 0 <= exact <= INT64_MAX:
-        raise InvalidInput(f"{what} {value!r} lies outside 0 ... 2^63 - 1 {next(iter(scale))}")
+        raise InvalidInput(f"{what} {shown(value)} lies outside 0 ... 2^63 - 1 {next(iter(scale))}")
     return int(exact)
 
 

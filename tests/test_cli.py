@@ -97,6 +97,26 @@ def test_certificates_are_written_and_checked(small, tmp_path):
     assert (broken.returncode, "Traceback" in broken.stderr) == (2, False)
 
 
+def test_a_partition_is_written_and_its_certificate_checked(small, tmp_path):
+    args = (small / "ring.csv", "--hardware", small / "chip.toml")
+    done = run("map", *args, "--workers", 1, "--stage", "partition", "--out", tmp_path)
+    checked = run("check", args[0], tmp_path / "partition.certificate", *args[1:])
+
+    assert done.returncode == 0, done.stderr
+    # six neurons in crossbars of two columns
+    assert sorted(set(json.loads((tmp_path / "partition.json").read_text())["cluster_of_unit"])) == [0, 1, 2]
+    assert not (tmp_path / "mapping.json").exists()  # nobody asked for tiles
+    assert checked.returncode == 0, checked.stderr
+    assert run("evaluate", args[0], tmp_path / "partition.json", *args[1:]).returncode == 2
+
+
+def test_a_limit_of_no_time_ends_with_a_status(small):
+    done = run("map", small / "ring.csv", "--hardware", small / "chip.toml", "--time-limit", 0.01, "--json")
+    result = json.loads(done.stdout)
+    assert (done.returncode, result["status"] in ("OPTIMAL", "FEASIBLE")) == (0, True)
+    assert set(result["stages"]["partition"]["spent_s"]) >= {"warm start", "check"}
+
+
 def test_bin_packing_is_solved_and_its_certificate_checked(tmp_path):
     items, written = tmp_path / "items.txt", tmp_path / "packing.certificate"
     # three bins of 10 for the sizes 6 4, 5 5, 3 3 4; best fit decreasing finds them, volume proves them
@@ -164,12 +184,29 @@ def test_info_says_what_is_short(small):
             "unknown placement solver 'nope'",
         ),
         (("solve", "{cores}", "--problem", "noc"), "mesh"),
+        (("map", "{ring}", "--hardware", "{chip}", "--out", "{cores}"), "cannot write to "),
+        (("map", "{ring}", "--hardware", "{chip}", "--certify-time", "5"), "say with --out where they go"),
+        (("solve", "{cores}", "--problem", "noc", "--mesh", "2x2", "--certify-time", "5"), "say with --certificate"),
+        (
+            ("solve", "{cores}", "--problem", "noc", "--mesh", "2x2", "--certificate", "/no/folder"),
+            "cannot write /no/folder",
+        ),
+        (
+            ("solve", "{cores}", "--problem", "noc", "--mesh", "2x2", "--certificate", "c", "--certify-time", "0"),
+            "--certify-time 0 is not a positive number",
+        ),
+        (("map", "{ring}", "--hardware", "{mixed}"), "only --stage unroll and partition"),
     ],
 )
 def test_bad_input_is_one_sentence_and_status_2(small, tmp_path, args, message):
     cores = tmp_path / "cores.csv"
     cores.write_text("source,target,weight\n0,1,5\n1,2,7\n")
-    names = {"ring": small / "ring.csv", "chip": small / "chip.toml", "cores": cores}
+    mixed = tmp_path / "mixed.toml"
+    mixed.write_text(
+        "[grid]\nwidth = 2\nheight = 2\n"
+        "[[crossbar]]\nrows = 6\ncolumns = 2\ncount = 2\n[[crossbar]]\nrows = 6\ncolumns = 4\ncount = 2\n"
+    )
+    names = {"ring": small / "ring.csv", "chip": small / "chip.toml", "cores": cores, "mixed": mixed}
     done = run(*(a.format(**names) for a in args))
     assert done.returncode == 2, done.stdout
     assert message in done.stderr

@@ -41,7 +41,7 @@ def evaluations(network, hardware, unrolling, traffic):
     return found
 
 
-def random_case(seed: int):
+def random_case(seed: int, spikes: int = 9, cost: int = 8):
     """Four units at most, up to two inputs, on two to four tiles; every second one is unrolled."""
     rng = np.random.default_rng(seed)
     unrolled = seed % 2 == 1
@@ -49,13 +49,13 @@ def random_case(seed: int):
     n = neurons + inputs
     pairs = [(a, b) for a in range(n) for b in range(neurons) if rng.random() < (0.9 if unrolled else 0.6)]
     pre, post = np.array(pairs or [(0, 0)]).T
-    network = Network.from_synapses(pre, post, rng.integers(0, 9, n), is_input=np.arange(n) >= neurons)
+    network = Network.from_synapses(pre, post, rng.integers(0, spikes, n), is_input=np.arange(n) >= neurons)
     unrolling = chain_of_two(network) if unrolled else Unrolling.identity(network)
     width, height = [(2, 2), (3, 1), (1, 3), (2, 1)][rng.integers(4)]
     grid = TileGrid(width, height, io_tile=int(rng.integers(width * height)) if rng.random() < 0.5 else None)
     rows = max(2, int(unrolling.unit_network(network).fan_in.max())) + int(rng.integers(0, 3))
     names = CostModel.__dataclass_fields__
-    costs = CostModel(**{name: int(rng.integers(0, 8)) for name in names})
+    costs = CostModel(**{name: int(rng.integers(0, cost)) for name in names})
     return network, Hardware("tiny", grid, (Crossbar(rows, int(rng.integers(1, 4))),), costs), unrolling
 
 
@@ -70,10 +70,12 @@ def chain_of_two(network: Network) -> Unrolling:
     return packed.unrolling
 
 
+@pytest.mark.parametrize("magnitudes", ((9, 8), (2**54, 2**62)))
 @pytest.mark.parametrize("seed", range(24))
 @pytest.mark.parametrize("traffic", list(Traffic))
-def test_no_mapping_undercuts_the_bound(seed, traffic):
-    network, hardware, unrolling = random_case(seed)
+def test_no_mapping_undercuts_the_bound(seed, traffic, magnitudes):
+    """Also with 2^54 spikes and costs of 2^62, whose products only Python's integers hold."""
+    network, hardware, unrolling = random_case(seed, *magnitudes)
     found = evaluations(network, hardware, unrolling, traffic)
     if not found:
         return

@@ -11,9 +11,10 @@ from spinemap_exact.evaluator import evaluate
 from spinemap_exact.hardware import CostModel, Crossbar, Hardware, TileGrid
 from spinemap_exact.mapping import Mapping, Partition, Placement, Unrolling
 from spinemap_exact.network import Network
+from spinemap_exact.units import picoseconds
 
 
-def random_case(seed):
+def random_case(seed, spikes=9, cost=50):
     """A small network with inputs, self loops and unrolled neurons, mapped at random: feasible or not."""
     rng = np.random.default_rng(seed)
     n = int(rng.integers(2, 9))
@@ -21,7 +22,7 @@ def random_case(seed):
     is_input[0] = False
     dense = (rng.random((n, n)) < rng.uniform(0.1, 0.7)) & ~is_input[None, :]
     pre, post = np.nonzero(dense)
-    network = Network.from_synapses(pre, post, rng.integers(0, 9, n), is_input=is_input)
+    network = Network.from_synapses(pre, post, rng.integers(0, spikes, n), is_input=is_input)
 
     neurons = np.flatnonzero(~is_input)
     neuron_of_unit = np.concatenate((neurons, rng.choice(neurons, rng.integers(0, 5))))
@@ -34,12 +35,12 @@ def random_case(seed):
     width, height = int(rng.integers(1, 5)), int(rng.integers(1, 4))
     partition = Partition.from_labels(rng.integers(0, 4, neuron_of_unit.size))
     placement = Placement(rng.integers(0, width * height, partition.num_clusters))
-    cost = iter(rng.integers(0, 50, 11).tolist())
+    costs = rng.integers(0, cost, 11).tolist()
     hardware = Hardware(
         "random",
         TileGrid(width, height, io_tile=int(rng.integers(width * height)) if rng.random() < 0.5 else None),
         (Crossbar(int(rng.integers(1, 7)), int(rng.integers(1, 6))),),
-        CostModel(*cost),
+        CostModel(*costs),
     )
     return network, hardware, Mapping(unrolling, partition, placement)
 
@@ -143,10 +144,12 @@ def oracle(network, hardware, mapping, traffic):
 
 
 @pytest.mark.parametrize("traffic", ["per-tile", "per-synapse"])
+@pytest.mark.parametrize(("spikes", "cost"), ((9, 50), (9, 2**63), (2**54, 50), (2**54, 2**63)))
 @pytest.mark.parametrize("block", range(10))
-def test_equals_plain_loops(traffic, block):
+def test_equals_plain_loops(traffic, spikes, cost, block):
+    """Also with costs as large as any, and with 2^54 spikes of up to 8 neurons on up to 100 synapses and carries."""
     for seed in range(50 * block, 50 * block + 50):
-        network, hardware, mapping = random_case(seed)
+        network, hardware, mapping = random_case(seed, spikes, cost)
 
         ours = evaluate(network, hardware, mapping, traffic)
         expected = oracle(network, hardware, mapping, traffic)
@@ -206,3 +209,20 @@ def test_idle_cells_are_counted_beyond_int64():
     hardware = Hardware("two", TileGrid(2, 1), (Crossbar(1, 1),), CostModel(packet_fj=10**18))
     result = evaluate(network, hardware, Mapping(Unrolling.identity(network), Partition([0, 1]), Placement([0, 1])))
     assert result.energy_fj.packet == 10**20
+
+
+def test_latencies_of_months_do_not_wrap():
+    """Packet and hop take 5 * 10^18 ps each, together more than 2^63."""
+    network = Network.from_synapses([0], [1], [1, 0])
+    costs = CostModel(packet_ps=picoseconds("5000000 s"), hop_x_ps=picoseconds("5000000 s"))
+    hardware = Hardware("slow", TileGrid(2, 1), (Crossbar(1, 1),), costs)
+    result = evaluate(network, hardware, Mapping(Unrolling.identity(network), Partition([0, 1]), Placement([0, 1])))
+    assert (result.latency_worst_ps, result.latency_mean_ps) == (10**19, 10**19)
+
+
+def test_loads_of_all_links_are_summed_beyond_int64():
+    """2^62 packets over three links."""
+    network = Network.from_synapses([0], [1], [2**62, 0])
+    hardware = Hardware("line", TileGrid(4, 1), (Crossbar(1, 1),))
+    result = evaluate(network, hardware, Mapping(Unrolling.identity(network), Partition([0, 1]), Placement([0, 3])))
+    assert (result.links.total, result.spike_hops, result.links.maximum) == (3 * 2**62, 3 * 2**62, 2**62)

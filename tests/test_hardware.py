@@ -137,6 +137,17 @@ MALFORMED = {
     "fractional": (SMALLEST + "[latency]\nhop = 0.5", "not a whole number of ps"),
     "negative cost": (SMALLEST + "[latency]\nhop = -1", "lies outside 0"),
     "infinite cost": (SMALLEST + "[energy]\npacket = inf", "not a whole number"),
+    "cost that is no number": (SMALLEST + "[energy]\npacket = nan", "not a whole number"),
+    "cost beyond floats": (SMALLEST + "[energy]\npacket = 1e400", "not a whole number"),
+    "text beyond floats": (SMALLEST + '[latency]\npacket = "1e400 s"', "lies outside 0"),
+    "text beyond decimals": (SMALLEST + '[latency]\npacket = "1e9999999999999999999 s"', "not a number with a unit"),
+    "digits beyond rounding": (SMALLEST + f'[latency]\npacket = "1.{"0" * 30}1 ps"', "not a whole number of ps"),
+    "too many digits": (SMALLEST + f"[latency]\npacket = {'9' * 5000}", "hardware file bad"),
+    "too many brackets": ("x = " + "[" * 5000, "hardware file bad"),
+    "too many tiles": (SMALLEST.replace("width = 3", "width = 1000000000"), "1000000000 x 2 tiles is beyond anything"),
+    "too many rows": (SMALLEST.replace("rows = 4", "rows = 1000000001"), "1000000001x5 lie beyond anything"),
+    "too many crossbars": (SMALLEST + "count = 1000000001", "4x5 lie beyond anything"),
+    "too much area": (SMALLEST + f"area = {10**15 + 1}", "area 1000000000000001 lies beyond"),
     "overflowing cost": (SMALLEST + '[energy]\npacket = "10000 J"', "lies outside 0"),
 }
 
@@ -153,14 +164,14 @@ def test_an_unknown_preset_lists_those_there_are():
 
 
 def test_a_missing_file_is_named(tmp_path: Path):
-    with pytest.raises(InvalidInput, match=r"cannot read hardware file .*nowhere\.toml"):
+    with pytest.raises(InvalidInput, match=r"cannot read .*nowhere\.toml: No such file"):
         read_hardware(tmp_path / "nowhere.toml")
 
 
 def test_a_binary_file_is_refused(tmp_path: Path):
     path = tmp_path / "noise.toml"
     path.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(InvalidInput, match="cannot read hardware file"):
+    with pytest.raises(InvalidInput, match=r"noise\.toml is not a text file"):
         read_hardware(path)
 
 

@@ -15,10 +15,10 @@ FOLDERS = {PACKAGE: ROOT / PACKAGE, **{f"{PACKAGE}.{n}": ROOT / n for n in ("for
 
 # Earlier rows first. An entry stands for the module and all that lies below it, unless a longer entry fits.
 ROWS = (
-    ("errors", "units", "arrays", "registry"),
+    ("errors", "files", "units", "arrays", "registry"),
     ("network", "hardware"),
     ("mapping",),
-    ("problems", "result"),
+    ("problems", "result", "in_time"),
     ("evaluator", "energy_bound", "io", "certificate.format", "certificate", "kernels"),
     ("problems.mapping",),
     ("formulations", "heuristics"),

@@ -11,7 +11,7 @@ from spinemap_exact import pipeline
 from spinemap_exact.errors import InvalidInput
 from spinemap_exact.hardware import CostModel, Crossbar, Hardware, TileGrid
 from spinemap_exact.network import Network
-from spinemap_exact.pipeline import Choices, Stage, area_then_packets, lexicographic, map_network
+from spinemap_exact.pipeline import Choices, Stage, area_then_packets, evidence, map_network
 from spinemap_exact.problems.partition import PartitionProblem, Traffic
 from spinemap_exact.problems.placement import placement_problem
 from spinemap_exact.result import Limits, Status
@@ -166,7 +166,7 @@ def test_two_goals_are_optimal_only_if_both_are_proven(monkeypatch):
     # six units in a ring on crossbars of two columns: three crossbars, and every second net is cut
     ring = Network.from_synapses(range(6), [1, 2, 3, 4, 5, 0], [1] * 6)
     problem = PartitionProblem(ring, (Crossbar(2, 2, area=5),), 6)
-    monkeypatch.setattr(lexicographic, "certify", lambda name, asked, used, result, watch, thorough: Stage(
+    monkeypatch.setattr(evidence, "certify", lambda name, asked, used, result, watch, thorough: Stage(
         name, asked, used, result))  # fmt: skip
 
     proven = area_then_packets(problem, limits=LIMITS)

@@ -36,8 +36,9 @@ class AssignmentMilp(MilpModel[Array]):
 
     def __init__(self, problem: PackingProblem) -> None:
         super().__init__("packing_assignment")
-        self.sizes: list[int] = problem.sizes.tolist()
-        self.capacity = problem.capacity
+        unit = int(np.gcd.reduce(problem.sizes))  # small numbers keep an engine's tolerances harmless
+        self.sizes: list[int] = (problem.sizes // unit).tolist()
+        self.capacity = problem.capacity // unit
         self.items = range(problem.num_items)
         binary = self.binary
         self.assign = {(i, b): binary(f"assign[{i},{b}]") for i in self.items for b in self.items[: i + 1]}  # B3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from math import gcd
 
 import numpy as np
 
@@ -15,6 +16,13 @@ class Data:
     """Units, nets, clusters and crossbar types of one problem, in plain Python integers.
 
     A net carries the id of its source.
+
+    Attributes
+    ----------
+    areas : list of int
+        Area of each crossbar type in units of their common divisor.
+    max_area : int or None
+        In the same units; None where no choice of types exceeds it.
     """
 
     def __init__(self, problem: PartitionProblem) -> None:
@@ -22,6 +30,11 @@ class Data:
         self.units = range(problem.num_units)
         self.clusters = range(min(problem.max_clusters, problem.num_units))
         self.kinds = range(len(problem.crossbars))
+        unit = gcd(*(c.area for c in problem.crossbars)) or 1
+        self.areas = [c.area // unit for c in problem.crossbars]
+        self.max_area = None if problem.max_area is None else problem.max_area // unit
+        if self.max_area is not None and self.max_area >= len(self.clusters) * max(self.areas):
+            self.max_area = None
         self.nets: list[int] = problem.nets.tolist()
         self.spikes: list[int] = problem.network.spikes.tolist()
         self.post: dict[int, list[int]] = {e: problem.network.fan_out_of(e).tolist() for e in self.nets}

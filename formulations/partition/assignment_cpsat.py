@@ -101,9 +101,9 @@ class AssignmentCpSat(AssignmentModel, CpSatModel[Partition]):
                 self.proto.add(sum(self.type[c, k] for c in self.data.clusters) <= crossbar.count)
 
     def respect_area(self) -> None:
-        if self.problem.max_area is not None:
-            area = sum(self.problem.crossbars[k].area * used for (_, k), used in self.type.items())
-            self.proto.add(area <= self.problem.max_area)
+        if self.data.max_area is not None:
+            area = sum(self.data.areas[k] * used for (_, k), used in self.type.items())
+            self.proto.add(area <= self.data.max_area)
 
     def ship_unless_at_home(self) -> None:
         for (e, c), ship in self.ship.items():

@@ -103,9 +103,9 @@ class AssignmentMilp(AssignmentModel, MilpModel[Partition]):
                 self.lp += lpSum(self.type[c, k] for c in self.data.clusters) <= crossbar.count, f"P6[{k}]"
 
     def respect_area(self) -> None:
-        if self.problem.max_area is not None:
-            area = lpSum(self.problem.crossbars[k].area * used for (_, k), used in self.type.items())
-            self.lp += area <= self.problem.max_area, "P7"
+        if self.data.max_area is not None:
+            area = lpSum(self.data.areas[k] * used for (_, k), used in self.type.items())
+            self.lp += area <= self.data.max_area, "P7"
 
     def ship_unless_at_home(self) -> None:
         for (e, c), ship in self.ship.items():

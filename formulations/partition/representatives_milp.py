@@ -108,9 +108,9 @@ class RepresentativesMilp(RepresentativesModel, MilpModel[Partition]):
                 self.lp += lpSum(self.type[w, k] for w in self.data.units) <= crossbar.count, f"R8[{k}]"
 
     def respect_area(self) -> None:
-        if self.problem.max_area is not None:
-            area = lpSum(self.problem.crossbars[k].area * used for (_, k), used in self.type.items())
-            self.lp += area <= self.problem.max_area, "R9"
+        if self.data.max_area is not None:
+            area = lpSum(self.data.areas[k] * used for (_, k), used in self.type.items())
+            self.lp += area <= self.data.max_area, "R9"
 
     def ship_unless_at_home(self) -> None:
         for (e, w), ship in self.ship.items():

@@ -119,9 +119,9 @@ class SetPartitioningMilp(MilpModel[Partition]):
                 self.lp += on_type <= crossbar.count, f"S3[{k}]"
 
     def respect_area(self) -> None:
-        if self.problem.max_area is not None:
-            area = lpSum(self.problem.crossbars[k].area * chosen for (_, k), chosen in self.choose.items())
-            self.lp += area <= self.problem.max_area, "S4"
+        if self.data.max_area is not None:
+            area = lpSum(self.data.areas[k] * chosen for (_, k), chosen in self.choose.items())
+            self.lp += area <= self.data.max_area, "S4"
 
     def read(self, value: Value) -> Partition:
         chosen = [column for column, variable in self.choose.items() if value(variable)]

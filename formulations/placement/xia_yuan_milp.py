@@ -21,6 +21,8 @@ bound starts at the one of Gilmore and Lawler.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import chain
+from math import gcd
 from typing import Any
 
 from pulp import lpSum
@@ -42,7 +44,11 @@ class XiaYuanMilp(MilpModel[Placement]):
     def __init__(self, problem: PlacementProblem) -> None:
         super().__init__("placement_xia_yuan")
         self.data = data = Data(problem)
-        self.flows = {a: data.flows_from(a) for a in data.clusters if data.flows_from(a)}
+        hop, packet = gcd(*chain(*data.distance)) or 1, gcd(*(f for p in data.pairs for f in (p.out, p.back))) or 1
+        self.unit = hop * packet  # of what (X3) adds up: small numbers keep an engine's tolerances harmless
+        self.distance = [[d // hop for d in row] for row in data.distance]
+        self.flows = {a: {b: f // packet for b, f in data.flows_from(a).items()} for a in data.clusters}
+        self.flows = {a: flows for a, flows in self.flows.items() if flows}
         self.least = {(a, s): self._extreme(a, s, most=False) for a in self.flows for s in data.tiles}
         self.most = {(a, s): self._extreme(a, s, most=True) for a in self.flows for s in data.tiles}
         self.at = {(c, t): self.binary(f"at[{c},{t}]") for c in data.clusters for t in data.tiles}
@@ -67,7 +73,7 @@ class XiaYuanMilp(MilpModel[Placement]):
 
     def pay_for_the_distance(self) -> None:
         for (a, s), more in self.more.items():
-            d = self.data.distance[s]
+            d = self.distance[s]
             cost = lpSum(f * d[t] * self.at[b, t] for b, f in self.flows[a].items() for t in self.data.tiles)
             slack = self.most[a, s] * (1 - self.at[a, s])
             self.lp += more >= cost - self.least[a, s] * self.at[a, s] - slack, f"X3[{a},{s}]"
@@ -78,8 +84,8 @@ class XiaYuanMilp(MilpModel[Placement]):
                 self.lp += self.at[self.data.anchor, t] == 0, f"X4[{t}]"
 
     def minimise_cost(self) -> None:
-        more: list[tuple[int, Any]] = [(1, more) for more in self.more.values()]
-        alone = [(self.least.get((c, t), 0) + self.data.linear[c][t], at) for (c, t), at in self.at.items()]
+        more: list[tuple[int, Any]] = [(self.unit, more) for more in self.more.values()]
+        alone = [(self.unit * self.least.get((c, t), 0) + self.data.linear[c][t], at) for (c, t), at in self.at.items()]
         self.minimise(more + alone)
 
     def read(self, value: Value) -> Placement:
@@ -89,11 +95,11 @@ class XiaYuanMilp(MilpModel[Placement]):
         tile = self.data.canonical(solution)
         yield from ((at, int(tile[c] == t)) for (c, t), at in self.at.items())
         for (a, s), more in self.more.items():
-            cost = sum(f * self.data.distance[s][tile[b]] for b, f in self.flows[a].items())
+            cost = sum(f * self.distance[s][tile[b]] for b, f in self.flows[a].items())
             yield more, cost - self.least[a, s] if tile[a] == s else 0
 
     def _extreme(self, a: int, s: int, most: bool) -> int:
         """The least or most that the packets of ``a`` cost from tile ``s``, by the rearrangement inequality."""
-        others = [self.data.distance[s][t] for t in self.data.tiles if most or t != s]
+        others = [self.distance[s][t] for t in self.data.tiles if most or t != s]
         flows = sorted(self.flows[a].values(), reverse=True)
         return sum(f * d for f, d in zip(flows, sorted(others, reverse=most), strict=False))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import importlib
 import importlib.util
-import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ import numpy as np
 from spinemap_exact import heuristics, solvers
 from spinemap_exact.bench.suite import Case
 from spinemap_exact.errors import InvalidInput
+from spinemap_exact.files import read_json
 from spinemap_exact.mapping import Mapping, Partition, Placement, Unrolling
 from spinemap_exact.pipeline import map_network, solve_problem
 from spinemap_exact.problems.mapping import MappingProblem
@@ -52,8 +52,8 @@ class Method:
     file: str | None = None
 
     def __post_init__(self) -> None:
-        if not self.name:
-            raise InvalidInput("a method needs a name")
+        if not self.name or not self.name.isprintable():
+            raise InvalidInput(f"a method needs a name without control characters, not {self.name!r}")
 
     @classmethod
     def of_mapping(cls, text: str) -> Method:
@@ -67,7 +67,12 @@ class Method:
         """True if this method can be asked for an answer to the case."""
         if self.file is not None:
             return self.path(case).exists()
-        return ":" in self.name or _plain(self.name) in names(case.kind) or _stages(self.name, case.kind) is not None
+        return self.is_of_user or _plain(self.name) in names(case.kind) or _stages(self.name, case.kind) is not None
+
+    @property
+    def is_of_user(self) -> bool:
+        """True of a function that does not belong to this package."""
+        return self.file is None and ":" in self.name
 
     def path(self, case: Case) -> Path:
         assert self.file is not None
@@ -83,7 +88,7 @@ class Method:
         """Ask for a solution."""
         if self.file is not None:
             return _read_solution(self.path(case), case)
-        if ":" in self.name:
+        if self.is_of_user:
             return load_function(self.name)(case.problem, watch)
         if case.kind == "mapping":
             return _mapped(case.problem, self.name, watch)
@@ -190,10 +195,7 @@ def _read_solution(path: Path, case: Case) -> Answer:
     keys = {"partition": "cluster_of_unit", "placement": "tile_of_cluster"}
     if case.kind not in keys:
         raise InvalidInput(f"no file format is known for solutions of {case.kind} problems")
-    try:
-        content = json.loads(path.read_text())
-    except (OSError, ValueError) as defect:
-        raise InvalidInput(f"cannot read {path}: {defect}") from defect
+    content = read_json(path)
     labels = content.get(keys[case.kind]) if isinstance(content, dict) else content
     if not isinstance(labels, list):
         raise InvalidInput(f"{path} has no list {keys[case.kind]!r}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import logging
@@ -10,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from spinemap_exact.bench.line import defect
 from spinemap_exact.errors import InvalidInput
 
 logger = logging.getLogger(__name__)
@@ -62,10 +64,14 @@ class Store:
         if run["key"] in self.keys:
             return False
         line = json.dumps(run, separators=(",", ":"), allow_nan=False).encode() + b"\n"
-        written = os.write(self._file, line)
-        if written != len(line):
-            raise OSError(f"{self.path}: only {written} of {len(line)} bytes were written")
-        os.fsync(self._file)
+        end = os.fstat(self._file).st_size
+        try:
+            if os.write(self._file, line) != len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            os.fsync(self._file)
+        except OSError as defect:
+            os.ftruncate(self._file, end)
+            raise InvalidInput(f"cannot write runs {self.path}: {defect.strerror or defect}") from defect
         self.keys.add(run["key"])
         return True
 
@@ -87,9 +93,11 @@ def _parsed(path: str | Path, content: bytes) -> list[Run]:
     for number, line in enumerate(content.split(b"\n")[:-1], start=1):
         try:
             run = json.loads(line)
-            key = run["key"]
-        except (ValueError, KeyError, TypeError) as defect:
-            raise InvalidInput(f"{path}, line {number}: not a run") from defect
+        except (ValueError, RecursionError) as cause:
+            raise InvalidInput(f"{path}, line {number}: not a run") from cause
+        if flaw := defect(run):
+            raise InvalidInput(f"{path}, line {number}: {flaw}")
+        key = run["key"]
         if key in keys:
             raise InvalidInput(f"{path}, line {number}: the run {key} is listed twice")
         keys.add(key)

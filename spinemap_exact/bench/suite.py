@@ -8,7 +8,7 @@
     file = "conv_16.json"         # beside the suite
     clusters = 9                  # options of `solve`: clusters, traffic, objective, mesh, rows, columns
     family = "small"
-    best = {objective = 6354, bound = 6354, by = "branch-price", trust = "verified"}
+    best = {objective = 6354, bound = 6354, by = "branch-price", certificate = "conv_16.certificate"}
 
     [[case]]
     name = "digits"
@@ -23,19 +23,26 @@
 
 Tables ``[[instance]]`` and ``[[core_graph]]``, as in the suite that ships, are read as mapping and placement cases.
 Each stage that has a record is a case besides: ``digits-64-32-10/partition``.
+
+What a suite says of its problems is claimed, whatever its word for it; a bound is verified only where the checker
+accepts a certificate for it, each time that it is asked for.
 """
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from spinemap_exact import instances
+from spinemap_exact.certificate import format as certificates
+from spinemap_exact.certificate.check import check
 from spinemap_exact.errors import InvalidInput
+from spinemap_exact.files import parse_toml, read_text
 from spinemap_exact.hardware import Hardware, read_hardware
-from spinemap_exact.instances.records import problem_of
+from spinemap_exact.instances import CoreGraph, Instance
+from spinemap_exact.instances.records import certificate_of, problem_of
 from spinemap_exact.io import PROBLEM_KINDS, read_network, read_problem
 from spinemap_exact.network import Network
 from spinemap_exact.problems.mapping import MappingProblem
@@ -44,6 +51,9 @@ from spinemap_exact.problems.partition import PartitionProblem, Traffic
 _OPTIONS = ("clusters", "traffic", "objective", "mesh", "rows", "columns", "max_area", "unit_fan_in", "max_depth")
 _KNOWN = {"name", "problem", "file", "family", "best", "instance", "network", "hardware", "generate", "spikes"}
 _NOTES = {"origin", "description", "proven", "optimum"}
+_TEXTS = {"problem", "file", "family", "instance", "network", "hardware", "spikes", "traffic", "objective", "mesh"}
+_WHOLE = ("clusters", "rows", "columns", "max_area", "unit_fan_in", "max_depth")
+CLAIMED, VERIFIED = "claimed by the suite", "verified"
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,17 +63,36 @@ class Case:
     Attributes
     ----------
     best : dict
-        ``objective`` and ``bound``, as far as known, ``by`` whom, and ``trust``: attested or verified.
+        What the suite claims: ``objective`` and ``bound``, as far as known, ``by`` whom, and ``trust``, its own word.
+    certificate : path, optional
+        What proves the bound.
     """
 
     name: str
     problem: Any
     family: str = ""
     best: dict[str, Any] = field(default_factory=dict)
+    certificate: Path | None = None
 
     @property
     def kind(self) -> str:
         return str(self.problem.kind)
+
+    @cached_property
+    def trust(self) -> str | None:
+        """Who stands behind the bound that the suite names: the checker, or nobody but the suite.
+
+        Raises
+        ------
+        CertificateRejected, CertificateMalformed
+            If the certificate proves nothing.
+        """
+        if self.best.get("bound") is None:
+            return None
+        if self.certificate is None:
+            return CLAIMED
+        proven = check(self.problem, certificates.read(self.certificate)).lower
+        return VERIFIED if proven is not None and proven >= self.best["bound"] else CLAIMED
 
 
 def read_suite(path: str | Path) -> list[Case]:
@@ -75,41 +104,83 @@ def read_suite(path: str | Path) -> list[Case]:
         If the file cannot be read, or a case is incomplete, named twice, or asks for a missing instance.
     """
     path = Path(path)
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as defect:
-        raise InvalidInput(f"cannot read suite {path}: {defect.strerror or defect}") from defect
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as defect:
-        raise InvalidInput(f"cannot read suite {path}: {defect}") from defect
-    entries = [*table.get("case", [])]
-    entries += [{**e, "problem": "mapping", "best": {}} for e in table.get("instance", [])]
-    entries += [
-        {**e, "problem": "noc", "best": e.get("best", {}).get("placement", {})} for e in table.get("core_graph", [])
-    ]
+    entries = _entries(path, parse_toml(read_text(path), f"suite {path}"))
     if not entries:
         raise InvalidInput(f"suite {path} lists no case")
     cases: list[Case] = []
     for entry in entries:
         name = entry.get("name")
-        if not isinstance(name, str) or not name:
-            raise InvalidInput(f"suite {path}: case {len(cases) + 1} has no name")
+        if not isinstance(name, str) or not name or not name.isprintable():
+            raise InvalidInput(f"suite {path}: case {len(cases) + 1} has no name, or one with control characters")
         if name in {case.name for case in cases}:
             raise InvalidInput(f"suite {path} lists {name!r} twice")
         try:
-            cases.append(Case(name, _problem(path.parent, entry), str(entry.get("family", "")), entry.get("best", {})))
+            cases.append(_case(path.parent, entry))
         except InvalidInput as defect:
             raise InvalidInput(f"suite {path}, case {name!r}: {defect}") from defect
     return cases + _stages(path)
 
 
+def _entries(path: Path, table: dict[str, Any]) -> list[dict[str, Any]]:
+    """All tables of a suite as tables of cases."""
+    for kind in ("case", "instance", "core_graph"):
+        if not isinstance(listed := table.get(kind, []), list) or not all(isinstance(entry, dict) for entry in listed):
+            raise InvalidInput(f"suite {path}: {kind} is not a list of tables")
+    library = instances.read_library(path)
+    entries = [*table.get("case", [])]
+    entries += [{**entry, "problem": "mapping", "best": {}} for entry in table.get("instance", [])]
+    for entry in table.get("core_graph", []):
+        best = dict(entry.get("best", {}).get("placement", {}))
+        if (proof := _shipped_proof(library.core_graphs[entry["name"]], "placement", path.parent)) is not None:
+            best["certificate"] = str(proof)
+        entries.append({**entry, "problem": "noc", "best": best})
+    return entries
+
+
+def _case(folder: Path, entry: dict[str, Any]) -> Case:
+    for key in _TEXTS & entry.keys():
+        if not isinstance(entry[key], str) or not entry[key].isprintable():
+            raise InvalidInput(f"{key} is {entry[key]!r}, not text without control characters")
+    problem, best = _problem(folder, entry), entry.get("best", {})
+    if not isinstance(best, dict):
+        raise InvalidInput(f"best is {best!r}, not a table")
+    claims = _claims(best, problem)
+    file = claims.pop("certificate", None)
+    return Case(entry["name"], problem, entry.get("family", ""), claims, None if file is None else folder / file)
+
+
+def _claims(best: dict[str, Any], problem: Any) -> dict[str, Any]:
+    """Return what a suite claims of a problem, if it is numbers and words that do not exclude each other."""
+    if best.get("problem") not in (None, problem.digest):
+        raise InvalidInput("best: it speaks of another problem")
+    for key, value in best.items():
+        if key in ("objective", "bound"):
+            if type(value) is not int or value < 0:
+                raise InvalidInput(f"best: {key} is {value!r}, not an integer from 0")
+        elif not isinstance(value, str) or not value.isprintable():
+            raise InvalidInput(f"best: {key} is {value!r}, not text without control characters")
+    objective, bound = best.get("objective"), best.get("bound")
+    if objective is not None and bound is not None and bound > objective:
+        raise InvalidInput(f"best: the bound {bound} exceeds the objective {objective} of the same suite")
+    return dict(best)
+
+
 def _stages(path: Path) -> list[Case]:
     """Cases of the single stages of instances, where something is known of them and something to be found."""
-    return [
-        Case(f"{entry.name}/{stage}", problem_of(entry, stage), entry.family, vars(best))
-        for entry in instances.read_library(path).instances.values()
-        for stage, best in entry.best.items()
-        if best.measure != "units" and best.objective != 0
-    ]
+    cases = []
+    for entry in instances.read_library(path).instances.values():
+        for stage, best in entry.best.items():
+            if best.measure == "units" or best.objective == 0:
+                continue
+            name, problem = f"{entry.name}/{stage}", problem_of(entry, stage)
+            known = _claims({key: value for key, value in vars(best).items() if value is not None}, problem)
+            cases.append(Case(name, problem, entry.family, known, _shipped_proof(entry, stage, path.parent)))
+    return cases
+
+
+def _shipped_proof(entry: Instance | CoreGraph, stage: str, folder: Path) -> Path | None:
+    proof = certificate_of(entry, stage, folder)
+    return proof if proof.exists() else None
 
 
 def _problem(folder: Path, entry: dict[str, Any]) -> Any:
@@ -124,6 +195,8 @@ def _problem(folder: Path, entry: dict[str, Any]) -> Any:
     if "file" not in entry:
         raise InvalidInput("no file is named")
     options = {key: entry[key] for key in _OPTIONS if key in entry}
+    if wrong := [key for key in _WHOLE if type(options.get(key, 1)) is not int]:
+        raise InvalidInput(f"{wrong[0]} is {options[wrong[0]]!r}, not an integer")
     return read_problem(folder / entry["file"], kind, **options)[0]
 
 

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from spinemap_exact.bench.line import defect
 from spinemap_exact.bench.methods import EXACT, Method, is_result
 from spinemap_exact.bench.store import Run
 from spinemap_exact.bench.suite import Case
@@ -146,6 +147,7 @@ def _judged(task: Task, answer: Any, watch: Watch) -> Run:
     line = {**task.describe(), "status": "UNKNOWN", "objective": None, "dual_bound": None, "trust": None}
     trace = watch.trace
     solution = answer
+    _require_modesty(task.method, answer)
     if is_result(answer):
         solution, trace = answer.incumbent, answer.trace
         line |= {"status": str(answer.status), "dual_bound": answer.dual_bound, "engine": answer.engine}
@@ -162,7 +164,19 @@ def _judged(task: Task, answer: Any, watch: Watch) -> Run:
         if isinstance(problem, MappingProblem):
             line |= pictured(problem, solution)
     line["trace"] = _shortened(trace)
+    if flaw := defect(line):  # a result of another problem, or numbers that are none
+        raise InvalidInput(f"the answer of {task.method.name!r} cannot be written: {flaw}")
     return line
+
+
+def _require_modesty(method: Method, answer: Any) -> None:
+    """Refuse what a function of a user calls verified: it may speak of another problem than the one that was asked."""
+    results = [stage.result for stage in answer.stages] if isinstance(answer, MappingRun) else [answer]
+    vouchers = [result.vouched_by for result in results if is_result(result) and result.vouched_by is not None]
+    if method.is_of_user and any(voucher.trust == "verified" for voucher in vouchers):
+        raise InvalidInput(
+            f"the method {method.name!r} claims a verified bound; a function of yours can only attest one"
+        )
 
 
 def _shortened(trace: Sequence[Progress]) -> list[list[float | int | None]]:

@@ -6,29 +6,32 @@ evidence proves anything is for the checker to say.
 
 from __future__ import annotations
 
-import gzip
-import json
 import re
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
-
+from spinemap_exact.certificate._text import MAX_BYTES, decode, encode, read_bytes
 from spinemap_exact.errors import CertificateMalformed, InvalidInput
-from spinemap_exact.hardware import Crossbar
-from spinemap_exact.network import Network
+
+__all__ = ["MAX_BYTES", "Certificate", "from_bytes", "read", "read_instance", "to_bytes", "write", "write_instance"]
 
 FORMAT = "spinemap-exact certificate"
 INSTANCE_FORMAT = "spinemap-exact instance"
 VERSION = 1
 SCOPES = ("unroll", "packing", "partition", "placement")
-MAX_BYTES = 64 * 1024 * 1024  # of the JSON text; what a compressed file may grow to
-_COMPRESS_FROM = 1024
-_GZIP = b"\x1f\x8b"
 _KEYS = {"format", "version", "scope", "instance", "lower", "upper", "infeasible", "witness", "evidence"}
+_NETWORK = {"fanout_ptr", "fanout_idx", "spikes", "is_input"}
+_UNROLL = {"network", "rows", "columns", "unit_fan_in", "max_depth", "objective", "max_crossbars", "max_units"}
+_PARTITION = {"network", "crossbars", "max_clusters", "traffic", "objective", "max_area"}
+_PLACEMENT = {"num_clusters", "flow_from", "flow_to", "flow", "distance", "mesh", "io_tile", "input_flow"}
+_INSTANCE_KEYS = {
+    "packing": {"sizes", "capacity"},
+    "unroll": _UNROLL,
+    "partition": _PARTITION,
+    "placement": _PLACEMENT,
+}
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ class Certificate:
 
     def __post_init__(self) -> None:
         if self.scope not in SCOPES:
-            raise CertificateMalformed(f"scope: {self.scope!r} is none of {', '.join(SCOPES)}")
+            raise CertificateMalformed(f"scope: none of {', '.join(SCOPES)}")
         if not isinstance(self.instance, str) or not re.fullmatch("[0-9a-f]{64}", self.instance):
             raise CertificateMalformed("instance: not a SHA-256 in hexadecimal")
         for name in ("lower", "upper"):
@@ -91,7 +94,7 @@ class Certificate:
 
 def to_bytes(certificate: Certificate) -> bytes:
     """Return the file of a certificate; equal certificates give equal bytes."""
-    return _encode({"format": FORMAT, "version": VERSION, **vars(certificate)})
+    return encode({"format": FORMAT, "version": VERSION, **vars(certificate)})
 
 
 def from_bytes(content: bytes) -> Certificate:
@@ -102,13 +105,12 @@ def from_bytes(content: bytes) -> Certificate:
     CertificateMalformed
         If the bytes are not a certificate of this version.
     """
-    table = _decode(content)
+    table = decode(content)
     if table.get("format") != FORMAT:
         raise CertificateMalformed(f"format: not {FORMAT!r}")
     if type(table.get("version")) is not int or table["version"] != VERSION:
         raise CertificateMalformed(f"version: this program reads version {VERSION}")
-    if stray := table.keys() ^ _KEYS:
-        raise CertificateMalformed(f"{min(stray)}: {'missing' if min(stray) in _KEYS else 'unknown'}")
+    _require_keys(table, _KEYS)
     return Certificate(**{key: table[key] for key in _KEYS - {"format", "version"}})
 
 
@@ -125,12 +127,12 @@ def read(path: str | Path) -> Certificate:
     CertificateMalformed
         If the file is not a certificate of this version.
     """
-    return from_bytes(_content(path))
+    return from_bytes(read_bytes(path))
 
 
 def write_instance(path: str | Path, problem: Any) -> None:
     """Write the raw data of a problem, for checkers that have no reader for what it came from."""
-    Path(path).write_bytes(_encode({"format": INSTANCE_FORMAT, "version": VERSION, **instance_table(problem)}))
+    Path(path).write_bytes(encode({"format": INSTANCE_FORMAT, "version": VERSION, **instance_table(problem)}))
 
 
 def instance_table(problem: Any) -> dict[str, Any]:
@@ -171,88 +173,48 @@ def read_instance(path: str | Path) -> Any:
         If the file is not an instance of this version.
     """
     try:
-        table = _decode(_content(path))
-        if table.get("format") != INSTANCE_FORMAT or table.get("version") != VERSION:
-            raise InvalidInput(f"{path} is no {INSTANCE_FORMAT} of version {VERSION}")
-        return _instance(SimpleNamespace(**table))
-    except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as defect:
+        table = decode(read_bytes(path))
+        version = table.pop("version", None)
+        if table.pop("format", None) != INSTANCE_FORMAT or type(version) is not int or version != VERSION:
+            raise CertificateMalformed(f"this is no {INSTANCE_FORMAT} of version {VERSION}")
+        return _instance(table)
+    except CertificateMalformed as defect:
         raise InvalidInput(f"{path}: {defect}") from defect
 
 
-def _instance(raw: SimpleNamespace) -> SimpleNamespace:
-    if raw.kind not in SCOPES:
-        raise InvalidInput(f"{raw.kind!r} is none of {', '.join(SCOPES)}")
-    if raw.kind in ("unroll", "partition"):
-        ptr, idx, spikes, is_input = (
-            np.asarray(raw.network[name]) for name in ("fanout_ptr", "fanout_idx", "spikes", "is_input")
-        )
-        raw.network = Network(ptr, idx, spikes, is_input=is_input)
-    if raw.kind == "partition":
-        raw.crossbars = tuple(Crossbar(*row) for row in raw.crossbars)
-    if raw.kind == "packing":
-        raw.sizes = np.asarray(raw.sizes, dtype=np.int64)
-    if raw.kind == "placement":
-        for name, dtype in (("flow_from", np.int32), ("flow_to", np.int32), ("flow", np.int64)):
-            setattr(raw, name, np.asarray(getattr(raw, name), dtype=dtype))
-        for name in ("distance", "input_flow"):
-            values = getattr(raw, name)
-            setattr(raw, name, None if values is None else np.asarray(values, dtype=np.int64))
-        if raw.mesh is not None:
-            x, y, hop_x, hop_y = raw.mesh
-            raw.mesh = SimpleNamespace(x=np.asarray(x), y=np.asarray(y), hop_x=hop_x, hop_y=hop_y)
+def _instance(table: dict[str, Any]) -> SimpleNamespace:
+    """Give raw data the shape of a problem; whether the numbers are any is for the checker to say."""
+    kind = table.get("kind")
+    if not isinstance(kind, str) or kind not in SCOPES:
+        raise CertificateMalformed(f"kind: none of {', '.join(SCOPES)}")
+    _require_keys(table, _INSTANCE_KEYS[kind] | {"kind"})
+    raw = SimpleNamespace(**table)
+    if kind in ("unroll", "partition"):
+        if not isinstance(raw.network, dict):
+            raise CertificateMalformed("network: not an object")
+        _require_keys(raw.network, _NETWORK)
+        raw.network = SimpleNamespace(**raw.network)
+    if kind == "partition":
+        if not isinstance(raw.crossbars, list):
+            raise CertificateMalformed("crossbars: not a list")
+        raw.crossbars = [_row(row, "crossbars", "rows", "columns", "area", "count") for row in raw.crossbars]
+    if kind == "placement" and raw.mesh is not None:
+        raw.mesh = _row(raw.mesh, "mesh", "x", "y", "hop_x", "hop_y")
     return raw
+
+
+def _row(values: Any, place: str, *names: str) -> SimpleNamespace:
+    if not isinstance(values, list) or len(values) != len(names):
+        raise CertificateMalformed(f"{place}: not a list [{', '.join(names)}]")
+    return SimpleNamespace(**dict(zip(names, values, strict=True)))
+
+
+def _require_keys(table: dict[str, Any], keys: set[str]) -> None:
+    if missing := keys - table.keys():
+        raise CertificateMalformed(f"{min(missing)}: missing")
+    if unknown := table.keys() - keys:
+        raise CertificateMalformed(f"{min(unknown)[:40]!r}: unknown")
 
 
 def _plain(value: Any) -> int | None:
     return None if value is None else int(value)
-
-
-def _encode(table: dict[str, Any]) -> bytes:
-    text = json.dumps(table, separators=(",", ":"), allow_nan=False).encode()
-    # no time stamp: the same claim gives the same bytes
-    return text if len(text) < _COMPRESS_FROM else gzip.compress(text, compresslevel=9, mtime=0)
-
-
-def _content(path: str | Path) -> bytes:
-    try:
-        with Path(path).open("rb") as file:
-            return file.read(MAX_BYTES + 1)
-    except OSError as defect:
-        raise InvalidInput(f"{path} cannot be read: {defect.strerror}") from defect
-
-
-def _decode(content: bytes) -> dict[str, Any]:
-    """Read one JSON object without trusting it to be small, flat or finite."""
-    if content[:2] == _GZIP:
-        content = _inflate(content)
-    if len(content) > MAX_BYTES:
-        raise CertificateMalformed(f"the file is larger than {MAX_BYTES} bytes")
-    try:
-        table = json.loads(content.decode("utf-8"), parse_constant=_no_constant, object_pairs_hook=_distinct)
-    except (ValueError, RecursionError) as defect:
-        raise CertificateMalformed(f"the file is not JSON: {defect}") from None
-    if not isinstance(table, dict):
-        raise CertificateMalformed("the file holds no JSON object")
-    return table
-
-
-def _inflate(content: bytes) -> bytes:
-    stream = zlib.decompressobj(wbits=31)
-    try:
-        text = stream.decompress(content, MAX_BYTES + 1)
-    except zlib.error as defect:
-        raise CertificateMalformed(f"the file is not compressed properly: {defect}") from None
-    if len(text) <= MAX_BYTES and (not stream.eof or stream.unused_data):
-        raise CertificateMalformed("the compressed file is cut short or goes on after its end")
-    return text
-
-
-def _no_constant(name: str) -> None:
-    raise ValueError(f"{name} is not a number")
-
-
-def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    table = dict(pairs)
-    if len(table) != len(pairs):
-        raise ValueError("a key is listed twice")
-    return table

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from spinemap_exact.certificate import _cluster_proof, _conflict_proof, _list_proof, _mesh_proof, _pair_proof, check
+from spinemap_exact.certificate.check import VerifiedBounds
 from spinemap_exact.certificate.format import Certificate
 from spinemap_exact.errors import CertificateMalformed, CertificateRejected
 from spinemap_exact.result import Limits, SolveResult, Status, Watch
@@ -17,7 +18,7 @@ from spinemap_exact.result import Limits, SolveResult, Status, Watch
 logger = logging.getLogger(__name__)
 
 Evidence = dict[str, Any]
-_LEAST_SEARCH_S = 20.0  # no shorter search for a tree of a partition is begun
+_LEAST_SEARCH_S = 6.0  # no shorter search for a tree of a partition is begun
 _SHORT_S = 10.0  # bounds of lines may take so long beyond the time given
 _TINY = {"packing": 14, "partition": 9, "placement": 8, "unroll": 5}  # items, units, tiles, neurons to enumerate
 
@@ -33,18 +34,22 @@ def certificate(problem: Any, result: SolveResult[Any], watch: Watch | None = No
     watch : Watch, optional
         How long proofs may be looked for where the solver left none; by default ten seconds.
     """
-    watch = watch or Watch(Limits(time_s=10.0))
-    infeasible = result.status is Status.INFEASIBLE
-    lower, evidence = _strongest(problem, result, watch)
-    if infeasible and lower is not None:
-        lower, evidence, infeasible = None, None, False  # proven by the solver alone: nothing to certify
+    found = list(certificates(problem, result, watch or Watch(Limits(time_s=10.0))))
+    return found[-1][0] if found else None
+
+
+def certificates(problem: Any, result: SolveResult[Any], watch: Watch) -> Iterator[tuple[Certificate, VerifiedBounds]]:
+    """Yield certificates of stronger and stronger bounds, each with what the checker says of its evidence.
+
+    Of a result that is infeasible nothing else is of interest, and nothing is yielded if the solver alone proved it.
+    """
     upper = result.objective
-    if upper is None and evidence is None:
-        return None
     witness = None if result.incumbent is None else witness_table(problem.kind, result.incumbent)
-    # the evidence has been before the checker; what is left is the witness
     check.check(problem, Certificate(problem.kind, problem.digest, None, upper, False, witness, None))
-    return Certificate(problem.kind, problem.digest, lower, upper, infeasible, witness, evidence)
+    # the evidence has been before the checker, and so has the witness
+    for proven, evidence in _verified(problem, result, watch):
+        claims = proven.lower, upper, proven.infeasible
+        yield Certificate(problem.kind, problem.digest, *claims, witness, evidence), proven
 
 
 def witness_table(kind: str, solution: Any) -> dict[str, Any]:
@@ -60,25 +65,27 @@ def witness_table(kind: str, solution: Any) -> dict[str, Any]:
     return {**table, "cluster_of_unit": solution.partition.cluster_of_unit.tolist()}
 
 
-def _strongest(problem: Any, result: SolveResult[Any], watch: Watch) -> tuple[int | None, Evidence | None]:
-    """Return the best bound that the checker accepts, with its evidence; the bound None means infeasible."""
-    target = None if result.status is Status.INFEASIBLE else result.dual_bound
-    best: tuple[int | None, Evidence] = (0, {"kind": "counting", "argument": "zero"})
+def _verified(problem: Any, result: SolveResult[Any], watch: Watch) -> Iterator[tuple[VerifiedBounds, Evidence]]:
+    """Better and better bounds, or the infeasibility, that the checker verifies, with their evidence."""
+    infeasible = result.status is Status.INFEASIBLE
+    target, best = None if infeasible else result.dual_bound, 0
+    nothing: Evidence = {"kind": "counting", "argument": "zero"}
+    if not infeasible:
+        yield check.verified(problem, nothing, target), nothing
     for evidence, claim in _proposals(problem, result, target, watch):
         try:
-            proven = check.proven_bound(problem, evidence, claim)
+            proven = check.verified(problem, evidence, claim)
         except (CertificateRejected, CertificateMalformed) as flaw:
             logger.info("%s: evidence %s is of no use: %s", problem.kind, evidence.get("kind"), flaw)
             continue
-        if proven is None:
-            if result.status is Status.INFEASIBLE:
-                return None, evidence
-            continue
-        if best[0] is not None and proven > best[0]:
-            best = (proven, evidence)
-        if target is not None and proven >= target:
-            break
-    return best
+        if infeasible and proven.infeasible:
+            yield proven, evidence
+            return
+        if not infeasible and proven.lower is not None and proven.lower > best:
+            best = proven.lower
+            yield proven, evidence
+        if target is not None and best >= target:
+            return
 
 
 def _proposals(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from spinemap_exact.cli.verbs import DONE, NOTHING_FOUND
 from spinemap_exact.errors import InvalidInput
+from spinemap_exact.units import last_line
 
 if TYPE_CHECKING:
     from spinemap_exact.bench.executors import Executor
@@ -87,7 +88,8 @@ def _list(args: argparse.Namespace, cases: list[Case]) -> int:
 
     methods = {kind: list(names(kind)) for kind in ("mapping", *KINDS)}
     table = [
-        {**c.best, "case": c.name, "problem": c.kind, "family": c.family, "digest": c.problem.digest} for c in cases
+        {**c.best, "trust": c.trust, "case": c.name, "problem": c.kind, "family": c.family, "digest": c.problem.digest}
+        for c in cases
     ]
     if args.json:
         print(json.dumps({"methods": methods, "cases": table}, indent=1))
@@ -140,7 +142,7 @@ def _options(args: argparse.Namespace) -> dict[str, str]:
 
 def _say_line(line: Run, done: int, planned: int) -> None:
     objective = "-" if line["objective"] is None else line["objective"]
-    error = f": {line['error'].splitlines()[-1]}" if line.get("error") else ""
+    error = f": {last_line(line['error'])}" if line.get("error") else ""
     run = f"{line['case']}  {line['method']}  seed {line['seed']}"
     print(f"{done}/{planned}  {run}  {line['status']}  {objective}{error}", file=sys.stderr)
 

@@ -18,6 +18,7 @@ exit status:
   3  proven infeasible
   4  stopped with nothing found
   5  not proven optimal, with --require-proof
+  70 a defect of this program; --verbose shows where
 """
 
 _EXAMPLES = """\
@@ -101,8 +102,13 @@ def _add_hardware(parser: argparse.ArgumentParser) -> None:
 def _add_limits(parser: argparse.ArgumentParser, time_s: float) -> None:
     group = parser.add_argument_group("limits")
     group.add_argument(
-        "--time-limit", type=float, default=time_s, metavar="S", help=f"seconds, 0 for none; default {time_s:g}"
-    )
+        "--time-limit", type=float, default=time_s, metavar="S", help="seconds from warm start to last check, 0 for "
+        f"none; reading files and compiling kernels are not counted; default {time_s:g}"
+    )  # fmt: skip
+    group.add_argument(
+        "--certify-time", type=float, metavar="S", help="look for evidence for certificates for S seconds beyond the "
+        "limit, instead of in a quarter of it"
+    )  # fmt: skip
     group.add_argument("--workers", type=int, default=2, metavar="K", help="threads or processes; default 2")
     group.add_argument("--seed", type=int, default=0, metavar="N", help="source of every random choice; default 0")
     group.add_argument("--require-proof", action="store_true", help="exit with 5 unless proven optimal")
@@ -156,8 +162,10 @@ def _add_map(verbs: Any) -> None:
     parser.add_argument(
         "--out",
         metavar="DIR",
-        help="write mapping, certificates, evaluation, result, summary, log and report.html there",
+        help="write mapping, certificates, evaluation, result, summary, log and report.html there; the best so far "
+        "is written as it is found, and run.json names the run and its files",
     )
+    parser.add_argument("--force", action="store_true", help="clear what another run has left in DIR")
     _add_limits(parser, 60.0)
 
 
@@ -175,7 +183,7 @@ def _add_solve(verbs: Any) -> None:
     parser.add_argument(
         "--certificate",
         metavar="FILE",
-        help="write what the checker verified; evidence is looked for in the time left of the limit, at least 30 s",
+        help="write what the checker verified; a quarter of the limit, and what a proof leaves of it, goes to evidence",
     )
     _add_limits(parser, 60.0)
 
@@ -216,12 +224,14 @@ def _add_check(verbs: Any) -> None:
         run.check,
         "verify a certificate without any solver",
         "Verify a certificate from the instance and integer arithmetic alone. NETWORK is what was given to map, with\n"
-        "the mapping beside the certificate or under --mapping; or, with --problem, the file that was given to solve.",
+        "the mapping beside the certificate or under --mapping, which must be the solution that is certified; or, with\n"
+        "--problem, the file that was given to solve.",
     )
     _add_input(parser)
     parser.add_argument("certificate", metavar="CERTIFICATE")
     _add_hardware(parser)
-    parser.add_argument("--mapping", metavar="FILE", help="default: mapping.json beside the certificate")
+    parser.add_argument("--mapping", metavar="FILE", help="default: mapping.json beside the certificate, or "
+                        "the stages above from the reference of a shipped instance")  # fmt: skip
     _add_problem(parser, required=False)
     _add_traffic(parser, default=None)  # a bare problem may have none
 

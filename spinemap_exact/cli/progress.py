@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import sys
 import threading
@@ -32,7 +33,8 @@ def interruptible(work: Callable[[threading.Event], T]) -> T:
 
     def on_signal(number: int, frame: object) -> None:
         if stop.is_set():
-            raise SystemExit(128 + number)
+            sys.stderr.flush()
+            os._exit(128 + number)  # an orderly exit would wait for threads of engines
         stop.set()
         print("stopping; the best so far follows (once more to quit at once)", file=sys.stderr)
 

@@ -90,5 +90,6 @@ def solved(file: str, facts: dict[str, Any]) -> str:
             "gap         " + ("-" if facts["gap"] is None else f"{100 * facts['gap']:.2f} %"),
             f"solver      {facts['solver']} ({facts['engine']}), {facts['runtime_s']:.2f} s, "
             f"stopped by: {facts['reason']}",
+            "time        " + ", ".join(f"{what} {s:.1f} s" for what, s in facts["spent_s"].items()),
         ]
     )

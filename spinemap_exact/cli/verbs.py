@@ -5,26 +5,34 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import math
 import sys
 import threading
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spinemap_exact import __version__
 from spinemap_exact.cli import text
+from spinemap_exact.cli.checking import PARTITION, mapping_file, require_witness
+from spinemap_exact.cli.folder import MapFolder, certificate_of
 from spinemap_exact.cli.progress import Reporter, interruptible
 from spinemap_exact.errors import InvalidInput
+from spinemap_exact.files import require_writable, writing
+from spinemap_exact.units import printable
 
 if TYPE_CHECKING:
     from spinemap_exact.hardware import Hardware
     from spinemap_exact.io import ProblemFile
+    from spinemap_exact.mapping import Mapping
     from spinemap_exact.network import Network
-    from spinemap_exact.pipeline import Stage
+    from spinemap_exact.pipeline import MappingRun, Stage, Wanted
     from spinemap_exact.problems.partition import PartitionProblem
     from spinemap_exact.result import Limits
 
 DONE, REJECTED, BAD_INPUT, INFEASIBLE, NOTHING_FOUND, UNPROVEN = range(6)
+DEFECT = 70  # of ours; EX_SOFTWARE of sysexits.h
 
 KIND_OF_PROBLEM = {
     "qap": "placement",
@@ -82,60 +90,83 @@ def info(args: argparse.Namespace) -> int:
 
 
 def map(args: argparse.Namespace) -> int:
-    from spinemap_exact.pipeline import Choices, certify_all, map_network
+    from spinemap_exact.pipeline import Choices, certify_all, map_network, require_supported
 
     network, hardware, notes = _read(args)
     if hardware is None:
         raise InvalidInput(f"say which hardware {args.input} goes onto: --hardware PRESET or FILE.toml")
     choices = Choices(_by_stage("solver", args.solver), _by_stage("heuristic", args.warm_start))
-    with Reporter(args) as reporter:
-        run = interruptible(
-            lambda stop: map_network(
-                network,
-                hardware,
-                limits=_limits(args),
-                traffic=args.traffic,
-                choices=choices,
-                last_stage=args.stage,
-                unroll=not args.no_unroll,
-                unit_fan_in=args.unit_fan_in,
-                listen=reporter,
-                stop=stop,
-            )
+    limits, wanted = _limits(args), _wanted(args, "--out", args.out)
+    require_supported(network, hardware, args.stage, unroll=not args.no_unroll, unit_fan_in=args.unit_fan_in)
+    folder = MapFolder(args, network, hardware) if args.out else None
+
+    def work(stop: threading.Event) -> tuple[MappingRun, bool]:
+        run = map_network(
+            network,
+            hardware,
+            limits=limits,
+            traffic=args.traffic,
+            choices=choices,
+            last_stage=args.stage,
+            unroll=not args.no_unroll,
+            unit_fan_in=args.unit_fan_in,
+            wanted=wanted,
+            listen=reporter,
+            keep=None if folder is None else folder.keep,
+            stop=stop,
         )
-        if args.out:
-            done = run
-            run = interruptible(lambda stop: certify_all(done, reporter, stop))
-    facts = {"network": args.input, **run.as_json(), "version": __version__}
-    facts["notes"] = notes = [*notes, *(f"{s.name}: {s.unverified}" for s in run.stages if args.out and s.unverified)]
-    words = run.summary()
-    if (evaluation := run.evaluation()) is not None:
-        words += "\n\n" + text.evaluation(evaluation.as_json()) + "\n" + text.lower_bound(facts["lower_bound"])
-    words += _noted(notes)
-    if args.out:
-        _save(Path(args.out), run, facts, words, reporter.lines)
-    _say(args, facts, words)
+        if folder is not None and not stop.is_set():
+            folder.save(run, *_described(args, run, notes), reporter.lines)
+            run = certify_all(run, wanted, reporter, stop)
+        return run, stop.is_set()
+
+    with Reporter(args) as reporter:
+        run, interrupted = interruptible(work)
+    facts, words = _described(args, run, notes)
+    try:
+        if folder is not None:
+            folder.save(run, facts, words, reporter.lines)
+            folder.end(interrupted=interrupted)
+    finally:  # a disk that is full by now shall not cost the result
+        _say(args, facts, words)
     return _exit_status(args, run.status)
 
 
-def solve(args: argparse.Namespace) -> int:
-    from spinemap_exact.pipeline import AREA_THEN_PACKETS, certify, solve_problem
-    from spinemap_exact.result import Watch
+def _described(args: argparse.Namespace, run: MappingRun, notes: Sequence[str]) -> tuple[dict[str, Any], str]:
+    """What is known of a run, for machines and for people."""
+    if args.out:
+        notes = [*notes, *(f"{stage.name}: {stage.unverified}" for stage in run.stages if stage.unverified)]
+    facts = {"network": args.input, **run.as_json(), "version": __version__, "notes": notes}
+    words = run.summary()
+    if (evaluation := run.evaluation()) is not None:
+        words += "\n\n" + text.evaluation(evaluation.as_json()) + "\n" + text.lower_bound(facts["lower_bound"])
+    return facts, words + _noted(notes)
 
+
+def solve(args: argparse.Namespace) -> int:
+    from spinemap_exact.pipeline import AREA_THEN_PACKETS, solve_within
+
+    wanted = _wanted(args, "--certificate", args.certificate)
+    if args.certificate:
+        require_writable(args.certificate)
     if args.objective == AREA_THEN_PACKETS:
-        return _solve_in_order(args)
+        return _solve_in_order(args, wanted)
     read = _bare_problem(args, args.file)
     problem, notes = read.problem, read.notes
     kind = KIND_OF_PROBLEM[args.problem]
     with Reporter(args) as reporter:
-
-        def work(stop: threading.Event) -> Stage:
-            watch = Watch(_limits(args), lambda progress: reporter(kind, progress), stop)
-            name, result = solve_problem(problem, watch, solver=args.solver, warm_start=args.warm_start)
-            own = watch if args.certificate else watch.after(watch.limits.time_s)
-            return certify(kind, problem, name, result, own, thorough=bool(args.certificate))
-
-        stage = interruptible(work)
+        stage = interruptible(
+            lambda stop: solve_within(
+                _limits(args),
+                kind,
+                problem,
+                wanted,
+                solver=args.solver,
+                warm_start=args.warm_start,
+                listen=partial(reporter, kind),
+                stop=stop,
+            )
+        )
     result = stage.result
     if args.certificate:
         notes = [*notes, *_certified(args.certificate, stage)]
@@ -153,7 +184,7 @@ def solve(args: argparse.Namespace) -> int:
     return _exit_status(args, result.status)
 
 
-def _solve_in_order(args: argparse.Namespace) -> int:
+def _solve_in_order(args: argparse.Namespace, wanted: Wanted) -> int:
     """Least area, then the fewest packets within it."""
     from spinemap_exact.pipeline import AREA_THEN_PACKETS, area_then_packets
     from spinemap_exact.problems.partition import PartitionProblem
@@ -170,7 +201,7 @@ def _solve_in_order(args: argparse.Namespace) -> int:
                 limits=_limits(args),
                 solver=args.solver,
                 warm_start=args.warm_start,
-                thorough=bool(args.certificate),
+                wanted=wanted,
                 listen=reporter,
                 stop=stop,
             )
@@ -208,7 +239,7 @@ def evaluate(args: argparse.Namespace) -> int:
         if args.json:
             print(json.dumps({"violations": violations, "notes": notes}, indent=1))
         for broken in violations:
-            print(f"rejected: {broken}", file=sys.stderr)
+            print(printable(f"rejected: {broken}"), file=sys.stderr)
         return REJECTED
     facts = evaluate(network, hardware, mapping, args.traffic).as_json()
     facts["notes"] = notes
@@ -232,37 +263,54 @@ def check(args: argparse.Namespace) -> int:
     from spinemap_exact.certificate.check import check as verify
 
     certificate = certificates.read(args.certificate)
-    problem = _problem_of(args, certificate.scope)
+    problem, mapping, path = _asked_of_checker(args, certificate.scope)
     bounds = verify(problem, certificate)
-    facts = {"certificate": args.certificate, "accepted": True, **vars(bounds)}
+    compared = path is not None and certificate.witness is not None
+    if compared:
+        require_witness(mapping, bounds.scope, certificate.witness)
+    facts = {"certificate": args.certificate, "accepted": True, **vars(bounds), "mapping": path if compared else None}
     proven = "infeasible" if bounds.infeasible else f"bound {bounds.lower}, objective {bounds.upper}"
     optimal = ", optimal" if certificate.claims_optimality else ""
-    words = (
-        f"{args.certificate}: accepted. {bounds.scope}: {proven}{optimal}; verified by {bounds.evidence or 'witness'}"
-    )
+    words = f"{args.certificate}: accepted. {bounds.scope}: {proven}{optimal}; verified by "
+    words += bounds.evidence or "witness"
+    if compared:
+        words += f"\nthe {bounds.scope} of {path} is the solution that is certified"
+    elif mapping is not None:
+        words += "\ngiven the stages above it; no mapping was compared with what is certified"
     _say(args, facts, words)
     return DONE
 
 
-def _problem_of(args: argparse.Namespace, scope: str) -> Any:
-    """Read or rebuild the instance that a certificate must speak of."""
+def _asked_of_checker(args: argparse.Namespace, scope: str) -> tuple[Any, Mapping | None, str | None]:
+    """Read or rebuild the instance that a certificate must speak of.
+
+    Returns
+    -------
+    problem : object
+    mapping : Mapping or None
+        What the stages above are taken from.
+    path : str or None
+        Where that mapping was found, if it is to be the one that is certified.
+    """
     if args.problem:
-        return _bare_problem(args, args.input).problem
+        if args.mapping:
+            raise InvalidInput("--mapping belongs to a network; with --problem there is none to compare")
+        return _bare_problem(args, args.input).problem, None, None
     from spinemap_exact.pipeline import stage_problem
 
     network, hardware, _ = _read(args)
     if hardware is None:
         raise InvalidInput(f"say which hardware {args.input} was mapped onto: --hardware PRESET or FILE.toml")
-    path = Path(args.mapping) if args.mapping else Path(args.certificate).parent / "mapping.json"
-    mapping = None
-    if scope != "unroll":
-        from spinemap_exact.io.mapping_file import read_mapping
+    mapping = path = None
+    if scope != "unroll" or args.mapping:
+        from spinemap_exact.io.mapping_file import read_mapping, read_partition
 
-        if not path.exists():
-            raise InvalidInput(f"a {scope} certificate is checked given the stages above it: --mapping FILE is missing")
-        mapping = read_mapping(path, network, hardware)
+        file, path = mapping_file(args, scope)
+        read = read_partition if file.name == PARTITION else read_mapping
+        mapping = read(file, network, hardware)
     traffic = args.traffic or "per-tile"
-    return stage_problem(scope, network, hardware, mapping, traffic, unit_fan_in=args.unit_fan_in)
+    problem = stage_problem(scope, network, hardware, mapping, traffic, unit_fan_in=args.unit_fan_in)
+    return problem, mapping, path
 
 
 def _bare_problem(args: argparse.Namespace, path: str) -> ProblemFile:
@@ -277,13 +325,11 @@ def _certified(path: str | Path, stage: Stage) -> list[str]:
     """Write what is certified of a stage; return what is to be said about it."""
     from spinemap_exact.certificate import format as certificates
 
-    certificate = stage.certificate
-    nothing = certificate is None or (stage.unverified and not certificate.lower)
-    if certificate is None or nothing:
-        why = stage.unverified or "there is neither a solution nor a bound"
-        return [f"{path} was not written: {why.removeprefix('nothing is certified: ')}"]
-    certificates.write(path, certificate)
-    return [f"{path}: {stage.unverified}"] if stage.unverified else []
+    certificate, said = certificate_of(stage)
+    if certificate is not None:
+        with writing(path) as file:
+            file.write(certificates.to_bytes(certificate))
+    return [said.replace("{}", str(path))] if said else []
 
 
 def _read(args: argparse.Namespace) -> tuple[Network, Hardware | None, list[str]]:
@@ -346,23 +392,16 @@ def _limits(args: argparse.Namespace) -> Limits:
     return Limits(args.time_limit if args.time_limit != 0 else None, args.workers, args.seed)
 
 
-def _save(folder: Path, run: Any, facts: dict[str, Any], text: str, log: list[str]) -> None:
-    from spinemap_exact.io.mapping_file import write_mapping
-    from spinemap_exact.report import html_of_run
+def _wanted(args: argparse.Namespace, option: str, path: str | None) -> Wanted:
+    """How long evidence is looked for."""
+    from spinemap_exact.pipeline import Wanted
 
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if run.mapping is not None:
-            write_mapping(folder / "mapping.json", run.mapping, run.network, run.hardware)
-        for stage in run.stages:
-            _certified(folder / f"{stage.name}.certificate", stage)
-        (folder / "report.html").write_text(html_of_run(run, str(facts["network"])), encoding="utf-8")
-        (folder / "result.json").write_text(json.dumps(facts, indent=1) + "\n")
-        (folder / "evaluation.json").write_text(json.dumps(facts["evaluation"], indent=1) + "\n")
-        (folder / "summary.txt").write_text(text + "\n")
-        (folder / "log.txt").write_text("".join(line + "\n" for line in log))
-    except OSError as defect:
-        raise InvalidInput(f"cannot write to {folder}: {defect.strerror}") from defect
+    beyond_s = args.certify_time
+    if beyond_s is not None and not path:
+        raise InvalidInput(f"--certify-time is time for certificates: say with {option} where they go")
+    if beyond_s is not None and not 0 < beyond_s < math.inf:
+        raise InvalidInput(f"--certify-time {beyond_s:g} is not a positive number of seconds")
+    return Wanted(bool(path), beyond_s)
 
 
 def _exit_status(args: argparse.Namespace, status: str) -> int:
@@ -378,4 +417,4 @@ def _noted(notes: Sequence[str]) -> str:
 
 
 def _say(args: argparse.Namespace, facts: dict[str, Any], text: str) -> None:
-    print(json.dumps(facts, indent=1) if args.json else text)
+    print(json.dumps(facts, indent=1) if args.json else printable(text))

@@ -94,20 +94,17 @@ def read_network(
 def write_network(path: str | Path, network: Network) -> None:
     """Write a network: ``.npz`` (native) or ``.csv`` and ``.tsv`` (edge list, spike counts beside it)."""
     path = Path(path)
-    try:
-        match path.suffix.lower():
-            case ".npz":
-                from spinemap_exact.io.native import write_native
+    match path.suffix.lower():
+        case ".npz":
+            from spinemap_exact.io.native import write_native
 
-                write_native(path, network)
-            case ".csv" | ".tsv":
-                from spinemap_exact.io.edge_list import write_edge_list
+            write_native(path, network)
+        case ".csv" | ".tsv":
+            from spinemap_exact.io.edge_list import write_edge_list
 
-                write_edge_list(path, network)
-            case suffix:
-                raise InvalidInput(f"cannot write {path}: networks are written as .npz, .csv or .tsv, not {suffix!r}")
-    except OSError as defect:
-        raise InvalidInput(f"cannot write {path}: {defect.strerror or defect}") from defect
+            write_edge_list(path, network)
+        case suffix:
+            raise InvalidInput(f"cannot write {path}: networks are written as .npz, .csv or .tsv, not {suffix!r}")
 
 
 @dataclass(frozen=True)
@@ -207,8 +204,8 @@ def _reader(path: Path) -> NetworkReader:
         return _reader_by_suffix(path)
     if path.suffix.lower() != ".json":
         raise InvalidInput(f"{path} is not a network file; readable: {NETWORK_FORMATS}")
+    from spinemap_exact.files import read_json_table
     from spinemap_exact.io import problem_json, sonata, tennlab
-    from spinemap_exact.io._files import read_json_table
 
     table = read_json_table(path)
     if tennlab.is_tennlab(table):

@@ -1,100 +1,116 @@
-"""What all readers share: files to text, JSON and HDF5, with one sentence for whatever is wrong with them."""
+"""What readers share: tables of text, numpy archives and whole numbers, with one sentence for whatever is wrong."""
 
 from __future__ import annotations
 
-import gzip
-import json
-import zlib
+import csv
+import math
+import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from decimal import Decimal, InvalidOperation
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
-from spinemap_exact.errors import InvalidInput, MissingExtra
+from spinemap_exact.errors import InvalidInput
+from spinemap_exact.files import (
+    MOST_BYTES,
+    MOST_TEXT,
+    cut,
+    read_bytes,
+    read_text,
+    reading,
+    require_regular,
+    shown,
+    size_text,
+)
 from spinemap_exact.units import INT64_MAX
 
 if TYPE_CHECKING:
     from spinemap_exact.arrays import Array
 
+_LONGEST_LINE = 2**20
 
-@contextmanager
-def reading(path: Path) -> Iterator[None]:
-    """Turn what the operating system says about ``path`` into an `InvalidInput`."""
+
+def require_lines(path: Path, most: int = MOST_TEXT) -> None:
+    """Refuse a file with a line that no table has: its billions of columns would take all the memory there is."""
+    require_regular(path, most)
+    with reading(path), path.open("rb") as file:
+        while len(block := file.read(_LONGEST_LINE)) == _LONGEST_LINE:
+            if b"\n" not in block and b"\r" not in block:
+                raise InvalidInput(f"{path} has a line of more than {_LONGEST_LINE:,} characters: it is no table")
+
+
+def read_rows(path: Path, delimiter: str | None = None, skip: int = 0) -> Iterator[tuple[int, list[str]]]:
+    """Yield the number and the cells of every line of a table that is neither empty nor a comment.
+
+    Parameters
+    ----------
+    path : path
+    delimiter : str, optional
+        None for blanks; cells may be quoted where it is given.
+    skip : int
+        Lines to leave out at the beginning.
+    """
+    lines = read_text(path).split("\n")
+    rows = csv.reader(lines[skip:], delimiter=delimiter, strict=True) if delimiter else map(str.split, lines[skip:])
+    number = skip
     try:
-        yield
-    except EOFError as defect:
-        raise InvalidInput(f"{path} ends too early: it is truncated") from defect
-    except (gzip.BadGzipFile, zlib.error) as defect:
-        raise InvalidInput(f"{path} cannot be decompressed: it is damaged, or not compressed at all") from defect
-    except UnicodeDecodeError as defect:
-        raise InvalidInput(f"{path} is not a text file: byte {defect.start} is no UTF-8") from defect
-    except OSError as defect:
-        raise InvalidInput(f"cannot read {path}: {defect.strerror or defect}") from defect
-
-
-def read_text(path: Path) -> str:
-    """Return the text of a file, of a compressed one if its name ends in ``.gz``."""
-    with reading(path):
-        if path.suffix == ".gz":
-            with gzip.open(path, "rt", encoding="utf-8-sig") as file:
-                return file.read()
-        return path.read_text(encoding="utf-8-sig")
-
-
-def read_json(path: Path) -> Any:
-    """Return the content of a JSON file."""
-    try:
-        return json.loads(read_text(path))
-    except json.JSONDecodeError as defect:
-        raise InvalidInput(f"{path} is not JSON: {defect.msg} in line {defect.lineno}") from defect
-    except RecursionError as defect:
-        raise InvalidInput(f"{path} is not JSON of any format known here: it is nested too deeply") from defect
-
-
-def read_json_table(path: Path) -> dict[str, Any]:
-    """Return the content of a JSON file that must hold a table."""
-    table = read_json(path)
-    if not isinstance(table, dict):
-        raise InvalidInput(f"{path} holds a JSON {type(table).__name__}, not a table of named entries")
-    return table
+        for cells in rows:
+            number += 1
+            if delimiter and rows.line_num != number - skip:  # type: ignore[attr-defined]
+                raise InvalidInput(f"line {number} of {path} opens a quotation mark that it does not close")
+            cells = [cell.strip() for cell in cells]
+            if any(cells) and not cells[0].startswith("#"):
+                yield number, cells
+    except csv.Error as defect:
+        raise InvalidInput(f"line {number + 1} of {path} cannot be read as a table: {defect}") from defect
 
 
 def read_arrays(path: Path, what: str) -> dict[str, Array]:
-    """Return the arrays of an ``.npz`` file by name, or that of an ``.npy`` file under the empty name."""
+    """Return the arrays of an ``.npz`` file by name, or that of an ``.npy`` file under the empty name.
+
+    Sizes are read before arrays. Objects, which only unpickling could bring back, are refused.
+    """
     import numpy as np
 
-    with reading(path):
-        content = path.read_bytes()
+    content = read_bytes(path, MOST_BYTES)
     if not content:
         raise InvalidInput(f"{path} is empty")
     try:
+        _require_room(path, content)
         loaded = np.load(BytesIO(content), allow_pickle=False)
         return {"": loaded} if isinstance(loaded, np.ndarray) else {name: loaded[name] for name in loaded.files}
+    except InvalidInput:
+        raise
     except Exception as defect:  # a damaged file makes zipfile and numpy raise whatever their parsing meets
         raise InvalidInput(f"{path} is truncated or not {what}") from defect
 
 
-@contextmanager
-def hdf5(path: Path, purpose: str) -> Iterator[Any]:
-    """Open an HDF5 file; whatever is missing inside becomes an `InvalidInput` as well."""
-    try:
-        import h5py
-    except ImportError as defect:
-        raise MissingExtra("h5py", "sonata", purpose) from defect
-    if not path.is_file():
-        raise InvalidInput(f"cannot read {path}: there is no such file")
-    try:
-        with h5py.File(path, "r") as file:
-            yield file
-    except InvalidInput:
-        raise
-    except OSError as defect:
-        raise InvalidInput(f"{path} is truncated or not an HDF5 file") from defect
-    except Exception as defect:  # a damaged file makes h5py raise whatever its parsing meets
-        reason = " ".join(str(defect.args[0] if defect.args else defect).split()).strip('"')
-        raise InvalidInput(f"{path} lacks something that its format asks for: {reason}") from defect
+def _require_room(path: Path, content: bytes) -> None:
+    """Add up what the headers promise."""
+    if not content.startswith(b"PK"):
+        promised = _promised(BytesIO(content), len(content))
+    else:
+        with zipfile.ZipFile(BytesIO(content)) as archive:
+            promised = sum(member.file_size for member in archive.infolist())
+            if promised <= MOST_BYTES:
+                promised = sum(_promised(archive.open(m), m.file_size) for m in archive.infolist())
+    if promised > MOST_BYTES:
+        raise InvalidInput(
+            f"{path} unpacks to {size_text(promised)} of numbers; at most {size_text(MOST_BYTES)} are read"
+        )
+
+
+def _promised(file: IO[bytes], size: int) -> int:
+    """Bytes of an array by its header, where dimensions of zero count one: they do not make the others small."""
+    import numpy as np
+
+    version = np.lib.format.read_magic(file)
+    read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, dtype = read_header(file)
+    if min(shape, default=0) < 0 or math.prod(shape) * dtype.itemsize > size:
+        raise ValueError(f"an array of shape {shape} is not in {size} bytes")
+    return math.prod(max(1, n) for n in shape) * max(1, dtype.itemsize)
 
 
 def whole_number(value: Any, what: str) -> int:
@@ -103,16 +119,20 @@ def whole_number(value: Any, what: str) -> int:
         number = value
     else:
         try:
-            exact = Decimal(str(value).strip())
+            exact = Decimal("" if isinstance(value, dict | list) else str(value).strip())
         except InvalidOperation as defect:
-            raise InvalidInput(f"{what} is {value!r}, not a number") from defect
+            raise InvalidInput(f"{what} is {shown(value)}, not a number") from defect
         # adjusted() first: 1e999999999 has an exact integer value that nobody wants to write down
         if not exact.is_finite() or (exact.adjusted() < 19 and exact != exact.to_integral_value()):
-            raise InvalidInput(f"{what} is {value}, not a whole number")
+            raise InvalidInput(f"{what} is {_cut(value)}, not a whole number")
         number = int(exact) if exact.adjusted() < 19 else INT64_MAX + 1
     if abs(number) > INT64_MAX:
-        raise InvalidInput(f"{what} is {value}, which overflows int64")
+        raise InvalidInput(f"{what} is {_cut(value)}, which overflows int64")
     return number
+
+
+def _cut(number: Any) -> str:
+    return cut(number) if isinstance(number, str) else shown(number)
 
 
 def plural(count: int, noun: str, plural_noun: str | None = None) -> str:

@@ -9,7 +9,8 @@ import numpy as np
 from spinemap_exact.arrays import Array
 from spinemap_exact.problems.placement import Mesh
 
-_MOST_TRIALS = 20_000
+_MOST_TRIALS = 50_000
+_LONGEST = 2**31  # so that no sum of distances overflows
 _MOST_HOPS = 6
 
 
@@ -21,7 +22,7 @@ def mesh_of_distances(distance: Array) -> Mesh | None:
     position that agrees with all distances so far; a wrong choice is taken back.
     """
     tiles = len(distance)
-    if tiles < 2 or (distance != distance.T).any() or distance.diagonal().any():
+    if tiles < 2 or distance.max() > _LONGEST or (distance != distance.T).any() or distance.diagonal().any():
         return None
     apart = np.unique(distance[np.triu_indices(tiles, 1)])
     if apart[0] <= 0:
@@ -44,15 +45,15 @@ def _embeddings(distance: Array, hop_x: int, hop_y: int) -> Iterator[Array]:
         if not choices[-1]:
             choices.pop()
             continue
-        trials += 1
-        if trials > _MOST_TRIALS:
-            return
         k = len(choices) - 1
         x[order[k]], y[order[k]] = choices[-1].pop()
         if k + 1 == tiles:
             yield np.stack([x, y])
             return
         t, near, placed = order[k + 1], anchor[k + 1], order[: k + 1]
+        trials += 1 + int(distance[t, near]) // hop_x
+        if trials > _MOST_TRIALS:
+            return
         choices.append(
             [
                 (a, b)

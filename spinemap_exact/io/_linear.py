@@ -6,6 +6,7 @@ A map is a list of entries (source element, target element, weight); elements ar
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +14,10 @@ import numpy as np
 
 from spinemap_exact.arrays import Array
 from spinemap_exact.errors import InvalidInput
+from spinemap_exact.files import shown
 
 Shape = tuple[int, ...]
+_MOST_ENTRIES = 50_000_000  # of some 60 bytes each while they are sorted
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,7 @@ def identity(size: int) -> LinearMap:
 
 def dense(weight: Array) -> LinearMap:
     """The map of ``y = W x``, or of a block for each leading index."""
+    _require_room(np.count_nonzero(weight))
     blocks = weight.reshape(-1, *weight.shape[-2:])
     block, target, source = np.nonzero(blocks)
     count, outputs, inputs = blocks.shape
@@ -61,6 +65,7 @@ def composed(first: LinearMap, second: LinearMap) -> LinearMap:
         return second
     ptr = np.searchsorted(second.source, np.arange(second.num_sources + 1))
     reach = np.diff(ptr)[first.target]
+    _require_room(int(reach.sum()))
     entry = np.repeat(np.arange(len(first.source)), reach)
     offset = np.arange(len(entry)) - np.repeat(np.cumsum(reach) - reach, reach)
     step = ptr[first.target[entry]] + offset
@@ -88,6 +93,11 @@ def added(parts: list[LinearMap]) -> LinearMap:
         first.num_sources,
         first.num_targets,
     )
+
+
+def _require_room(entries: int) -> None:
+    if entries > _MOST_ENTRIES:
+        raise InvalidInput(f"{entries:,} paths between two layers of neurons are more than the {_MOST_ENTRIES:,} read")
 
 
 def _is_identity(entries: LinearMap) -> bool:
@@ -149,10 +159,9 @@ class Window:
         kernel = weight.shape[2:]
         stride, dilation = _spread(stride, dims), _spread(dilation, dims)
         span = tuple(d * (k - 1) for d, k in zip(dilation, kernel, strict=True))
-        padding = padding.decode() if isinstance(padding, bytes) else padding
         if isinstance(padding, str):
             if padding not in ("same", "valid"):
-                raise InvalidInput(f"{where} has the padding {padding!r}")
+                raise InvalidInput(f"{where} has the padding {shown(padding)}")
             if padding == "same" and set(stride) != {1}:
                 raise InvalidInput(f"{where} has padding 'same' with stride {max(stride)}, which is not defined")
             before = tuple(s // 2 for s in span) if padding == "same" else (0,) * dims
@@ -190,6 +199,8 @@ class Window:
         )
         if min(output) < 1:
             raise InvalidInput(f"{where} has a kernel {kernel} larger than its input {fed[1:]}")
+        # where padding is wide, kernel and output may be so, too
+        _require_room(outputs * (fed[0] // groups) * math.prod(output) * math.prod(kernel))
         dims = len(kernel)
         if dims == 1:
             fed, output = (fed[0], 1, fed[1]), (1, *output)
@@ -230,6 +241,15 @@ class Window:
         return output[inside], kernel[inside], source[inside]
 
 
-def _spread(value: Any, dims: int) -> Shape:
-    given = [int(v) for v in np.atleast_1d(value)]
-    return tuple(given * dims if len(given) == 1 else given[:dims])
+def _spread(given: Shape, dims: int) -> Shape:
+    return given * dims if len(given) == 1 else given[:dims]
+
+
+def whole_shape(what: str, value: Any) -> Shape:
+    """Return one whole number or several as a shape."""
+    given = np.atleast_1d(value)
+    if given.dtype.kind not in "iuf" or given.ndim != 1 or not given.size or (given != np.floor(given)).any():
+        raise InvalidInput(f"{what} is {shown(value)}, not whole numbers")
+    if not (np.abs(given.astype(np.float64)) < 2**31).all():
+        raise InvalidInput(f"{what} is {shown(value)}, beyond anything that can be mapped")
+    return tuple(map(int, given))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from spinemap_exact.errors import InvalidInput
-from spinemap_exact.io._files import plural, read_text, whole_number
+from spinemap_exact.files import read_text
+from spinemap_exact.io._files import plural, whole_number
 from spinemap_exact.problems.packing import PackingProblem
 
 

@@ -7,7 +7,6 @@ with them.
 
 from __future__ import annotations
 
-import csv
 import math
 from dataclasses import dataclass
 from fractions import Fraction
@@ -16,13 +15,14 @@ from pathlib import Path
 import numpy as np
 
 from spinemap_exact.errors import InvalidInput
+from spinemap_exact.files import shown
 from spinemap_exact.hardware import TileGrid
-from spinemap_exact.io._files import plural, read_text
+from spinemap_exact.io._files import plural, read_rows
 from spinemap_exact.problems.placement import Mesh, PlacementProblem
 from spinemap_exact.units import INT64_MAX
 
 _MOST_DIGITS = 40
-_MOST_TILES = 10_000_000
+_LARGEST_SCALE = 10**200
 
 
 @dataclass(frozen=True)
@@ -57,16 +57,19 @@ def read_core_graph(path: str | Path, mesh: str | tuple[int, int]) -> CoreGraph:
     grid = parse_mesh(mesh)
     weights: dict[tuple[str, str], Fraction] = {}
     notes = []
-    merged = 0
-    for number, cells in enumerate(csv.reader(read_text(path).splitlines()), 1):
-        cells = [c.strip() for c in cells]
-        if not any(cells) or cells[0].startswith("#") or (number == 1 and cells[:2] == ["source", "target"]):
+    merged, denominators = 0, 1
+    for number, cells in read_rows(path, ","):
+        if number == 1 and cells[:2] == ["source", "target"]:
             continue
         if len(cells) < 3:
             raise InvalidInput(f"line {number} of {path} is not source,target,weight")
         pair = _core(cells[0]), _core(cells[1])
         merged += pair in weights
-        weights[pair] = weights.get(pair, Fraction(0)) + _weight(path, number, cells[2])
+        weight = _weight(path, number, cells[2])
+        denominators = math.lcm(denominators, weight.denominator)
+        if denominators > _LARGEST_SCALE:  # a million different ones would be multiplied out for hours
+            raise InvalidInput(f"{path}: up to line {number} no scale makes the weights whole numbers within int64")
+        weights[pair] = weights.get(pair, Fraction(0)) + weight
     if not weights:
         raise InvalidInput(f"{path} lists no flow between cores")
     if merged:
@@ -91,18 +94,15 @@ def parse_mesh(mesh: str | tuple[int, int]) -> TileGrid:
     """Read ``"4x2"``: four tiles wide, two high."""
     try:
         width, height = mesh.lower().split("x") if isinstance(mesh, str) else mesh
-        grid = TileGrid(int(width), int(height))
+        return TileGrid(int(width), int(height))
     except (ValueError, TypeError) as defect:
         if isinstance(defect, InvalidInput):
             raise
-        raise InvalidInput(f"mesh {mesh!r} is not WIDTHxHEIGHT, as in 4x4") from defect
-    if grid.num_tiles > _MOST_TILES:
-        raise InvalidInput(f"mesh {mesh!r} has {grid.num_tiles} tiles, beyond anything that can be mapped")
-    return grid
+        raise InvalidInput(f"mesh {shown(mesh)} is not WIDTHxHEIGHT, as in 4x4") from defect
 
 
 def _core(name: str) -> str:
-    return str(int(name)) if name.isdecimal() else name
+    return str(int(name)) if name.isdecimal() and len(name) <= _MOST_DIGITS else name
 
 
 def _weight(path: Path, number: int, text: str) -> Fraction:
@@ -115,7 +115,7 @@ def _weight(path: Path, number: int, text: str) -> Fraction:
     except (ValueError, ZeroDivisionError) as defect:
         if isinstance(defect, InvalidInput):
             raise
-        raise InvalidInput(f"line {number} of {path} has the weight {text!r}, not a number") from defect
+        raise InvalidInput(f"line {number} of {path} has the weight {shown(text)}, not a number") from defect
     if weight < 0:
         raise InvalidInput(f"line {number} of {path} has the weight {text}, which is negative")
     return weight
@@ -124,7 +124,7 @@ def _weight(path: Path, number: int, text: str) -> Fraction:
 def _names(path: Path, weights: dict[tuple[str, str], Fraction]) -> tuple[str, ...]:
     """Cores in the order of their numbers, without gaps, or of their first appearance."""
     names = tuple(dict.fromkeys(name for pair in weights for name in pair))
-    if not all(name.isdecimal() for name in names):
+    if not all(name.isdecimal() and len(name) <= _MOST_DIGITS for name in names):
         return names
     top = max(map(int, names))
     if top >= 2 * len(names) + 100:

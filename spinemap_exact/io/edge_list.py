@@ -14,7 +14,6 @@ is read without being asked for.
 
 from __future__ import annotations
 
-import csv
 import logging
 import re
 import warnings
@@ -26,8 +25,9 @@ import numpy as np
 
 from spinemap_exact.arrays import Array
 from spinemap_exact.errors import InvalidInput
+from spinemap_exact.files import cut, reading, shown, writing
 from spinemap_exact.io._draft import Draft
-from spinemap_exact.io._files import plural, read_text, reading
+from spinemap_exact.io._files import plural, read_rows, require_lines, whole_number
 from spinemap_exact.io.spike_counts import ASSUMED, CountTable, is_count_table, read_count_table
 from spinemap_exact.network import Network, Population
 
@@ -38,6 +38,7 @@ _POST = ("post", "target", "to", "dst", "post_id", "target_id")
 _WEIGHT = ("weight", "w")
 _WHOLE = re.compile(r"[+-]?\d+$")
 _LINES_A_CHUNK = 1_000_000
+_MOST_BYTES = 2**30
 _MOST_NAMELESS = 3  # columns without a header: pre, post, weight; more could be anything, a matrix for one
 _MOST_DIGITS = 18  # of an id, so that it fits int64 while it is checked
 
@@ -106,21 +107,22 @@ def write_edge_list(path: str | Path, network: Network) -> None:
     separator = "\t" if path.suffix == ".tsv" else ","
     columns = [network.pre, network.post] + ([] if network.weights is None else [network.weights])
     names = ["pre", "post", "weight"][: len(columns)]
-    with path.open("w", encoding="utf-8") as file:
-        file.write(separator.join(names) + "\n")
+    with writing(path) as file:
+        file.write(f"{separator.join(names)}\n".encode())
         for start in range(0, network.num_synapses, _LINES_A_CHUNK):
             # as text, a float32 has no more digits than it needs
             chunk = [c[start : start + _LINES_A_CHUNK].astype(str).tolist() for c in columns]
-            file.writelines(separator.join(line) + "\n" for line in zip(*chunk, strict=True))
-    with path.with_suffix(".spikes.csv").open("w", encoding="utf-8") as file:
-        file.write(f"{ASSUMED}\n" if network.spikes_assumed else "")
-        file.write("neuron,spikes,input\n")
+            file.writelines(f"{separator.join(line)}\n".encode() for line in zip(*chunk, strict=True))
+    with writing(path.with_suffix(".spikes.csv")) as file:
+        file.write((f"{ASSUMED}\n" if network.spikes_assumed else "").encode())
+        file.write(b"neuron,spikes,input\n")
         counts = zip(network.spikes.tolist(), network.is_input.tolist(), strict=True)
-        file.writelines(f"{i},{count},{int(is_input)}\n" for i, (count, is_input) in enumerate(counts))
+        file.writelines(f"{i},{count},{int(is_input)}\n".encode() for i, (count, is_input) in enumerate(counts))
 
 
 def _layout(path: Path) -> _Layout:
     """Look at the first lines: separator, header or not, and which column is which."""
+    require_lines(path, _MOST_BYTES)
     with reading(path), path.open(encoding="utf-8-sig") as file:
         skipped = 0
         for line in file:
@@ -166,7 +168,7 @@ def _fast(path: Path, layout: _Layout) -> Draft | None:
             )
     except InvalidInput:
         raise
-    except (ValueError, OverflowError) as defect:
+    except (ValueError, OverflowError) as defect:  # ids of any length, text, too few columns
         logger.debug("%s is read line by line: %s", path, defect)
         return None
     if table.size == 0:
@@ -194,23 +196,19 @@ def _refuse_gaps(path: Path, num_neurons: int, listed: int) -> None:
 
 def _careful(path: Path, layout: _Layout, where: dict[str, str]) -> Draft:
     """Read line by line: text ids, conditions, and errors with their line."""
-    lines = read_text(path).splitlines()[layout.header_lines :]
-    rows = csv.reader(lines, delimiter=layout.delimiter) if layout.delimiter else (line.split() for line in lines)
     conditions = _conditions(path, layout, where)
     needed = max(layout.pre, layout.post, layout.weight or 0, *(c for c, _ in conditions), 0)
     kept: list[tuple[str, str]] = []
     weights: list[float] = []
     listed = 0
-    for number, cells in enumerate(rows, layout.header_lines + 1):
-        if not cells or cells[0].lstrip().startswith("#") or not any(c.strip() for c in cells):
-            continue
+    for number, cells in read_rows(path, layout.delimiter, layout.header_lines):
         listed += 1
         if len(cells) <= needed:
             raise InvalidInput(f"line {number} of {path} has {plural(len(cells), 'column')}, not {needed + 1}")
-        pair = cells[layout.pre].strip(), cells[layout.post].strip()
+        pair = cells[layout.pre], cells[layout.post]
         if "" in pair:
             raise InvalidInput(f"line {number} of {path} names no {'pre' if not pair[0] else 'post'}-synaptic neuron")
-        if any(cells[column].strip() != value for column, value in conditions):
+        if any(cells[column] != value for column, value in conditions):
             continue
         kept.append(pair)
         if layout.weight is not None:
@@ -228,7 +226,7 @@ def _conditions(path: Path, layout: _Layout, where: dict[str, str]) -> list[tupl
     names = layout.columns or ()
     for column in where:
         if column.lower() not in names:
-            raise InvalidInput(f"{path} has no column {column!r}; it has {', '.join(names) or 'no header'}")
+            raise InvalidInput(f"{path} has no column {shown(column)}; it has {', '.join(names) or 'no header'}")
     return [(names.index(column.lower()), value) for column, value in where.items()]
 
 
@@ -236,7 +234,7 @@ def _weight(text: str, path: Path, number: int) -> float:
     try:
         return float(text)
     except ValueError as defect:
-        raise InvalidInput(f"line {number} of {path} has the weight {text.strip()!r}, not a number") from defect
+        raise InvalidInput(f"line {number} of {path} has the weight {shown(text)}, not a number") from defect
 
 
 def _from_names(path: Path, kept: list[tuple[str, str]], weights: Array | None) -> Draft:
@@ -245,12 +243,12 @@ def _from_names(path: Path, kept: list[tuple[str, str]], weights: Array | None) 
     if len(whole) == len(everyone):
         largest = max(whole, key=lambda name: (len(name), name))
         if len(largest) > _MOST_DIGITS:
-            raise InvalidInput(f"{path}: neuron id {largest} overflows int32")
+            raise InvalidInput(f"{path}: neuron id {cut(largest)} overflows int32")
         ids = np.array([(int(a), int(b)) for a, b in kept], dtype=np.int64).reshape(-1, 2)
         return _numbered(path, ids[:, 0], ids[:, 1], weights)
     if whole:
         text = next(name for name in everyone if not _WHOLE.match(name))
-        raise InvalidInput(f"{path} mixes ids that are whole numbers ({whole[0]}) with others ({text!r})")
+        raise InvalidInput(f"{path} mixes ids that are whole numbers ({cut(whole[0])}) with others ({shown(text)})")
     number = {name: i for i, name in enumerate(everyone)}
     ids = np.array([(number[a], number[b]) for a, b in kept], dtype=np.int64).reshape(-1, 2)
     names = tuple(Population(name, i, i + 1) for i, name in enumerate(everyone))
@@ -266,7 +264,7 @@ def _attach_counts(draft: Draft, table: CountTable) -> None:
         draft.populations += tuple(Population(name, first + k, first + k + 1) for k, name in enumerate(new))
         draft.num_neurons += len(new)
     elif all(_WHOLE.match(name) for name in table.names):
-        top = max((int(name) for name in table.names), default=-1)
+        top = max((whole_number(name, f"{table.path}: a neuron") for name in table.names), default=-1)
         _refuse_gaps(table.path, top + 1, len(table.names))
         draft.num_neurons = max(draft.num_neurons, top + 1)
     recorded = table.resolve(draft.num_neurons, draft.populations, draft.is_input)

@@ -6,12 +6,13 @@ neurons were unrolled also ``unit_of_synapse``, ``neuron_of_unit`` and ``parent_
 several crossbar types ``crossbar_of_cluster``. Other tools may leave out the digests; and, where nothing was unrolled,
 name ``cluster_of_neuron`` instead, with or without entries for external inputs (which are not read).
 
+A file of the same format without ``tile_of_cluster`` is a partition, which `read_mapping` does not take for a mapping.
+
 *CSV*: ``neuron,tile``, for every neuron that is not an external input; neurons of one tile are a cluster.
 """
 
 from __future__ import annotations
 
-import csv
 import gzip
 import json
 from pathlib import Path
@@ -21,8 +22,9 @@ import numpy as np
 
 from spinemap_exact.arrays import Array
 from spinemap_exact.errors import InvalidInput
+from spinemap_exact.files import read_json_table, read_text, shown, writing
 from spinemap_exact.hardware import Hardware
-from spinemap_exact.io._files import read_json_table, read_text, whole_number
+from spinemap_exact.io._files import read_rows, whole_number
 from spinemap_exact.mapping import Mapping, Partition, Placement, Unrolling
 from spinemap_exact.network import Network
 
@@ -33,28 +35,40 @@ _UNROLLING = ("unit_of_synapse", "neuron_of_unit", "parent_of_unit")
 
 def write_mapping(path: str | Path, mapping: Mapping, network: Network, hardware: Hardware) -> None:
     """Write a mapping as JSON; see the module docstring for the format."""
-    path = Path(path)
+    tiles = {"tile_of_cluster": mapping.placement.tile_of_cluster.tolist()}
+    _write(Path(path), _table(mapping.unrolling, mapping.partition, network, hardware) | tiles)
+
+
+def write_partition(
+    path: str | Path, unrolling: Unrolling, partition: Partition, network: Network, hardware: Hardware
+) -> None:
+    """Write what a mapping lays down before clusters are placed: the same format without ``tile_of_cluster``."""
+    _write(Path(path), _table(unrolling, partition, network, hardware))
+
+
+def _table(unrolling: Unrolling, partition: Partition, network: Network, hardware: Hardware) -> dict[str, Any]:
     table: dict[str, Any] = {
         "format": FORMAT,
         "version": VERSION,
         "network": network.digest,
         "hardware": hardware.digest,
     }
-    if mapping.unrolling.digest != Unrolling.identity(network).digest:
-        table |= {name: getattr(mapping.unrolling, name).tolist() for name in _UNROLLING}
-    table["cluster_of_unit"] = mapping.partition.cluster_of_unit.tolist()
+    if unrolling.digest != Unrolling.identity(network).digest:
+        table |= {name: getattr(unrolling, name).tolist() for name in _UNROLLING}
+    table["cluster_of_unit"] = partition.cluster_of_unit.tolist()
     if not hardware.is_uniform:
-        table["crossbar_of_cluster"] = mapping.partition.crossbar_of_cluster.tolist()
-    table["tile_of_cluster"] = mapping.placement.tile_of_cluster.tolist()
+        table["crossbar_of_cluster"] = partition.crossbar_of_cluster.tolist()
+    return table
+
+
+def _write(path: Path, table: dict[str, Any]) -> None:
     lines = ",\n".join(
         f" {json.dumps(key)}: {json.dumps(value, separators=(',', ':'))}" for key, value in table.items()
     )
     content = ("{\n" + lines + "\n}\n").encode()
-    try:
+    with writing(path) as file:
         # without a time stamp, equal mappings give equal files
-        path.write_bytes(gzip.compress(content, mtime=0) if path.suffix == ".gz" else content)
-    except OSError as defect:
-        raise InvalidInput(f"cannot write {path}: {defect.strerror or defect}") from defect
+        file.write(gzip.compress(content, mtime=0) if path.suffix == ".gz" else content)
 
 
 def read_mapping(path: str | Path, network: Network, hardware: Hardware | None = None) -> Mapping:
@@ -77,11 +91,27 @@ def read_mapping(path: str | Path, network: Network, hardware: Hardware | None =
         raise defect if str(path) in str(defect) else InvalidInput(f"{path}: {defect}") from defect
 
 
+def read_partition(path: str | Path, network: Network, hardware: Hardware | None = None) -> Mapping:
+    """Read what `write_partition` wrote, as a mapping with clusters on tiles in order.
+
+    Raises
+    ------
+    InvalidInput
+        As `read_mapping`.
+    """
+    path = Path(path)
+    table = read_json_table(path)
+    listed = table.get("cluster_of_unit")
+    clusters = max((c for c in listed if isinstance(c, int)), default=-1) + 1 if isinstance(listed, list) else 0
+    clusters = min(clusters, len(listed or ()))  # ids without gaps are no more than there are units
+    return _from_table(path, {**table, "tile_of_cluster": list(range(clusters))}, network, hardware)
+
+
 def _from_table(path: Path, table: dict[str, Any], network: Network, hardware: Hardware | None) -> Mapping:
     if table.get("format", FORMAT) != FORMAT:
-        raise InvalidInput(f"{path} has the format {table['format']!r}, not {FORMAT!r}")
+        raise InvalidInput(f"{path} has the format {shown(table['format'])}, not {FORMAT!r}")
     if table.get("version", VERSION) != VERSION:
-        raise InvalidInput(f"{path} has version {table['version']}; this package reads version {VERSION}")
+        raise InvalidInput(f"{path} has version {shown(table['version'])}; this package reads version {VERSION}")
     things: tuple[tuple[str, Network | Hardware | None], ...] = (("network", network), ("hardware", hardware))
     for what, thing in things:
         if thing is not None and table.get(what, thing.digest) != thing.digest:
@@ -138,9 +168,9 @@ def _array(path: Path, table: dict[str, Any], name: str, length: int | None, of_
         raise InvalidInput(f"{path}: {name} has {len(listed)} entries for {length} {of_what}")
     for place, value in enumerate(listed):
         if type(value) is not int:
-            raise InvalidInput(f"{path}: {name}[{place}] is {value!r}, not a whole number")
+            raise InvalidInput(f"{path}: {name}[{place}] is {shown(value)}, not a whole number")
         if not -1 <= value <= np.iinfo(np.int32).max:
-            raise InvalidInput(f"{path}: {name}[{place}] is {value}, which is no id")
+            raise InvalidInput(f"{path}: {name}[{place}] is {shown(value)}, which is no id")
     return np.array(listed, dtype=np.int64)
 
 
@@ -154,10 +184,10 @@ def _crossbar_of_tile(path: Path, tiles: Array, hardware: Hardware) -> Array:
 
 def _tile_of_neuron(path: Path, network: Network) -> Array:
     """(num_units,) tile of each neuron that is not an external input, in the order of the neurons."""
-    lines = read_text(path).splitlines()
+    first = read_text(path).partition("\n")[0]
     tile: dict[int, int] = {}
-    for number, cells in enumerate(csv.reader(lines, delimiter="\t" if "\t" in "".join(lines[:1]) else ","), 1):
-        if not any(c.strip() for c in cells) or (number == 1 and cells[0].strip().lower() == "neuron"):
+    for number, cells in read_rows(path, "\t" if "\t" in first else ","):
+        if number == 1 and cells[0].lower() == "neuron":
             continue
         if len(cells) < 2:
             raise InvalidInput(f"line {number} of {path} is not neuron,tile")

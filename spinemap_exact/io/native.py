@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from spinemap_exact.errors import InvalidInput
+from spinemap_exact.files import parse_json, shown, writing
 from spinemap_exact.io._draft import Draft
 from spinemap_exact.io._files import read_arrays
 from spinemap_exact.network import Network, Population
@@ -35,7 +36,7 @@ def write_native(path: str | Path, network: Network) -> None:
     arrays = {name: getattr(network, name) for name in ("fanout_ptr", "fanout_idx", "spikes", "is_input")}
     if network.weights is not None:
         arrays["weights"] = network.weights
-    with Path(path).open("wb") as file:
+    with writing(path) as file:
         np.savez_compressed(file, header=np.frombuffer(json.dumps(header).encode(), dtype=np.uint8), **arrays)
 
 
@@ -64,7 +65,7 @@ def read_native(
         )
     except InvalidInput as defect:
         raise defect if str(path) in str(defect) else InvalidInput(f"{path}: {defect}") from defect
-    except (ValueError, KeyError, TypeError, AttributeError) as defect:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as defect:
         raise InvalidInput(f"{path} is truncated or not a network of this package") from defect
     if network.digest != header["digest"]:
         raise InvalidInput(f"{path} was altered after it was written: its digest does not fit")
@@ -84,9 +85,9 @@ def read_native(
 
 
 def _header(path: Path, raw: Any) -> dict[str, Any]:
-    header = json.loads(bytes(raw).decode())
+    header = parse_json(bytes(raw).decode(), f"the header of {path}")
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         raise InvalidInput(f"{path} is a numpy archive, but not a network of this package")
     if header.get("version") != VERSION:
-        raise InvalidInput(f"{path} has version {header.get('version')}; this package reads version {VERSION}")
+        raise InvalidInput(f"{path} has version {shown(header.get('version'))}; this package reads version {VERSION}")
     return header

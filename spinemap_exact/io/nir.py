@@ -29,17 +29,20 @@ import numpy as np
 
 from spinemap_exact.arrays import Array
 from spinemap_exact.errors import InvalidInput, MissingExtra
+from spinemap_exact.files import shown
 from spinemap_exact.io import _linear as linear
 from spinemap_exact.io._draft import Draft
 from spinemap_exact.io._files import plural
-from spinemap_exact.io._linear import LinearMap, Shape
+from spinemap_exact.io._hdf5 import read_hdf5
+from spinemap_exact.io._linear import LinearMap, Shape, whole_shape
 from spinemap_exact.network import Network, Population
 
 _INTEGRATORS = ("I", "LI", "CubaLI")
 _NEURONS = (*_INTEGRATORS, "IF", "LIF", "CubaLIF", "Threshold")
 _POOLS = ("SumPool2d", "AvgPool2d")
 _MIXING = ("Linear", "Affine", "Conv1d", "Conv2d", *_POOLS)
-_MOST_ELEMENTS = 100_000_000
+_MOST_ELEMENTS = 10_000_000
+_MOST_NODES = 2_000
 _PLAIN = ("Scale", "Flatten", "Delay", "Output", "Input")
 _SIZE_OF = {"Threshold": "threshold", "IF": "v_threshold", "LIF": "v_threshold", "CubaLIF": "v_threshold"}
 
@@ -62,10 +65,15 @@ def read_nir(
     """
     path = Path(path)
     graph = _Graph(str(path), pooling_neurons)
-    graph.flatten(_load(path))
-    graph.fuse_thresholds()
-    graph.infer_shapes()
-    draft = graph.draft()
+    try:
+        graph.flatten(_load(path))
+        graph.fuse_thresholds()
+        graph.infer_shapes()
+        draft = graph.draft()
+    except RecursionError as defect:
+        raise InvalidInput(f"{path} has hundreds of nodes in a row without a neuron among them") from defect
+    except InvalidInput as defect:
+        raise defect if str(path) in str(defect) else InvalidInput(f"{path}: {defect}") from defect
     return draft.finish(None if spikes is None else Path(spikes), weight_threshold)
 
 
@@ -74,14 +82,14 @@ def _load(path: Path) -> Any:
         import nir
     except ImportError as defect:
         raise MissingExtra("nir", "nir", "reading NIR graphs") from defect
-    if not path.is_file():
-        raise InvalidInput(f"cannot read {path}: there is no such file")
+    content = read_hdf5(path, "nir", "reading NIR graphs")
     try:
-        graph = nir.read(path, type_check=False)  # writers leave out shapes that we can infer
-    except OSError as defect:
-        raise InvalidInput(f"{path} is truncated or not an HDF5 file") from defect
+        # writers leave out shapes that we can infer
+        graph = nir.dict2NIRNode({**content.group("node").plain(), "type_check": False})
+    except InvalidInput:
+        raise
     except Exception as defect:  # the package raises whatever its parsing meets
-        reason = " ".join(str(defect).split()) or type(defect).__name__
+        reason = shown(" ".join(str(defect).split()) or type(defect).__name__).strip("'")
         raise InvalidInput(f"{path} is not a NIR graph that the package nir understands: {reason}") from defect
     if type(graph).__name__ != "NIRGraph":
         raise InvalidInput(f"{path} holds a single {type(graph).__name__} node, not a NIR graph")
@@ -98,7 +106,13 @@ class _Node:
     shape: Shape | None = None
 
     def param(self, name: str) -> Array:
-        return np.asarray(getattr(self.node, name))
+        found = np.asarray(getattr(self.node, name, None))
+        if found.dtype.kind not in "biuf":
+            raise InvalidInput(f"node {self.name} has no numbers {name}")
+        return found
+
+    def integers(self, name: str) -> Shape:
+        return whole_shape(f"{name} of node {self.name}", getattr(self.node, name, None))
 
 
 @dataclass
@@ -125,6 +139,8 @@ class _Graph:
                 }
             elif kind in _NEURONS + _MIXING + _PLAIN:
                 self.nodes[full] = _Node(full, kind, node, outer_input=kind == "Input" and not prefix)
+                if len(self.nodes) > _MOST_NODES:
+                    raise InvalidInput(f"{self.source} has more than {_MOST_NODES:,} nodes")
             else:
                 raise InvalidInput(f"{self.source}: node {full} is of the kind {kind}, which is not supported")
         for pre, post in dict.fromkeys(graph.edges):
@@ -149,15 +165,17 @@ class _Graph:
 
     def fuse_thresholds(self) -> None:
         """Join an integrator and the Threshold that alone follows it directly."""
+        readers = self._readers()
         for node in [n for n in self.nodes.values() if n.kind == "Threshold"]:
             if len(node.inputs) != 1 or self.nodes[node.inputs[0]].kind not in _INTEGRATORS:
                 continue
             first = self.nodes[node.inputs[0]]
-            if sum(first.name in other.inputs for other in self.nodes.values()) > 1:
+            if len(readers[first.name]) > 1:
                 continue
             del self.nodes[node.name]
-            for other in self.nodes.values():
-                other.inputs = [first.name if name == node.name else name for name in other.inputs]
+            readers[first.name] = readers.pop(node.name)
+            for other in readers[first.name]:
+                self.nodes[other].inputs = [first.name if n == node.name else n for n in self.nodes[other].inputs]
 
     def infer_shapes(self) -> None:
         """Find the shape of every output from the Input nodes and weights onwards."""
@@ -184,17 +202,16 @@ class _Graph:
         match node.kind:
             case "Input" if node.outer_input or (fed is None and settle_for_own):
                 stated = node.node.input_type["input"]
-                return None if stated is None else tuple(int(n) for n in np.atleast_1d(stated))
+                return None if stated is None else whole_shape(f"the shape of node {node.name}", stated)
             case "Input" | "Output" | "Delay":
                 return fed
             case "Scale":
                 return fed if fed is not None else _own(node.param("scale"))
             case "Linear" | "Affine":
-                return (*node.param("weight").shape[:-2], node.param("weight").shape[-2])
+                return (*self._matrix(node).shape[:-2], self._matrix(node).shape[-2])
             case "Flatten":
-                return (
-                    None if fed is None else linear.flatten_shape(fed, int(node.node.start_dim), int(node.node.end_dim))
-                )
+                ends = node.integers("start_dim")[0], node.integers("end_dim")[0]
+                return None if fed is None else linear.flatten_shape(fed, *ends)
             case "Conv1d" | "Conv2d" | "SumPool2d" | "AvgPool2d":
                 stated = getattr(node.node, "input_shape", None)
                 if fed is None and (stated is None or not settle_for_own):
@@ -212,25 +229,31 @@ class _Graph:
         if node.kind in _POOLS:
             if fed is None or len(fed) != 3:
                 raise InvalidInput(f"{where} pools an input of shape {fed}, not (channels, height, width)")
-            return linear.Window.pool(where, fed, *(node.param(p) for p in ("kernel_size", "stride", "padding")))
+            return linear.Window.pool(where, fed, *(node.integers(p) for p in ("kernel_size", "stride", "padding")))
         weight = node.param("weight")
         dims = 1 if node.kind == "Conv1d" else 2
         if weight.ndim != dims + 2:
             raise InvalidInput(
                 f"{where} has weights of shape {weight.shape}; a {node.kind} needs {dims + 2} dimensions"
             )
-        channels = weight.shape[1] * int(node.node.groups)
+        groups = node.integers("groups")[0]
+        channels = weight.shape[1] * groups
         if fed is None or len(fed) != dims + 1:
-            stated = node.node.input_shape
-            if stated is None:
+            if node.node.input_shape is None:
                 raise InvalidInput(f"{where} convolves an input of shape {fed}, and states no input_shape")
-            spatial = tuple(int(n) for n in np.atleast_1d(stated))
+            spatial = node.integers("input_shape")
             if fed is not None and math.prod(fed) != channels * math.prod(spatial):
                 raise InvalidInput(f"{where} takes {(channels, *spatial)}, but is given {fed}")
             fed = (channels, *spatial)
-        return linear.Window.convolution(
-            where, fed, weight, node.node.stride, node.node.padding, node.node.dilation, int(node.node.groups)
-        )
+        stride, dilation = node.integers("stride"), node.integers("dilation")
+        padding = node.node.padding if isinstance(node.node.padding, str) else node.integers("padding")
+        return linear.Window.convolution(where, fed, weight, stride, padding, dilation, groups)
+
+    def _matrix(self, node: _Node) -> Array:
+        weight = node.param("weight")
+        if weight.ndim < 2:
+            raise InvalidInput(f"{self.source}: node {node.name} has weights of shape {weight.shape}, not a matrix")
+        return weight
 
     def draft(self) -> Draft:
         """Number the neurons and compose what lies between them."""
@@ -270,19 +293,24 @@ class _Graph:
 
     def _ranks(self) -> dict[str, int]:
         """Breadth-first places from the inputs onwards: HDF5 keeps nodes in the order of their names only."""
-        readers: dict[str, list[str]] = {name: [] for name in self.nodes}
-        for node in self.nodes.values():
-            for name in node.inputs:
-                readers[name].append(node.name)
+        readers = self._readers()
         sources = [n.name for n in self.nodes.values() if n.outer_input or not n.inputs]
         order = dict.fromkeys(sources)
         queue = list(order)
         for name in queue:
             fresh = [reader for reader in readers[name] if reader not in order]
             order.update(dict.fromkeys(fresh))
-            queue += dict.fromkeys(fresh)
+            queue += fresh
         order.update(dict.fromkeys(self.nodes))
         return {name: place for place, name in enumerate(order)}
+
+    def _readers(self) -> dict[str, dict[str, None]]:
+        """The nodes that each node feeds, each once and in order."""
+        readers: dict[str, dict[str, None]] = {name: {} for name in self.nodes}
+        for node in self.nodes.values():
+            for name in node.inputs:
+                readers[name][node.name] = None
+        return readers
 
     def _size(self, node: _Node) -> int:
         assert node.shape is not None
@@ -290,18 +318,14 @@ class _Graph:
 
     def _readouts(self) -> list[_Node]:
         """Mixing nodes from which the end of the graph is reached without passing a neuron."""
-        readers: dict[str, list[_Node]] = {name: [] for name in self.nodes}
-        for node in self.nodes.values():
-            for name in node.inputs:
-                readers[name].append(node)
-
-        def ends(node: _Node) -> bool:
-            below = [n for n in readers[node.name] if not self.is_neuron(n)]
-            if not readers[node.name]:
-                return True
-            return any(n.kind not in _MIXING and ends(n) for n in below)
-
-        return [n for n in self.nodes.values() if n.kind in _MIXING and not self.is_neuron(n) and ends(n)]
+        ending = dict.fromkeys(name for name, readers in self._readers().items() if not readers)
+        queue = list(ending)
+        for name in queue:
+            node = self.nodes[name]
+            above = [] if self.is_neuron(node) or node.kind in _MIXING else node.inputs
+            queue += dict.fromkeys(n for n in above if n not in ending)
+            ending.update(dict.fromkeys(above))
+        return [n for n in self.nodes.values() if n.kind in _MIXING and not self.is_neuron(n) and n.name in ending]
 
     def _incoming(self, node: _Node, above: tuple[str, ...]) -> dict[str, LinearMap]:
         """What reaches a node, by the neuron node that it comes from."""
@@ -348,7 +372,7 @@ class _Graph:
         """The matrix of a linear node; None for the identity."""
         match node.kind:
             case "Linear" | "Affine":
-                return linear.dense(node.param("weight"))
+                return linear.dense(self._matrix(node))
             case "Scale":
                 return linear.scaling(node.param("scale"), self._size(node), f"{self.source}: node {node.name}")
             case "Conv1d" | "Conv2d" | "SumPool2d" | "AvgPool2d":

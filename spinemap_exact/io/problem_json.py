@@ -9,19 +9,23 @@ where it is not given, and there are as many as wanted without a count.
 the axons may be given, and count one each where not.
 
 *Placement*: ``width``, ``height``, ``clusters`` and ``traffic``, a list of ``[source, target, packets]``.
+
+All numbers are JSON integers: ``4.0``, ``"4"`` and ``true`` are none.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+from reprlib import repr as shortened
 from typing import Any
 
 import numpy as np
 
 from spinemap_exact.errors import InvalidInput
+from spinemap_exact.files import read_json_table
 from spinemap_exact.hardware import Crossbar, TileGrid
 from spinemap_exact.io._draft import Draft
-from spinemap_exact.io._files import plural, read_json_table, whole_number
+from spinemap_exact.io._files import plural, whole_number
 from spinemap_exact.network import Network
 from spinemap_exact.problems.partition import PartitionObjective, PartitionProblem, Traffic
 from spinemap_exact.problems.placement import Mesh, PlacementProblem
@@ -63,6 +67,11 @@ def read_partition(
     if clusters is None:
         clusters = network.num_units
         notes.append(f"no number of clusters was given: up to {clusters} are allowed, one for each unit")
+    elif clusters > max(1, network.num_units):
+        notes.append(
+            f"{clusters} clusters are allowed, of which {plural(network.num_units, 'unit')} need one each at most"
+        )
+        clusters = max(1, network.num_units)
     return PartitionProblem(
         network,
         crossbars,
@@ -108,8 +117,6 @@ def read_placement(path: str | Path) -> tuple[PlacementProblem, list[str]]:
     path = Path(path)
     table = read_json_table(path)
     width, height, clusters = (_positive(path, table, key) for key in ("width", "height", "clusters"))
-    if width * height > _MOST:
-        raise InvalidInput(f"{path}: a mesh of {width} x {height} tiles is beyond anything that can be mapped")
     flows: dict[tuple[int, int], int] = {}
     notes = []
     traffic = table.get("traffic")
@@ -118,7 +125,7 @@ def read_placement(path: str | Path) -> tuple[PlacementProblem, list[str]]:
     for k, item in enumerate(traffic):
         if not isinstance(item, list) or len(item) != 3:
             raise InvalidInput(f"{path}: traffic {k} is not [source, target, packets]")
-        source, target, packets = (whole_number(value, f"{path}: an entry of traffic {k}") for value in item)
+        source, target, packets = (_integer(value, f"{path}: an entry of traffic {k}") for value in item)
         if stray := [end for end in (source, target) if not 0 <= end < clusters]:
             raise InvalidInput(f"{path}: traffic {k} names cluster {stray[0]} of {clusters}")
         if packets < 0:
@@ -128,8 +135,8 @@ def read_placement(path: str | Path) -> tuple[PlacementProblem, list[str]]:
         notes.append(f"{plural(len(traffic) - len(flows), 'flow')} listed more than once: merged, packets added")
     ends = np.array(list(flows), dtype=np.int64).reshape(-1, 2)
     amounts = np.array(list(flows.values()), dtype=np.int64)
-    mesh = Mesh.of_grid(TileGrid(width, height))
     try:
+        mesh = Mesh.of_grid(TileGrid(width, height))
         return PlacementProblem(clusters, ends[:, 0], ends[:, 1], amounts, mesh=mesh), notes
     except InvalidInput as defect:
         raise InvalidInput(f"{path}: {defect}") from defect
@@ -139,7 +146,7 @@ def _draft(path: Path, table: dict[str, Any]) -> Draft:
     fan_in = table.get("fan_in")
     if not isinstance(fan_in, list) or not all(isinstance(sources, list) for sources in fan_in):
         raise InvalidInput(f"{path} has no list of fan-in lists")
-    flat = [whole_number(s, f"{path}: a source of neuron {i}") for i, sources in enumerate(fan_in) for s in sources]
+    flat = [_integer(s, f"{path}: a source of neuron {i}") for i, sources in enumerate(fan_in) for s in sources]
     pre = np.array(flat, dtype=np.int64)
     post = np.repeat(np.arange(len(fan_in)), [len(sources) for sources in fan_in])
     if "num_neurons" in table:
@@ -161,7 +168,7 @@ def _spikes(path: Path, spikes: Any, units: int, inputs: int) -> np.ndarray[Any,
     if not isinstance(spikes, list) or len(spikes) not in (units + inputs, inputs):
         size = len(spikes) if isinstance(spikes, list) else 0
         raise InvalidInput(f"{path} has {size} spike counts for {units + inputs} neurons and external inputs")
-    counts = [whole_number(value, f"{path}: the spike count of neuron {i}") for i, value in enumerate(spikes)]
+    counts = [_integer(value, f"{path}: the spike count of neuron {i}") for i, value in enumerate(spikes)]
     if min(counts, default=0) < 0:
         raise InvalidInput(f"{path}: the spike count of neuron {counts.index(min(counts))} is negative")
     if len(counts) < units + inputs:  # an unrolling problem may give those of its axons alone
@@ -203,7 +210,7 @@ def _count(path: Path | str, table: dict[str, Any], key: str, default: int | Non
         return default
     if key not in table:
         raise InvalidInput(f"{path} has no entry {key!r}")
-    value = whole_number(table[key], f"{path}: {key}")
+    value = _integer(table[key], f"{path}: {key}")
     if value < 0:
         raise InvalidInput(f"{path}: {key} is {value}, which is negative")
     return value
@@ -216,6 +223,13 @@ def _positive(path: Path | str, table: dict[str, Any], key: str, most: int = _MO
     if value > most:
         raise InvalidInput(f"{path}: {key} is {value}, beyond anything that can be mapped")
     return value
+
+
+def _integer(value: Any, what: str) -> int:
+    """Return a JSON integer that fits int64; text, a boolean or a number with a point is none."""
+    if type(value) is not int:
+        raise InvalidInput(f"{what} is {shortened(value)}, not an integer")
+    return whole_number(value, what)
 
 
 def _choice(kind: Any, value: str, what: str) -> Any:

@@ -18,7 +18,8 @@ import numpy as np
 
 from spinemap_exact.arrays import Array
 from spinemap_exact.errors import InvalidInput
-from spinemap_exact.io._files import read_text, whole_number
+from spinemap_exact.files import read_text
+from spinemap_exact.io._files import whole_number
 from spinemap_exact.io._grid import mesh_of_distances
 from spinemap_exact.mapping import Placement
 from spinemap_exact.problems.placement import PlacementProblem

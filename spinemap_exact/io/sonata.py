@@ -13,7 +13,6 @@ Biology 16(2), 2020, doi:10.1371/journal.pcbi.1007696.
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,12 +21,21 @@ import numpy as np
 
 from spinemap_exact.arrays import Array
 from spinemap_exact.errors import InvalidInput
+from spinemap_exact.files import read_json_table, shown
 from spinemap_exact.io._draft import Draft
-from spinemap_exact.io._files import hdf5, plural, read_json_table, read_text
+from spinemap_exact.io._files import plural, read_rows
+from spinemap_exact.io._hdf5 import Group, read_hdf5
 from spinemap_exact.io.spike_counts import count_ids, sonata_spikes
 from spinemap_exact.network import Network, Population
 
 _PURPOSE = "reading SONATA circuits"
+_OF_NODES = ("node_type_id", "node_id")
+_OF_EDGES = (
+    *("source_node_id", "target_node_id", "node_population", "edge_type_id"),
+    *("edge_group_id", "edge_group_index", "nsyns", "syn_weight"),
+)
+_LONGEST_PATH = 10_000
+_MOST_CONTACTS = 2**31
 _CONFIGS = ("config.json", "circuit_config.json", "simulation_config.json")
 
 
@@ -73,7 +81,8 @@ def read_sonata(
     if simulation is not None:
         run = simulation.table.get("run")
         tstop = run.get("tstop") if isinstance(run, dict) else None
-        draft.window_s = float(tstop) / 1000 if isinstance(tstop, int | float) else None
+        # a number too large for a float is no duration either
+        draft.window_s = tstop / 1000 if isinstance(tstop, int | float) and 0 <= tstop < 1e15 else None
         if spikes is None:
             draft.spikes = _recorded(simulation, nodes, draft.notes)
     return draft.finish(None if spikes is None else Path(spikes), weight_threshold)
@@ -122,8 +131,11 @@ class _Config:
             if "$" not in text:
                 return text
             for name in sorted(self.variables, key=len, reverse=True):
-                text = text.replace("${" + name + "}", self.variables[name]).replace("$" + name, self.variables[name])
-        raise InvalidInput(f"{self.path} uses the variable in {text!r}, which its manifest does not define")
+                for spelt in ("${" + name + "}", "$" + name):
+                    if text.count(spelt) * len(self.variables[name]) > _LONGEST_PATH:
+                        raise InvalidInput(f"{self.path}: the variable {shown(name)} of its manifest grows without end")
+                    text = text.replace(spelt, self.variables[name])
+        raise InvalidInput(f"{self.path} uses the variable in {shown(text)}, which its manifest does not define")
 
 
 def _configurations(path: Path) -> tuple[_Config, _Config | None]:
@@ -159,21 +171,18 @@ class _Nodes:
 
     def read(self, path: Path, types: Path | None) -> None:
         kinds = {} if types is None else _types(types, "node_type_id", "model_type")
-        with hdf5(path, _PURPOSE) as file:
-            if "nodes" not in file:
-                raise InvalidInput(f"{path} has no group 'nodes'")
-            for name, group in file["nodes"].items():
-                if name in self.populations:
-                    raise InvalidInput(f"{path} defines the population {name}, which another file defines too")
-                type_ids = np.asarray(group["node_type_id"])
-                size = len(type_ids)
-                if "node_id" in group:
-                    self.position_of_id[name] = _positions(path, name, np.asarray(group["node_id"]), size)
-                distinct, which = np.unique(type_ids, return_inverse=True)
-                virtual = np.array([kinds.get(int(t)) == "virtual" for t in distinct], dtype=bool)[which]
-                self.is_virtual.append(virtual if size else np.empty(0, dtype=bool))
-                self.populations[name] = Population(name, self.size, self.size + size)
-                self.size += size
+        for name, group in read_hdf5(path, "sonata", _PURPOSE, _OF_NODES).group("nodes").groups():
+            if name in self.populations:
+                raise InvalidInput(f"{path} defines the population {name}, which another file defines too")
+            type_ids = group.integers("node_type_id")
+            size = len(type_ids)
+            if "node_id" in group:
+                self.position_of_id[name] = _positions(path, name, group.integers("node_id"), size)
+            distinct, which = np.unique(type_ids, return_inverse=True)
+            virtual = np.array([kinds.get(int(t)) == "virtual" for t in distinct], dtype=bool)[which]
+            self.is_virtual.append(virtual if size else np.empty(0, dtype=bool))
+            self.populations[name] = Population(name, self.size, self.size + size)
+            self.size += size
 
     def neurons(self, path: Path, name: str, ids: Array) -> Array:
         """Turn node ids of a population into neurons."""
@@ -183,9 +192,7 @@ class _Nodes:
         outside = (ids < 0) | (ids >= population.size)
         if outside.any():
             raise InvalidInput(f"{path} names node {ids[outside][0]} of {name}, outside 0 ... {population.size - 1}")
-        local = ids.astype(np.int64)
-        if name in self.position_of_id:
-            local = self.position_of_id[name][local]
+        local = self.position_of_id[name][ids] if name in self.position_of_id else ids
         return local + population.start
 
 
@@ -197,8 +204,7 @@ def _positions(path: Path, name: str, ids: Array, size: int) -> Array:
 
 def _types(path: Path, key: str, column: str) -> dict[int, str]:
     """One column of a types file, by type id; the separator is a blank."""
-    rows = list(csv.reader((line.strip() for line in read_text(path).splitlines()), delimiter=" ", quotechar='"'))
-    rows = [[cell for cell in row if cell] for row in rows if row]
+    rows = [[cell for cell in row if cell] for _, row in read_rows(path, " ")]
     if not rows or key not in rows[0]:
         raise InvalidInput(f"{path} has no column {key}")
     if column not in rows[0]:
@@ -221,43 +227,42 @@ class _Edges:
 def _read_edges(path: Path, types: Path | None, nodes: _Nodes) -> list[_Edges]:
     weight_of_type = {} if types is None else _types(types, "edge_type_id", "syn_weight")
     found = []
-    with hdf5(path, _PURPOSE) as file:
-        if "edges" not in file:
-            raise InvalidInput(f"{path} has no group 'edges'")
-        for name, group in file["edges"].items():
-            ends = []
-            for side in ("source_node_id", "target_node_id"):
-                population = group[side].attrs["node_population"]
-                population = population.decode() if isinstance(population, bytes) else str(population)
-                ends.append(nodes.neurons(path, population, np.asarray(group[side])))
-            if len(ends[0]) != len(ends[1]):
-                raise InvalidInput(f"{path}: {name} has {len(ends[0])} sources and {len(ends[1])} targets")
-            contacts = _per_edge(path, group, "nsyns", len(ends[0]))
-            weights = _per_edge(path, group, "syn_weight", len(ends[0]))
-            if weights is None and weight_of_type:
-                weights = _weights_of_types(path, np.asarray(group["edge_type_id"]), weight_of_type)
-            if weights is not None and contacts is not None:
-                weights = weights * contacts
-            total = len(ends[0]) if contacts is None else int(contacts.sum())
-            found.append(_Edges(ends[0], ends[1], weights, total))
+    for name, group in read_hdf5(path, "sonata", _PURPOSE, _OF_EDGES).group("edges").groups():
+        source, target = (
+            nodes.neurons(path, group.text(f"{side}@node_population"), group.integers(side))
+            for side in ("source_node_id", "target_node_id")
+        )
+        if len(source) != len(target):
+            raise InvalidInput(f"{path}: {name} has {len(source)} sources and {len(target)} targets")
+        contacts = _per_edge(group, "nsyns", len(source))
+        weights = _per_edge(group, "syn_weight", len(source))
+        if contacts is not None and not (np.abs(contacts) < _MOST_CONTACTS).all():
+            raise InvalidInput(f"{group.where}: an edge has a number of contacts (nsyns) that cannot be")
+        if weights is None and weight_of_type:
+            weights = _weights_of_types(path, group.integers("edge_type_id"), weight_of_type)
+        if weights is not None and contacts is not None:
+            weights = weights * contacts
+        total = len(source) if contacts is None else int(contacts.sum())
+        found.append(_Edges(source, target, weights, total))
     return found
 
 
-def _per_edge(path: Path, group: Any, key: str, edges: int) -> Array | None:
+def _per_edge(group: Group, key: str, edges: int) -> Array | None:
     """An attribute of every edge, collected from the groups that hold it; None if one group lacks it."""
     if "edge_group_id" not in group or "edge_group_index" not in group:
         return None
-    ids, index = np.asarray(group["edge_group_id"]), np.asarray(group["edge_group_index"]).astype(np.int64)
+    ids, index = group.integers("edge_group_id"), group.integers("edge_group_index")
     values = np.zeros(edges)
     if ids.shape != (edges,) or index.shape != (edges,):
-        raise InvalidInput(f"{path}: edge_group_id and edge_group_index do not cover all {edges} edges")
-    for kind in np.unique(ids):
-        if str(kind) not in group or key not in group[str(kind)]:
+        raise InvalidInput(f"{group.where}: edge_group_id and edge_group_index do not cover all {edges} edges")
+    for kind in np.unique(ids).tolist():
+        if str(kind) not in group or key not in group.group(str(kind)):
             return None
-        stored, here = np.asarray(group[str(kind)][key]), ids == kind
-        if index[here].max(initial=-1) >= len(stored):
-            raise InvalidInput(f"{path}: an edge asks for entry {index[here].max()} of {len(stored)} {key}")
-        values[here] = stored[index[here]]
+        stored, here = group.group(str(kind)).numbers(key), ids == kind
+        asked = index[here]
+        if outside := asked[(asked < 0) | (asked >= len(stored))].tolist():
+            raise InvalidInput(f"{group.where}: an edge asks for entry {outside[0]} of {len(stored)} {key}")
+        values[here] = stored[asked]
     return values
 
 

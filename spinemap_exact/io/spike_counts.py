@@ -14,7 +14,6 @@ Neurons that a recording does not mention count zero spikes, and a note says how
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -25,7 +24,9 @@ import numpy as np
 
 from spinemap_exact.arrays import Array
 from spinemap_exact.errors import InvalidInput
-from spinemap_exact.io._files import hdf5, plural, read_arrays, read_text, whole_number
+from spinemap_exact.files import cut, read_text, shown
+from spinemap_exact.io._files import plural, read_arrays, read_rows, whole_number
+from spinemap_exact.io._hdf5 import read_hdf5
 from spinemap_exact.network import Population
 from spinemap_exact.units import INT64_MAX
 
@@ -97,7 +98,7 @@ class CountTable:
         twice = np.flatnonzero(np.bincount(ids, minlength=num_neurons) > 1)
         if twice.size:
             name = self.names[int(np.flatnonzero(ids == twice[0])[-1])]
-            raise InvalidInput(f"{self.path} counts the spikes of neuron {name} twice")
+            raise InvalidInput(f"{self.path} counts the spikes of neuron {cut(name)} twice")
         counts = np.zeros(num_neurons, dtype=np.int64)
         counts[ids] = self.spikes
         marked = is_input
@@ -109,13 +110,8 @@ class CountTable:
 
 def read_count_table(path: Path) -> CountTable:
     """Read a text file of counts without knowing the network."""
-    lines = read_text(path).splitlines()
-    delimiter = "\t" if any("\t" in line for line in lines[:1]) else ","
-    rows = [
-        (n, [c.strip() for c in cells])
-        for n, cells in enumerate(csv.reader(lines, delimiter=delimiter), 1)
-        if cells and any(c.strip() for c in cells) and not cells[0].lstrip().startswith("#")
-    ]
+    text = read_text(path)
+    rows = list(read_rows(path, "\t" if "\t" in text.partition("\n")[0] else ","))
     header = [c.lower() for c in rows[0][1]] if rows else []
     name, count, mark = 0, 1, 2 if len(header) > 2 else None
     if "spikes" in header or "count" in header or "counts" in header:
@@ -129,16 +125,17 @@ def read_count_table(path: Path) -> CountTable:
     for number, cells in rows:
         if len(cells) <= max(name, count, mark or 0):
             raise InvalidInput(f"line {number} of {path} has {plural(len(cells), 'column')}; wanted: neuron,spikes")
-        value = whole_number(cells[count], f"{path}: the spike count of neuron {cells[name]}")
+        value = whole_number(cells[count], f"{path}: the spike count of neuron {cut(cells[name])}")
         if value < 0:
-            raise InvalidInput(f"{path}: the spike count of neuron {cells[name]} is {value}, which is negative")
+            raise InvalidInput(f"{path}: the spike count of neuron {cut(cells[name])} is {value}, which is negative")
         names.append(cells[name])
         spikes.append(value)
         if mark is not None:
             if cells[mark].lower() not in _YES + _NO:
-                raise InvalidInput(f"line {number} of {path} marks an input with {cells[mark]!r}, not with 1 or 0")
+                raise InvalidInput(f"line {number} of {path} marks an input with {shown(cells[mark])}, not with 1 or 0")
             inputs.append(cells[mark].lower() in _YES)
-    return CountTable(path, tuple(names), tuple(spikes), None if mark is None else tuple(inputs), ASSUMED in lines)
+    marked = None if mark is None else tuple(inputs)
+    return CountTable(path, tuple(names), tuple(spikes), marked, f"{ASSUMED}\n" in text)
 
 
 def _neurons_of_names(
@@ -155,28 +152,33 @@ def _neurons_of_names(
             ids[line] = by_name[name].start
             continue
         if not all_named and re.fullmatch(r"[+-]?\d+", name):
-            if not 0 <= int(name) < num_neurons:
-                raise InvalidInput(f"{path} counts the spikes of neuron {name}, outside 0 ... {num_neurons - 1}")
-            ids[line] = int(name)
+            ids[line] = _position(path, name, name, num_neurons)
             continue
         found = _NUMBERED.fullmatch(name)
         if found is None or all_named:
-            raise InvalidInput(f"{path} counts the spikes of neuron {name!r}, which the network does not have")
-        prefix, index = found["prefix"], int(found["index"])
+            raise InvalidInput(f"{path} counts the spikes of neuron {shown(name)}, which the network does not have")
+        prefix = found["prefix"]
         population = by_name.get(prefix)
         if population is None:
             if stand_in is None:
                 stand_in = prefix, _population_of_prefix(path, prefix, names, populations, is_input)
-                notes.append(f"the spike counts of {prefix}0, {prefix}1, ... are read as those of {stand_in[1].name}")
+                first = f"{cut(prefix)}0, {cut(prefix)}1, ..."
+                notes.append(f"the spike counts of {first} are read as those of {stand_in[1].name}")
             if stand_in[0] != prefix:
-                raise InvalidInput(f"{path} names neurons {stand_in[0]}... and {prefix}...; use names of populations")
+                ends = f"{cut(stand_in[0])}... and {cut(prefix)}..."
+                raise InvalidInput(f"{path} names neurons {ends}; use names of populations")
             population = stand_in[1]
-        if index >= population.size:
-            raise InvalidInput(
-                f"{path} counts the spikes of neuron {name}; {population.name} has {population.size} neurons"
-            )
-        ids[line] = population.start + index
+        ids[line] = population.start + _position(path, name, found["index"], population.size, population.name)
     return ids, notes
+
+
+def _position(path: Path, name: str, index: str, size: int, population: str | None = None) -> int:
+    """A number within a population, or the whole network; ``name`` is all that the file says."""
+    position = whole_number(index, f"{path}: the number of neuron {cut(name)}")
+    if not 0 <= position < size:
+        why = f", outside 0 ... {size - 1}" if population is None else f"; {population} has {size} neurons"
+        raise InvalidInput(f"{path} counts the spikes of neuron {cut(name)}{why}")
+    return position
 
 
 def _population_of_prefix(
@@ -188,7 +190,7 @@ def _population_of_prefix(
     if len(fitting) != 1:
         known = ", ".join(f"{p.name} ({p.size})" for p in populations[:20]) or "none"
         which = "no population has" if not fitting else "several populations have"
-        raise InvalidInput(f"{path} counts {size} neurons {prefix}0 ...: {which} that many; populations: {known}")
+        raise InvalidInput(f"{path} counts {size} neurons {cut(prefix)}0 ...: {which} that many; populations: {known}")
     return fitting[0]
 
 
@@ -204,7 +206,7 @@ def _read_raster(
     silent = num_neurons
     for name, array in arrays.items():
         if name not in by_name:
-            raise InvalidInput(f"{path} holds an array {name!r}, which is no population of the network")
+            raise InvalidInput(f"{path} holds an array {shown(name)}, which is no population of the network")
         counts, population = _summed(path, array), by_name[name]
         if len(counts) != population.size:
             raise InvalidInput(f"{path} counts {len(counts)} neurons in {name}, which has {population.size}")
@@ -267,24 +269,12 @@ def _read_sonata(path: Path, num_neurons: int, populations: tuple[Population, ..
 
 def sonata_spikes(path: Path) -> dict[str | None, Array]:
     """Return who spiked, once for each spike, by population; None where an older file names no population."""
-    with hdf5(path, "reading SONATA spikes") as file:
-        if "spikes" not in file:
-            raise InvalidInput(f"{path} has no group 'spikes'")
-        group = file["spikes"]
-        found: dict[str | None, Array] = {}
-        for key in ("gids", "node_ids"):
-            if key in group:
-                found[None] = np.asarray(group[key])
-        for name, item in group.items():
-            if hasattr(item, "items") and "node_ids" in item:
-                found[name] = np.asarray(item["node_ids"])
+    group = read_hdf5(path, "sonata", "reading SONATA spikes", ("gids", "node_ids")).group("spikes")
+    older = [group.integers(key) for key in ("gids", "node_ids") if key in group]
+    found: dict[str | None, Array] = {None: older[-1]} if older else {}
+    found |= {name: item.integers("node_ids") for name, item in group.groups() if "node_ids" in item}
     if not found:
         raise InvalidInput(f"{path} has neither spikes/POPULATION/node_ids nor spikes/gids")
-    for name, ids in found.items():
-        if ids.dtype.kind not in "iu" or ids.ndim != 1:
-            raise InvalidInput(
-                f"{path}: the node ids of {name or 'the spikes'} are {ids.dtype} {ids.shape}, not a list"
-            )
     return found
 
 
@@ -293,7 +283,7 @@ def count_ids(path: Path, ids: Array, size: int) -> Array:
     outside = (ids < 0) | (ids >= size)
     if outside.any():
         raise InvalidInput(f"{path} has a spike of neuron {ids[outside][0]}, outside 0 ... {size - 1}")
-    return np.bincount(ids.astype(np.int64), minlength=size)
+    return np.bincount(ids, minlength=size)
 
 
 def _silent_note(silent: int) -> list[Any]:

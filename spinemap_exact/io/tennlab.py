@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 
 from spinemap_exact.errors import InvalidInput
+from spinemap_exact.files import read_json_table
 from spinemap_exact.io._draft import Draft
-from spinemap_exact.io._files import read_json_table, whole_number
+from spinemap_exact.io._files import whole_number
 from spinemap_exact.network import Network, Population
 
 
@@ -81,5 +82,5 @@ def _weights(path: Path, table: dict[str, Any], edges: list[Any]) -> np.ndarray[
         return None
     try:
         return np.array([float(edge["values"][index]) for edge in edges], dtype=np.float64)
-    except (KeyError, IndexError, TypeError, ValueError) as defect:
+    except (KeyError, IndexError, TypeError, ValueError, OverflowError) as defect:
         raise InvalidInput(f"{path}: an edge has no weight at position {index} of its values") from defect

@@ -29,9 +29,9 @@ def announced(watch: Watch) -> Iterator[None]:
 
 
 @contextmanager
-def not_counted(clock: Callable[[], float]) -> Iterator[Callable[[], float]]:
-    """Give a clock that stands still while this thread compiles kernels."""
-    listener = _Pauser(clock)
+def not_counted(clock: Callable[[], float], *, everywhere: bool = False) -> Iterator[Callable[[], float]]:
+    """Give a clock that stands still while this thread, or any thread (``everywhere``), compiles kernels."""
+    listener = _Pauser(clock, None if everywhere else threading.get_ident())
     event.register(_COMPILING, listener)
     try:
         yield listener.now
@@ -53,21 +53,25 @@ class _Teller(event.Listener):  # type: ignore[misc]
 
 
 class _Pauser(event.Listener):  # type: ignore[misc]
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self.clock, self.thread = clock, threading.get_ident()
+    def __init__(self, clock: Callable[[], float], thread: int | None) -> None:
+        self.clock, self.thread = clock, thread
         self.depth, self.begun, self.paused = 0, 0.0, 0.0
+        self._lock = threading.Lock()
 
     def now(self) -> float:
-        return (self.begun if self.depth else self.clock()) - self.paused
+        with self._lock:
+            return (self.begun if self.depth else self.clock()) - self.paused
 
     def on_start(self, event: Any) -> None:
-        if threading.get_ident() == self.thread:
-            if self.depth == 0:
-                self.begun = self.clock()
-            self.depth += 1  # a kernel compiles those that it calls
+        if self.thread in (None, threading.get_ident()):
+            with self._lock:
+                if self.depth == 0:
+                    self.begun = self.clock()
+                self.depth += 1  # a kernel compiles those that it calls
 
     def on_end(self, event: Any) -> None:
-        if threading.get_ident() == self.thread:
-            self.depth -= 1
-            if self.depth == 0:
-                self.paused += self.clock() - self.begun
+        if self.thread in (None, threading.get_ident()):
+            with self._lock:
+                self.depth -= 1
+                if self.depth == 0:
+                    self.paused += self.clock() - self.begun

@@ -8,10 +8,12 @@ from numba import njit
 from spinemap_exact.arrays import Array
 from spinemap_exact.kernels.placement_annealing import anneal, pay
 from spinemap_exact.mapping import Placement
+from spinemap_exact.problems.coarse import coarsened
 from spinemap_exact.problems.placement import PlacementProblem
 from spinemap_exact.result import Watch
 
 MOST_TILES = 1_500  # six to nine dense matrices of 18 MB
+LARGEST_COST = 1 << 61  # twice a cost, and a cost and a change of it, fit int64; sums on the way may wrap and come back
 _POOL, _WALKS_PER_ROUND = 10, 24
 _PATIENCE, _PATIENCE_ANNEALED = 40, 2  # steps without a better placement that end a walk, times the number of tiles
 _FEW_TILES, _MOST_PATIENT = 16, 8.0  # up to so many tiles the search ends soonest, and how much later at most
@@ -46,6 +48,8 @@ def search(problem: PlacementProblem, watch: Watch, start: Placement | None = No
     """
     if problem.num_tiles > MOST_TILES:
         return start or Placement(radial_order(problem)[: problem.num_clusters])
+    if problem.ceiling > LARGEST_COST:
+        return _search_coarse(problem, watch, start, idle_starts)
     walk = _Walk(problem)
     random = np.random.default_rng(watch.limits.seed)
     best, best_cost = walk.completed(start), None
@@ -73,6 +77,14 @@ def search(problem: PlacementProblem, watch: Watch, start: Placement | None = No
             pool, idle_in_pool = [], 0
         walk.admit(pool, cost, found)
     return Placement(best[: problem.num_clusters])
+
+
+def _search_coarse(problem: PlacementProblem, watch: Watch, start: Placement | None, idle_starts: int) -> Placement:
+    """Search with costs rounded down, since these might overflow; exact costs tell whether the start was better."""
+    found = search(coarsened(problem, LARGEST_COST).problem, watch.part(), start, idle_starts)
+    best = found if start is None else min(start, found, key=problem.cost)
+    watch.report(objective=problem.cost(best))
+    return best
 
 
 def _crossed(mother: Array, father: Array, random: np.random.Generator) -> Array:

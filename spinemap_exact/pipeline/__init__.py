@@ -1,14 +1,16 @@
 """From a network and hardware to a mapping: the only place where stages are wired.
 
-`asked` says which problem each stage poses, `solve` how one problem is solved and what of it is verified, `stages` runs
-them one after the other, `outcome` is what comes of it. `lexicographic` solves one partition problem for two goals.
+`asked` says which problem each stage poses, `solve` how one problem is solved, `evidence` what of it is verified and in
+which time, `stages` runs them one after the other, `outcome` is what comes of it, `spent` where the time went.
+`lexicographic` solves one partition problem for two goals.
 """
 
 from spinemap_exact.pipeline.asked import STAGES, stage_problem
+from spinemap_exact.pipeline.evidence import Wanted, certify, solve_and_certify, solve_within
 from spinemap_exact.pipeline.lexicographic import AREA_THEN_PACKETS, AreaThenPackets, area_then_packets
-from spinemap_exact.pipeline.outcome import MappingRun, Stage
-from spinemap_exact.pipeline.solve import NO_SOLVER, certify, solve_problem
-from spinemap_exact.pipeline.stages import Choices, certify_all, map_network
+from spinemap_exact.pipeline.outcome import Found, MappingRun, Stage
+from spinemap_exact.pipeline.solve import NO_SOLVER, solve_problem
+from spinemap_exact.pipeline.stages import Choices, certify_all, map_network, require_supported
 
 __all__ = [
     "AREA_THEN_PACKETS",
@@ -16,12 +18,17 @@ __all__ = [
     "STAGES",
     "AreaThenPackets",
     "Choices",
+    "Found",
     "MappingRun",
     "Stage",
+    "Wanted",
     "area_then_packets",
     "certify",
     "certify_all",
     "map_network",
+    "require_supported",
+    "solve_and_certify",
     "solve_problem",
+    "solve_within",
     "stage_problem",
 ]

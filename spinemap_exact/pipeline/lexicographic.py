@@ -6,14 +6,16 @@ D. Pohl et al., DATE 2025, arXiv:2503.02033, order their goals like this.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+from spinemap_exact.kernels.compiling import not_counted
 from spinemap_exact.mapping import Partition
+from spinemap_exact.pipeline.evidence import Wanted, solve_and_certify
 from spinemap_exact.pipeline.outcome import Stage
-from spinemap_exact.pipeline.solve import certify, solve_problem
 from spinemap_exact.problems.partition import PartitionObjective, PartitionProblem
 from spinemap_exact.result import Limits, Progress, Status, Watch
 
@@ -63,7 +65,7 @@ def area_then_packets(
     limits: Limits | None = None,
     solver: str | None = None,
     warm_start: str | None = None,
-    thorough: bool = False,
+    wanted: Wanted | None = None,
     listen: Callable[[str, Progress], None] | None = None,
     stop: threading.Event | None = None,
 ) -> AreaThenPackets:
@@ -74,29 +76,31 @@ def area_then_packets(
     problem : PartitionProblem
         Its own objective does not matter.
     limits : Limits, optional
-        The time is for both stages; the first takes half of it at most.
+        The time is for both stages; the first takes half of it at most. It stands still while kernels are compiled.
     solver, warm_start : str, optional
         Names, for both stages; chosen by size where not given.
-    thorough : bool
-        Look for evidence of both bounds for more than a few seconds.
+    wanted : Wanted, optional
+        How long evidence of the bounds is looked for.
     listen : callable, optional
         Called with the name of the stage and its `Progress`.
     stop : threading.Event, optional
         Once set, the best partition so far is returned.
     """
     limits = limits or Limits()
-    whole = Watch(limits, stop=stop)
+    with not_counted(time.perf_counter, everywhere=True) as clock:
+        whole = Watch(limits, stop=stop, clock=clock)
 
-    def run(name: str, asked: PartitionProblem, share: float, starts: tuple[Partition, ...]) -> Stage:
-        left = whole.remaining_s
-        part = replace(limits, time_s=None if left is None else max(1e-3, share * left))
-        watch = Watch(part, partial(listen, name) if listen else None, stop)
-        used, result = solve_problem(asked, watch, solver=solver, warm_start=warm_start, starts=starts)
-        return certify(name, asked, used, result, watch, thorough=thorough)
+        def run(name: str, asked: PartitionProblem, share: float, starts: tuple[Partition, ...]) -> Stage:
+            left = whole.remaining_s
+            part = replace(limits, time_s=None if left is None else max(1e-3, share * left))
+            watch = Watch(part, partial(listen, name) if listen else None, stop, clock)
+            return solve_and_certify(
+                name, asked, watch, wanted or Wanted(), solver=solver, warm_start=warm_start, starts=starts
+            )
 
-    area = run("area", replace(problem, objective=PartitionObjective.AREA), _SHARE_OF_AREA, ())
-    stages = [area]
-    if area.result.incumbent is not None:
-        within = replace(problem, objective=PartitionObjective.PACKETS, max_area=area.result.objective)
-        stages.append(run("packets", within, 1.0, (area.result.incumbent,)))
-    return AreaThenPackets(tuple(stages), limits, whole.elapsed_s)
+        area = run("area", replace(problem, objective=PartitionObjective.AREA), _SHARE_OF_AREA, ())
+        stages = [area]
+        if area.result.incumbent is not None:
+            within = replace(problem, objective=PartitionObjective.PACKETS, max_area=area.result.objective)
+            stages.append(run("packets", within, 1.0, (area.result.incumbent,)))
+        return AreaThenPackets(tuple(stages), limits, whole.elapsed_s)

@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping as Table
+from dataclasses import dataclass, field
 from typing import Any
+
+import numpy as np
 
 from spinemap_exact import energy_bound
 from spinemap_exact.certificate.format import Certificate
 from spinemap_exact.errors import InvalidInput
 from spinemap_exact.evaluator import Evaluation, evaluate
 from spinemap_exact.hardware import Hardware
-from spinemap_exact.mapping import Mapping
+from spinemap_exact.mapping import Mapping, Partition, Placement, Unrolling
 from spinemap_exact.network import Network
+from spinemap_exact.pipeline.spent import CHECK, SOLVE, WARM_START
 from spinemap_exact.problems.partition import PartitionObjective, Traffic
 from spinemap_exact.problems.placement import PlacementProblem
 from spinemap_exact.problems.unroll import UnrollObjective
 from spinemap_exact.result import Limits, SolveResult, Status, relative_gap
+
+_SPENT = (WARM_START, SOLVE, CHECK)
+_NOTEWORTHY_S = 0.05
+# where counting rules every mapping out, no stage is solved
+_COUNTED = {
+    "objective": None,
+    "dual_bound": None,
+    "gap": None,
+    "vouched_by": {"trust": "attested", "by": "counting"},
+}
 
 
 @dataclass(frozen=True)
@@ -23,7 +37,8 @@ class Stage:
     """One solved stage: what was asked, by which solver, and what came of it.
 
     ``certificate`` claims what the checker verified; None where there was nothing to verify or it was not tried.
-    ``unverified`` says in a sentence why the bound of the result lacks one; empty where it does not.
+    ``unverified`` says in a sentence why the bound of the result lacks one; empty where it does not. ``spent_s`` is
+    where the time of the limit went: warm start, solve, check.
     """
 
     name: str
@@ -32,6 +47,7 @@ class Stage:
     result: SolveResult[Any]
     certificate: Certificate | None = None
     unverified: str = ""
+    spent_s: Table[str, float] = field(default_factory=dict)
 
     @property
     def measure(self) -> str:
@@ -44,7 +60,25 @@ class Stage:
         return str(getattr(problem, "objective", "bins")).replace("-", " ")
 
     def as_json(self) -> dict[str, Any]:
-        return {"solver": self.solver, "measure": self.measure, **self.result.as_json()}
+        spent_s = {what: round(s, 3) for what, s in self.spent_s.items()}
+        return {"solver": self.solver, "measure": self.measure, **self.result.as_json(), "spent_s": spent_s}
+
+
+@dataclass(frozen=True)
+class Found:
+    """The best so far of a run that goes on, and the stages that are done."""
+
+    unrolling: Unrolling
+    partition: Partition
+    placement: Placement | None
+    stages: tuple[Stage, ...]
+
+    def mapping(self, hardware: Hardware) -> Mapping | None:
+        """Return a mapping, with clusters on tiles in order while nothing better is known; None if that is none."""
+        clusters = self.partition.num_clusters
+        if self.placement is None and (clusters > hardware.grid.num_tiles or not hardware.is_uniform):
+            return None
+        return Mapping(self.unrolling, self.partition, self.placement or Placement(np.arange(clusters)))
 
 
 @dataclass(frozen=True)
@@ -53,6 +87,7 @@ class MappingRun:
 
     ``mapping`` is None unless every stage found a solution. ``shortage`` names the resource that is proven too scarce
     for any mapping; a stage that is infeasible given the stages above it proves nothing about other unrollings.
+    ``runtime_s`` is by the clock of the limit, which stands still for the ``compiling_s`` seconds of compiling kernels.
     """
 
     network: Network
@@ -63,6 +98,7 @@ class MappingRun:
     mapping: Mapping | None
     shortage: str | None = None
     runtime_s: float = 0.0
+    compiling_s: float = 0.0
 
     @property
     def status(self) -> Status:
@@ -125,7 +161,9 @@ class MappingRun:
 
     def summary(self) -> str:
         """Return a table for people: per stage objective, bound, gap, and who vouches."""
-        rows = [("stage", "measure", "objective", "dual bound", "gap", "stopped by", "vouched for by", "time")]
+        rows: list[tuple[str, ...]] = [
+            ("stage", "measure", "objective", "dual bound", "gap", "stopped by", "vouched for by", *_SPENT)
+        ]
         for stage in self.stages:
             r = stage.result
             rows.append(
@@ -137,11 +175,11 @@ class MappingRun:
                     "-" if r.gap is None else f"{100 * r.gap:.1f} %",
                     "infeasible as asked" if r.status is Status.INFEASIBLE else r.reason,
                     str(r.vouched_by or "nobody"),
-                    f"{r.runtime_s:.1f} s",
+                    *(f"{stage.spent_s[what]:.1f} s" if what in stage.spent_s else "-" for what in _SPENT),
                 )
             )
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        right = {2, 3, 4, 7}
+        right = {2, 3, 4, 7, 8, 9}
         lines = [
             "  ".join(
                 c.rjust(w) if k in right else c.ljust(w) for k, (c, w) in enumerate(zip(row, widths, strict=True))
@@ -153,6 +191,8 @@ class MappingRun:
             for s in self.stages
             if s.result.status is Status.INFEASIBLE
         ]
+        if self.compiling_s >= _NOTEWORTHY_S:
+            lines.append(f"besides, {self.compiling_s:.1f} s went to compiling kernels (once, they are kept)")
         if self.shortage:
             lines.append(f"proven infeasible: {self.shortage}")
         if self.mapping is not None and len(self.stages) > 1:
@@ -161,14 +201,15 @@ class MappingRun:
         return "\n".join(line.rstrip() for line in lines)
 
     def as_json(self) -> dict[str, Any]:
-        last = self.stages[-1].result.as_json()
+        last = self.stages[-1].result.as_json() if self.stages else _COUNTED
         evaluation = self.evaluation()
         return {
             **{k: last[k] for k in ("objective", "dual_bound", "gap", "vouched_by")},
             "status": str(self.status),
             "scope": "stage by stage; objective and bound are those of the last stage",
             "runtime_s": round(self.runtime_s, 3),
-            "solver": self.stages[-1].solver,
+            "compiling_s": round(self.compiling_s, 3),
+            "solver": self.stages[-1].solver if self.stages else "counting",
             "seed": self.limits.seed,
             "traffic": str(self.traffic),
             "network_digest": self.network.digest,

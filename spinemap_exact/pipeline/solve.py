@@ -1,20 +1,18 @@
-"""How one problem is solved: warm starts, a solver chosen by size, and the checker behind it."""
+"""How one problem is solved: warm starts, then a solver chosen by size."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Callable, Iterable
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
 from spinemap_exact import heuristics, solvers
-from spinemap_exact.certificate import write
-from spinemap_exact.certificate.format import Certificate
 from spinemap_exact.errors import EngineDefect
 from spinemap_exact.kernels.compiling import announced
-from spinemap_exact.pipeline.outcome import Stage
+from spinemap_exact.pipeline.asked import size
+from spinemap_exact.pipeline.spent import SOLVE, WARM_START, Spent
 from spinemap_exact.problems.placement import PlacementProblem
 from spinemap_exact.result import SolveResult, Status, Voucher, Watch, conclude
 
@@ -30,11 +28,6 @@ _WARM_STARTS = {
 # Beyond these sizes (synapses, items or tiles) only one pass of slicing is made.
 _LARGE = {"unroll": 1_000_000, "partition": 5_000_000, "placement": 1_500}
 _FOR_LARGE = ("sequential",)
-# Beyond these sizes nothing is put before the checker, which walks synapses, items or tiles in plain loops.
-_LARGE_TO_CHECK = {"unroll": 100_000, "packing": 100_000, "partition": 50_000, "placement": 100}
-_CHECK_TIME_S = 5.0
-LEAST_TIME_TO_CERTIFY_S = 30.0
-"""Where a certificate is asked for and the time limit leaves less."""
 _WARM_SHARE = 0.35  # of the stage, at most; small problems get less
 
 
@@ -45,6 +38,8 @@ def solve_problem(
     solver: str | None = None,
     warm_start: str | None = None,
     starts: Iterable[Any] = (),
+    spent: Spent | None = None,
+    keep: Callable[[Any], None] | None = None,
 ) -> tuple[str, SolveResult[Any]]:
     """Solve one problem: warm starts first, then the solver.
 
@@ -54,6 +49,10 @@ def solve_problem(
         Names; chosen by the size of the problem where not given. ``"none"`` switches either off.
     starts : iterable
         Known solutions; those that break a limit are ignored.
+    spent : Spent, optional
+        Told where the time goes.
+    keep : callable, optional
+        Called with each solution that is the best so far.
 
     Returns
     -------
@@ -69,17 +68,20 @@ def solve_problem(
         )
     if solver is not None and solver != NO_SOLVER:
         solvers.load(problem.kind, solver)  # an unknown name is said before any work
-    with announced(watch):
-        start, author = _warm_start(problem, watch, warm_start, starts)
+    spent = spent or Spent(lambda: watch.elapsed_s)
+    with spent.on(WARM_START), announced(watch):
+        start, author = _warm_start(problem, watch, warm_start, starts, keep)
     if start is not None and problem.cost(start) == 0:
         return author, conclude(
             problem, start, 0, engine=author, watch=watch, vouched_by=Voucher("attested", "no cost is negative")
         )
+    if watch.stop_requested:
+        return author, conclude(problem, start, None, engine=author, watch=watch)
     name = solver or _default_solver(problem)
     if name == NO_SOLVER:
         return author, conclude(problem, start, None, engine=author, watch=watch, reason="no solver asked for")
     watch.report(note=f"solver {name}")
-    with announced(watch):
+    with spent.on(SOLVE), announced(watch):
         result = solvers.load(problem.kind, name)(problem, watch, warm_start=start)
     if start is not None and result.status is Status.INFEASIBLE:
         raise EngineDefect(f"{result.engine} claims infeasibility against a solution of cost {problem.cost(start)}")
@@ -93,64 +95,14 @@ def solve_problem(
             problem, start, bound, engine=result.engine, watch=watch, vouched_by=result.vouched_by,
             formulation=result.formulation, evidence=result.evidence, details=result.details,
         )  # fmt: skip
+    elif keep is not None and result.incumbent is not None:
+        keep(result.incumbent)
     return name, result
 
 
-def certify(
-    name: str, problem: Any, solver: str, result: SolveResult[Any], watch: Watch, *, thorough: bool = False
-) -> Stage:
-    """Have the checker verify what can be verified, and let the result say so.
-
-    A verified bound replaces a weaker attested one; a stronger attested one stays what it is.
-
-    Parameters
-    ----------
-    watch : Watch
-        Of the solve; what is left of its time goes to a thorough search for evidence.
-    thorough : bool
-        Somebody wants the certificate: look for evidence for more than a few seconds.
-    """
-    if _size(problem) > _LARGE_TO_CHECK[problem.kind]:
-        why = "the problem is too large for the checker"
-        return Stage(name, problem, solver, result, unverified=f"nothing is certified: {why}")
-    if thorough:
-        time_s = None if watch.remaining_s is None else max(LEAST_TIME_TO_CERTIFY_S, watch.remaining_s)
-        part = watch.after(time_s)
-        limit = "" if time_s is None else f" for up to {time_s:.0f} s"
-        watch.report(note=f"looking for evidence that the checker accepts{limit}")
-    else:
-        part = watch.part(_CHECK_TIME_S)
-        watch.report(note="checking")
-    certificate = write.certificate(problem, result, part)
-    unverified = _shortfall(result, certificate, part.limits.time_s)
-    if certificate is None:
-        return Stage(name, problem, solver, result, None, unverified)
-    claimed = certificate.lower
-    if certificate.infeasible:
-        voucher = Voucher("verified", str((certificate.evidence or {}).get("kind")))
-        result = replace(result, vouched_by=voucher)
-    elif claimed is not None and (result.dual_bound is None or claimed >= result.dual_bound) and claimed > 0:
-        voucher = Voucher("verified", str((certificate.evidence or {}).get("kind")))
-        status = Status.OPTIMAL if claimed == result.objective else result.status
-        reason = "proof" if status is Status.OPTIMAL else result.reason
-        result = replace(result, status=status, dual_bound=claimed, vouched_by=voucher, reason=reason)
-    return Stage(name, problem, solver, result, certificate, unverified)
-
-
-def _shortfall(result: SolveResult[Any], certificate: Certificate | None, time_s: float | None) -> str:
-    """Say what the result claims and the certificate does not; nothing if it claims all."""
-    within = "" if time_s is None else f" within {time_s:.0f} s"
-    if result.status is Status.INFEASIBLE:
-        proven = certificate is not None and certificate.infeasible
-        return "" if proven else f"nothing is certified: no evidence of infeasibility was verified{within}"
-    bound, lower = result.dual_bound, None if certificate is None else certificate.lower
-    if bound is None or (lower is not None and lower >= bound):
-        return ""
-    missing = f"no evidence for the bound {bound} was verified{within}"
-    return f"{missing}; certified is {lower}" if lower else f"nothing is certified: {missing}"
-
-
-def _warm_start(problem: Any, watch: Watch, asked: str | None, starts: Iterable[Any]) -> tuple[Any, str]:
+def _warm_start(
+    problem: Any, watch: Watch, asked: str | None, starts: Iterable[Any], keep: Callable[[Any], None] | None
+) -> tuple[Any, str]:
     """Return the best feasible start and who found it."""
     best, author = None, NO_SOLVER
     for start in starts:
@@ -167,6 +119,8 @@ def _warm_start(problem: Any, watch: Watch, asked: str | None, starts: Iterable[
             continue
         if best is None or problem.cost(found) < problem.cost(best):
             best, author = found, name
+            if keep is not None:
+                keep(found)
             watch.report(objective=problem.cost(found))
     return best, author
 
@@ -174,7 +128,7 @@ def _warm_start(problem: Any, watch: Watch, asked: str | None, starts: Iterable[
 def _default_warm_starts(problem: Any) -> tuple[str, ...]:
     known = heuristics.names(problem.kind)
     names = tuple(name for name in _WARM_STARTS[problem.kind] if name in known)
-    return _FOR_LARGE if _size(problem) > _LARGE.get(problem.kind, math.inf) else names
+    return _FOR_LARGE if size(problem) > _LARGE.get(problem.kind, math.inf) else names
 
 
 def _warm_time_s(problem: Any, time_s: float | None) -> float:
@@ -193,9 +147,3 @@ def _default_solver(problem: Any) -> str:
         return (*solvers.names(problem.kind), NO_SOLVER)[0]
     chosen: str = import_module(f"spinemap_exact.solvers.{problem.kind}._choice").choose(problem)
     return chosen
-
-
-def _size(problem: Any) -> int:
-    if isinstance(problem, PlacementProblem):
-        return problem.num_tiles
-    return int(problem.network.num_synapses) if hasattr(problem, "network") else 0

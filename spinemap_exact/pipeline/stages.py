@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterable
 from collections.abc import Mapping as Table
 from dataclasses import dataclass, field, replace
@@ -15,11 +16,13 @@ import numpy as np
 from spinemap_exact import heuristics
 from spinemap_exact.errors import InvalidInput
 from spinemap_exact.hardware import Hardware
+from spinemap_exact.kernels.compiling import not_counted
 from spinemap_exact.mapping import Mapping, Partition, Placement, Unrolling
 from spinemap_exact.network import Network
 from spinemap_exact.pipeline.asked import STAGES, stage_problem
-from spinemap_exact.pipeline.outcome import MappingRun, Stage
-from spinemap_exact.pipeline.solve import certify, solve_problem
+from spinemap_exact.pipeline.evidence import Wanted, certify, solve_and_certify
+from spinemap_exact.pipeline.outcome import Found, MappingRun, Stage
+from spinemap_exact.pipeline.spent import CHECK
 from spinemap_exact.problems.partition import PartitionProblem, Traffic
 from spinemap_exact.problems.placement import placement_problem
 from spinemap_exact.problems.unroll import PackedUnrolling, UnrollObjective, UnrollProblem, counting_bounds
@@ -31,6 +34,7 @@ _SHARE_OF_TIME = {"unroll": 0.3, "partition": 0.7, "placement": 1.0}  # of what 
 _LEAST_SHARE = 0.05  # of the whole time, so that a stage that overran does not leave the next one empty-handed
 
 Listener = Callable[[str, Progress], None]
+Keeper = Callable[[Found], None]
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,9 @@ def map_network(
     last_stage: str = "placement",
     unroll: bool = True,
     unit_fan_in: int | None = None,
+    wanted: Wanted | None = None,
     listen: Listener | None = None,
+    keep: Keeper | None = None,
     stop: threading.Event | None = None,
 ) -> MappingRun:
     """Map a network onto hardware, stage by stage: unroll, partition, place.
@@ -62,15 +68,19 @@ def map_network(
     Parameters
     ----------
     limits : Limits, optional
-        The time is for all stages together.
+        The time is for all stages together; it stands still while kernels are compiled.
     last_stage : str
         Stop after this stage.
     unroll : bool
         If False, a neuron with more inputs than rows is an error.
     unit_fan_in : int, optional
         Homogeneous units of this fan-in (the published unrolling); see `UnrollProblem`.
+    wanted : Wanted, optional
+        If certificates are wanted, what `certify_all` needs of the limit is left to it.
     listen : callable, optional
         Called with the name of the stage and its `Progress`.
+    keep : callable, optional
+        Called with what is `Found` whenever that is the best so far, and when a stage is done.
     stop : threading.Event, optional
         Once set, the best mapping so far is returned.
 
@@ -79,114 +89,200 @@ def map_network(
     InvalidInput
         If unrolling is switched off but needed, or a name is unknown.
     """
-    if last_stage not in STAGES:
-        raise InvalidInput(f"unknown stage {last_stage!r}; known: {', '.join(STAGES)}")
-    run = _Run(network, hardware, limits or Limits(), Traffic(traffic), choices or Choices(), listen, stop)
-    if not unroll:
-        _require_fit(network, hardware)
+    require_supported(network, hardware, last_stage, unroll=unroll, unit_fan_in=unit_fan_in)
+    asked = _Asked(network, hardware, Traffic(traffic), choices or Choices(), limits or Limits(), wanted or Wanted())
+    with not_counted(time.perf_counter, everywhere=True) as clock:
+        return _map(_Run(asked, clock, listen, keep, stop), last_stage, unit_fan_in)
+
+
+def _map(run: _Run, last_stage: str, unit_fan_in: int | None) -> MappingRun:
+    network = run.asked.network
+    run.count_crossbars(unit_fan_in)
+    if run.shortage is not None and last_stage != "unroll":
+        return run.finish(None)
     packed = run.unroll(unit_fan_in)
     if packed is None or run.shortage is not None or last_stage == "unroll":
         return run.finish(None)
     unrolling, packing = packed.unrolling, packed.partition
     units = unrolling.unit_network(network)
-    clusters = run.partition(units, packing)
+    clusters = run.partition(unrolling, units, packing)
     if clusters is None or last_stage == "partition":
         return run.finish(None)
-    tiles = run.place(units, clusters)
+    tiles = run.place(unrolling, units, clusters)
     return run.finish(None if tiles is None else Mapping(unrolling, clusters, tiles))
 
 
-def certify_all(run: MappingRun, listen: Listener | None = None, stop: threading.Event | None = None) -> MappingRun:
+def certify_all(
+    run: MappingRun, wanted: Wanted, listen: Listener | None = None, stop: threading.Event | None = None
+) -> MappingRun:
     """Look thoroughly for evidence of what no stage of a run has a certificate for yet.
 
-    Each stage gets its share of the time that the run left of its limit, and a stated minimum.
+    Open stages share what the run left of its limit, and the seconds beyond it that are wanted. After a request to stop
+    nothing is looked for.
     """
-    open_stages = [stage.name for stage in run.stages if stage.unverified]
-    left = run.limits.time_s
-    if left is not None:
-        left = max(1e-3, (left - run.runtime_s) / max(1, len(open_stages)))
-    stages = []
-    for stage in run.stages:
-        if stage.unverified:
-            watch = Watch(run.limits, partial(listen, stage.name) if listen else None, stop).after(left)
-            stage = certify(stage.name, stage.problem, stage.solver, stage.result, watch, thorough=True)
-        stages.append(stage)
-    return replace(run, stages=tuple(stages))
+    left_s = run.limits.time_s
+    if left_s is not None:
+        left_s = max(1e-3, left_s - run.runtime_s + (wanted.beyond_s or 0.0))
+    began, open_stages = time.perf_counter(), sum(bool(stage.unverified) for stage in run.stages)
+    stages: list[Stage] = []
+    with not_counted(time.perf_counter, everywhere=True) as clock:
+        whole = Watch(replace(run.limits, time_s=left_s), stop=stop, clock=clock)
+        for stage in run.stages:
+            if stage.unverified and not whole.stop_requested:
+                limits = whole.part(None if left_s is None else (whole.remaining_s or 0.0) / open_stages).limits
+                watch = Watch(limits, partial(listen, stage.name) if listen else None, stop, clock)
+                stage = _certified_again(stage, watch)
+                open_stages -= 1
+            stages.append(stage)
+        elapsed_s = whole.elapsed_s
+    compiling_s = run.compiling_s + time.perf_counter() - began - elapsed_s
+    return replace(run, stages=tuple(stages), runtime_s=run.runtime_s + elapsed_s, compiling_s=compiling_s)
+
+
+def _certified_again(stage: Stage, watch: Watch) -> Stage:
+    """Look thoroughly for what a first look has not found; keep what it has."""
+    again = certify(stage.name, stage.problem, stage.solver, stage.result, watch, thorough=True)
+    spent_s = {**stage.spent_s, CHECK: stage.spent_s.get(CHECK, 0.0) + again.spent_s.get(CHECK, 0.0)}
+    best = again if again.certificate is not None else stage
+    return replace(best, spent_s=spent_s)
+
+
+def require_supported(
+    network: Network,
+    hardware: Hardware,
+    last_stage: str = "placement",
+    *,
+    unroll: bool = True,
+    unit_fan_in: int | None = None,
+) -> None:
+    """Refuse, before anything is solved, what no stage could do.
+
+    Raises
+    ------
+    InvalidInput
+        If the stage is unknown, unrolling is switched off but needed, or a stage needs crossbars of one size.
+    """
+    if last_stage not in STAGES:
+        raise InvalidInput(f"unknown stage {last_stage!r}; known: {', '.join(STAGES)}")
+    if not unroll:
+        _require_fit(network, hardware)
+    if last_stage == "placement" and not hardware.is_uniform:
+        raise InvalidInput(
+            f"hardware {hardware.name!r} has several crossbar types; only --stage unroll and partition support that"
+        )
+    if stage_problem("unroll", network, hardware, unit_fan_in=unit_fan_in).objective is not UnrollObjective.UNITS:
+        _ = hardware.crossbar  # raises: unrolling packs crossbars of one size
+
+
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    """What a `map_network` was asked for."""
+
+    network: Network
+    hardware: Hardware
+    traffic: Traffic
+    choices: Choices
+    limits: Limits
+    wanted: Wanted
+
+    @property
+    def to_solve(self) -> Limits:
+        """What certificates leave of the limits."""
+        if self.limits.time_s is None or not self.wanted.certificate:
+            return self.limits
+        left_s = self.limits.time_s - self.wanted.reserve_s(self.limits.time_s)
+        return replace(self.limits, time_s=left_s)
 
 
 class _Run:
-    """The state of one `map_network`: clock, choices, and the stages so far."""
+    """The state of one `map_network`: clock, and the stages so far."""
 
     def __init__(
         self,
-        network: Network,
-        hardware: Hardware,
-        limits: Limits,
-        traffic: Traffic,
-        choices: Choices,
+        asked: _Asked,
+        clock: Callable[[], float],
         listen: Listener | None,
+        keep: Keeper | None,
         stop: threading.Event | None,
     ) -> None:
-        self.network, self.hardware, self.traffic, self.choices = network, hardware, traffic, choices
-        self.listen, self.stop = listen, stop or threading.Event()
-        self.watch = Watch(limits, stop=self.stop)
+        self.asked, self.hardware = asked, asked.hardware
+        self.listen, self.keep, self.stop = listen, keep, stop or threading.Event()
+        self.clock, self.began = clock, time.perf_counter()
+        self.watch = Watch(asked.to_solve, stop=self.stop, clock=clock)
         self.stages: list[Stage] = []
         self.shortage: str | None = None
 
+    def count_crossbars(self, unit_fan_in: int | None) -> None:
+        """Compare what is needed by counting with the tiles that there are."""
+        rows, columns = self.hardware.max_rows, max(c.columns for c in self.hardware.crossbars)
+        bounds = counting_bounds(self.asked.network, rows, columns)
+        self._compare({f"by counting {k}": b for k, b in bounds.items()}, unit_fan_in)
+
     def unroll(self, unit_fan_in: int | None) -> PackedUnrolling | None:
         packed = self._unrolled(unit_fan_in)
-        rows, columns = self.hardware.max_rows, max(c.columns for c in self.hardware.crossbars)
-        bounds = {f"by counting {k}": b for k, b in counting_bounds(self.network, rows, columns).items()}
         last = self.stages[-1]
         if last.measure == "crossbars" and last.result.dual_bound is not None:
-            bounds[f"by {last.result.vouched_by}"] = last.result.dual_bound
-        how, least = max(bounds.items(), key=lambda item: item[1])
-        tiles = self.hardware.grid.num_tiles
-        if least > tiles:
-            units = "" if unit_fan_in is None else f" with units of fan-in {unit_fan_in}"
-            self.shortage = f"the network needs at least {least} crossbars{units} ({how}), there are {tiles} tiles"
+            self._compare({f"by {last.result.vouched_by}": last.result.dual_bound}, unit_fan_in)
+        if packed is not None:
+            self._keep_packed(packed)
         return packed
 
-    def partition(self, units: Network, packing: Partition) -> Partition | None:
-        problem = PartitionProblem(units, self.hardware.crossbars, self.hardware.grid.num_tiles, self.traffic)
-        clusters: Partition | None = self._solve("partition", problem, starts=[packing])
+    def partition(self, unrolling: Unrolling, units: Network, packing: Partition) -> Partition | None:
+        problem = PartitionProblem(units, self.hardware.crossbars, self.hardware.grid.num_tiles, self.asked.traffic)
+        keep = partial(self._keep, unrolling)
+        clusters: Partition | None = self._solve("partition", problem, keep, starts=[packing])
+        if clusters is not None:
+            keep(clusters)
         return clusters
 
-    def place(self, units: Network, clusters: Partition) -> Placement | None:
-        if not self.hardware.is_uniform:
-            raise InvalidInput(
-                f"hardware {self.hardware.name!r} has several crossbar types; only --stage unroll and partition "
-                "support that"
-            )
-        problem = placement_problem(units, clusters, self.hardware, self.traffic)
-        tiles: Placement | None = self._solve("placement", problem)
+    def place(self, unrolling: Unrolling, units: Network, clusters: Partition) -> Placement | None:
+        problem = placement_problem(units, clusters, self.hardware, self.asked.traffic)
+        keep = partial(self._keep, unrolling, clusters)
+        tiles: Placement | None = self._solve("placement", problem, keep)
+        if tiles is not None:
+            keep(tiles)
         return tiles
 
     def finish(self, mapping: Mapping | None) -> MappingRun:
+        asked, elapsed_s = self.asked, self.watch.elapsed_s
         return MappingRun(
-            self.network,
-            self.hardware,
-            self.traffic,
-            self.watch.limits,
+            asked.network,
+            asked.hardware,
+            asked.traffic,
+            asked.limits,
             tuple(self.stages),
             mapping,
             self.shortage,
-            self.watch.elapsed_s,
+            elapsed_s,
+            time.perf_counter() - self.began - elapsed_s,
         )
 
+    def _compare(self, bounds: dict[str, int], unit_fan_in: int | None) -> None:
+        how, least = max(bounds.items(), key=lambda item: item[1])
+        tiles = self.hardware.grid.num_tiles
+        if least > tiles and self.shortage is None:
+            units = "" if unit_fan_in is None else f" with units of fan-in {unit_fan_in}"
+            self.shortage = f"the network needs at least {least} crossbars{units} ({how}), there are {tiles} tiles"
+
+    def _keep(self, unrolling: Unrolling, clusters: Partition, tiles: Placement | None = None) -> None:
+        if self.keep is not None:
+            self.keep(Found(unrolling, clusters, tiles, tuple(self.stages)))
+
+    def _keep_packed(self, packed: PackedUnrolling) -> None:
+        self._keep(packed.unrolling, packed.partition)
+
     def _unrolled(self, unit_fan_in: int | None) -> PackedUnrolling | None:
-        problem = stage_problem("unroll", self.network, self.hardware, unit_fan_in=unit_fan_in)
+        problem = stage_problem("unroll", self.asked.network, self.hardware, unit_fan_in=unit_fan_in)
         if problem.objective is UnrollObjective.UNITS:
             return self._identity(problem)
-        _ = self.hardware.crossbar  # raises: unrolling packs crossbars of one size
-        packed: PackedUnrolling | None = self._solve("unroll", problem)
+        packed: PackedUnrolling | None = self._solve("unroll", problem, self._keep_packed)
         return packed
 
     def _identity(self, problem: UnrollProblem) -> PackedUnrolling:
         """Every neuron fits a crossbar: one unit each, which nothing can undercut."""
         watch = self._stage_watch("unroll")
-        unrolling = Unrolling.identity(self.network)
-        units = unrolling.unit_network(self.network)
+        unrolling = Unrolling.identity(self.asked.network)
+        units = unrolling.unit_network(self.asked.network)
         roomy = PartitionProblem(units, (problem.crossbar,), max(1, units.num_units))
         packing = heuristics.load("partition", "sequential")(roomy, watch)
         result = conclude(
@@ -200,12 +296,21 @@ class _Run:
         self.stages.append(certify("unroll", problem, "identity", result, watch))
         return PackedUnrolling(unrolling, packing)
 
-    def _solve(self, stage: str, problem: Any, starts: Iterable[Any] = ()) -> Any:
-        solver, warm_start = self.choices.solver.get(stage), self.choices.warm_start.get(stage)
-        watch = self._stage_watch(stage)
-        name, result = solve_problem(problem, watch, solver=solver, warm_start=warm_start, starts=starts)
+    def _solve(self, stage: str, problem: Any, keep: Callable[[Any], None], starts: Iterable[Any] = ()) -> Any:
+        choices = self.asked.choices
+        solved = solve_and_certify(
+            stage,
+            problem,
+            self._stage_watch(stage),
+            Wanted(),
+            solver=choices.solver.get(stage),
+            warm_start=choices.warm_start.get(stage),
+            starts=starts,
+            keep=keep,
+        )
+        result = solved.result
         logger.info("%s: %s, objective %s, bound %s", stage, result.status, result.objective, result.dual_bound)
-        self.stages.append(certify(stage, problem, name, result, watch))
+        self.stages.append(solved)
         return result.incumbent
 
     def _stage_watch(self, stage: str) -> Watch:
@@ -214,7 +319,7 @@ class _Run:
         if left is not None:
             whole = limits.time_s or left
             limits = replace(limits, time_s=max(_LEAST_SHARE * whole, left * _SHARE_OF_TIME[stage]))
-        return Watch(limits, partial(self.listen, stage) if self.listen else None, self.stop)
+        return Watch(limits, partial(self.listen, stage) if self.listen else None, self.stop, self.clock)
 
 
 def _require_fit(network: Network, hardware: Hardware) -> None:

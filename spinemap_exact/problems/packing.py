@@ -10,6 +10,7 @@ import numpy as np
 
 from spinemap_exact.arrays import Array, digest, freeze
 from spinemap_exact.errors import InvalidInstance
+from spinemap_exact.units import INT64_MAX
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,7 +22,7 @@ class PackingProblem:
     Raises
     ------
     InvalidInstance
-        If there is no item, a size is below one, or an item is larger than the bin.
+        If there is no item, a size is below one, an item is larger than the bin, or loads could overflow int64.
     """
 
     sizes: Array
@@ -39,10 +40,17 @@ class PackingProblem:
             raise InvalidInstance(f"item {item} has size {self.sizes[item]}")
         for item in np.flatnonzero(self.sizes > self.capacity)[:1]:
             raise InvalidInstance(f"item {item} of size {self.sizes[item]} is larger than the bin ({self.capacity})")
+        if self.num_items * self.roominess > INT64_MAX // 2:
+            raise InvalidInstance(f"{self.num_items} items in bins of capacity {self.roominess}: loads overflow int64")
 
     @property
     def num_items(self) -> int:
         return len(self.sizes)
+
+    @property
+    def roominess(self) -> int:
+        """What a bin can be filled to: its capacity, or the sizes of all items together."""
+        return min(self.capacity, sum(self.sizes.tolist()))
 
     def cost(self, solution: Array) -> int:
         """Bins used."""

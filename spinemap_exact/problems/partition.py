@@ -77,6 +77,8 @@ class PartitionProblem:
             raise InvalidInstance(f"at most {self.max_clusters} clusters leaves no room for any unit")
         if self.network.synaptic_events > INT64_MAX:
             raise InvalidInstance("the packets of all synapses together overflow int64")
+        if max(c.area for c in self.crossbars) * min(self.max_clusters, max(1, self.num_units)) > INT64_MAX:
+            raise InvalidInstance("the areas of all crossbars together overflow int64")
 
     @property
     def num_units(self) -> int:
@@ -106,8 +108,8 @@ class PartitionProblem:
 
     def _too_many_units(self) -> str | None:
         wide_first = sorted(self.crossbars, key=lambda c: -c.columns)
-        columns = [c.columns for c in wide_first for _ in range(min(c.count or self.max_clusters, self.max_clusters))]
-        widest = columns[: self.max_clusters]
+        most = min(self.max_clusters, max(1, self.num_units))  # more stay empty
+        widest = [c.columns for c in wide_first for _ in range(min(c.count or most, most))][:most]
         if self.num_units <= sum(widest):
             return None
         return f"{self.num_units} units need more than the {sum(widest)} columns of {len(widest)} crossbars"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from math import gcd
 from typing import ClassVar
 
 import numpy as np
@@ -16,6 +17,8 @@ from spinemap_exact.mapping import Partition, Placement
 from spinemap_exact.network import Network
 from spinemap_exact.problems.partition import Traffic
 from spinemap_exact.units import INT64_MAX
+
+_MOST_TILES_IN_MATRIX = 5_000  # whose distances take 200 MB
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,10 +46,13 @@ class Mesh:
             raise InvalidInstance(f"a mesh of {self.x.size} x and {self.y.size} y coordinates")
         if self.x.min() < 0 or self.y.min() < 0:
             raise InvalidInstance("a tile has a negative coordinate")
-        if len({*zip(self.x.tolist(), self.y.tolist(), strict=True)}) != self.x.size:
+        order = np.lexsort((self.x, self.y))
+        if ((np.diff(self.x[order]) == 0) & (np.diff(self.y[order]) == 0)).any():
             raise InvalidInstance("two tiles stand at the same place")
         if self.hop_x < 0 or self.hop_y < 0:
             raise InvalidInstance(f"hops cost {self.hop_x} and {self.hop_y}: negative distances")
+        if max(self.hop_x, self.hop_y, self.diameter) > INT64_MAX:
+            raise InvalidInstance(f"hops cost {self.hop_x} and {self.hop_y}: distances overflow int64")
 
     @classmethod
     def of_grid(cls, grid: TileGrid, hop_x: int = 1, hop_y: int = 1) -> Mesh:
@@ -82,6 +88,12 @@ class Mesh:
     @property
     def diameter(self) -> int:
         return self.hop_x * (self.width - 1) + self.hop_y * (self.height - 1)
+
+    @property
+    def divisor(self) -> int:
+        """A common divisor of all distances; of a full grid the greatest one. Zero if all distances are zero."""
+        along_x, along_y = (int(np.gcd.reduce(place - place[0])) for place in (self.x, self.y))
+        return gcd(self.hop_x * along_x, self.hop_y * along_y)
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,9 +161,7 @@ class PlacementProblem:
         if self.num_clusters > self.num_tiles:
             tiles = "1 tile" if self.num_tiles == 1 else f"{self.num_tiles} tiles"
             raise InvalidInstance(f"{self.num_clusters} clusters, {tiles}")
-        reach = int(self.distance.max(initial=0)) if self.distance is not None else self.mesh.diameter  # type: ignore[union-attr]
-        total = sum(map(int, self.flow)) + (0 if self.input_flow is None else sum(map(int, self.input_flow)))
-        if reach * total > INT64_MAX:
+        if max(self.total_flow, self.ceiling) > INT64_MAX:
             raise InvalidInstance("flow times distance overflows int64")
 
     @classmethod
@@ -167,6 +177,17 @@ class PlacementProblem:
     def num_tiles(self) -> int:
         return self.mesh.num_tiles if self.mesh is not None else len(self.distance)  # type: ignore[arg-type]
 
+    @property
+    def total_flow(self) -> int:
+        """All flows together, those of the external inputs included."""
+        return sum(self.flow.tolist()) + (0 if self.input_flow is None else sum(self.input_flow.tolist()))
+
+    @cached_property
+    def ceiling(self) -> int:
+        """All flows times the largest distance: no placement costs more, nor does any part of what it costs."""
+        reach = int(self.distance.max(initial=0)) if self.distance is not None else self.mesh.diameter  # type: ignore[union-attr]
+        return reach * self.total_flow
+
     @cached_property
     def distances(self) -> Array:
         """(num_tiles, num_tiles) int64."""
@@ -175,6 +196,13 @@ class PlacementProblem:
             return self.distance
         t = np.arange(self.mesh.num_tiles)
         return self.mesh.distance(t[:, None], t[None, :])
+
+    def between(self, a: Array, b: Array) -> Array:
+        """Distances of tile pairs, element by element; looked up unless the matrix would fill the memory."""
+        if self.mesh is not None and self.num_tiles > _MOST_TILES_IN_MATRIX:
+            return self.mesh.distance(a, b)
+        apart: Array = self.distances[a, b]
+        return apart
 
     @cached_property
     def flow_matrix(self) -> Array:
@@ -186,22 +214,21 @@ class PlacementProblem:
     @cached_property
     def linear(self) -> Array:
         """(num_clusters, num_tiles) int64: what the external inputs of a cluster cost on a tile."""
-        if self.io_tile is None or self.input_flow is None:
-            return np.zeros((self.num_clusters, self.num_tiles), dtype=np.int64)
-        linear: Array = self.input_flow[:, None] * self.distances[self.io_tile][None, :]
-        return linear
+        return self.entering(np.arange(self.num_clusters)[:, None], np.arange(self.num_tiles)[None, :])
+
+    def entering(self, cluster: Array, tile: Array) -> Array:
+        """What external inputs cost with clusters on tiles, element by element."""
+        if self.mesh is None or self.io_tile is None or self.input_flow is None:
+            return np.zeros(np.broadcast(cluster, tile).shape, dtype=np.int64)
+        inputs: Array = self.input_flow[cluster] * self.mesh.distance(np.asarray(self.io_tile), tile)
+        return inputs
 
     def cost(self, solution: Placement) -> int:
         """Price a placement."""
         tile = solution.tile_of_cluster
         here, there = tile[self.flow_from], tile[self.flow_to]
-        if self.mesh is not None:
-            total = int((self.flow * self.mesh.distance(here, there)).sum())
-            if self.io_tile is not None and self.input_flow is not None:
-                total += int((self.input_flow * self.mesh.distance(np.full_like(tile, self.io_tile), tile)).sum())
-            return total
-        assert self.distance is not None
-        return int((self.flow * self.distance[here, there]).sum())
+        apart = self.distance[here, there] if self.mesh is None else self.mesh.distance(here, there)  # type: ignore[index]
+        return int((self.flow * apart).sum() + self.entering(np.arange(self.num_clusters), tile).sum())
 
     def violations(self, solution: Placement) -> list[str]:
         """Say what keeps a placement from being feasible; empty if nothing does."""

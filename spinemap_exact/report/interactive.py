@@ -66,7 +66,7 @@ def _runs(summary: Summary, problem: str) -> list[dict[str, Any]]:
         known = [(r, 100 * gap) for r in runs if (gap := summary.gap(r)) is not None]
         if known:
             points = [(found_at(r), gap) for r, gap in known]
-            traces.append(_trace(method, points, k, mode="markers") | {"text": [_name(r) for r, _ in known]})
+            traces.append(_trace(method, points, k, mode="markers") | {"text": [escape(_name(r)) for r, _ in known]})
     return traces
 
 
@@ -86,7 +86,7 @@ def _trace(name: str, points: list[tuple[float, float]], k: int, mode: str, shap
     xs, ys = [x for x, _ in points], [y for _, y in points]
     colour = _COLOURS[k % len(_COLOURS)]
     look = {"line": {"color": colour, "shape": shape}, "marker": {"color": colour}}
-    return {"type": "scatter", "name": name, "x": xs, "y": ys, "mode": mode, **look}
+    return {"type": "scatter", "name": escape(name), "x": xs, "y": ys, "mode": mode, **look}
 
 
 def _name(run: Run) -> str:

@@ -23,7 +23,7 @@ def html(summary: Summary, title: str) -> str:
     """Return the page."""
     body = [f"<h1>{escape(title)}</h1>", _intro(summary)]
     for problem in summary.problems():
-        body += [f"<h2>{problem}</h2>", _methods(summary, problem), _profiles(summary, problem)]
+        body += [f"<h2>{escape(problem)}</h2>", _methods(summary, problem), _profiles(summary, problem)]
         body += [_cases(summary, problem), _unscored(summary, problem)]
     body += [_mappings(summary), _traces(summary)]
     return _page(title, body)
@@ -131,9 +131,10 @@ def _mappings(summary: Summary) -> str:
 
 
 def _mapping(run: Run) -> str:
+    stages = _stages(run, "vouched for by (says the run)")
     return (
         f'<section class="mapping"><h3>{escape(run["case"])}: {escape(run["method"])}</h3>'
-        f"{_facts_and_figures(run, run['seed'])}{_stages(run)}</section>"
+        f"{_facts_and_figures(run, run['seed'])}{stages}</section>"
     )
 
 
@@ -143,7 +144,7 @@ def _facts_and_figures(run: Run, seed: int | None = None) -> str:
     terms = [(term, float(fj), energy_text(fj)) for term, fj in energy.items() if term != "total"]
     facts = [
         f"{energy_text(energy['total'])} a window{_at_least(run.get('lower_bound'))}",
-        f"{found['packets']:,} packets ({escape(found['traffic'])})",
+        f"{found['packets']:,} packets ({found['traffic']})",
         f"{found['spike_hops']:,} spike-hops",
         f"busiest link {found['link_load_max']:,}",
         f"{found['crossbars']:,} crossbars",
@@ -166,17 +167,17 @@ def _facts_and_figures(run: Run, seed: int | None = None) -> str:
         f"<div>{_figure(svg.columns(picture), 'Occupancy of each crossbar')}"
         f"{_figure(svg.bars(terms), 'Energy by term')}</div>",
     ]
-    return f'<p>{", ".join(facts)}</p><div class="figures">{"".join(figures)}</div>'
+    return f'<p>{escape(", ".join(facts))}</p><div class="figures">{"".join(figures)}</div>'
 
 
 def _at_least(bound: Run | None) -> str:
     if bound is None:
         return ""
     gap = percent(bound["energy_gap"])
-    return f" (at least {energy_text(bound['energy_fj'])} for {escape(bound['scope'])}: gap {gap})"
+    return f" (at least {energy_text(bound['energy_fj'])} for {bound['scope']}: gap {gap})"
 
 
-def _stages(run: Run) -> str:
+def _stages(run: Run, vouched: str = "vouched for by") -> str:
     """A line and a chart for each stage of a run that proved something."""
     stages = run.get("stages") or {}
     if not stages:
@@ -188,7 +189,7 @@ def _stages(run: Run) -> str:
         rows.append([name, stage["measure"], *told, f"{stage['runtime_s']:.1f} s"])
         chart = _trace_chart(stage["trace"], stage["runtime_s"], stage["measure"])
         figures.append(_figure(chart, f"Bound and incumbent of the {name} stage"))
-    header = ("stage", "measure", "objective", "bound", "gap", "vouched for by", "time")
+    header = ("stage", "measure", "objective", "bound", "gap", vouched, "time")
     drawn = "".join(figures)
     return _table(header, rows) + (f'<div class="figures">{drawn}</div>' if drawn else "")
 

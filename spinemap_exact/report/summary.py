@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from statistics import median
 
 from spinemap_exact.bench.store import Run
-from spinemap_exact.bench.suite import Case
+from spinemap_exact.bench.suite import VERIFIED, Case
+from spinemap_exact.errors import InvalidInput
 from spinemap_exact.result import relative_gap
 
 PROBLEMS = ("mapping", "unroll", "packing", "partition", "placement")
@@ -104,9 +105,15 @@ class Summary:
 
 
 def summarise(runs: Sequence[Run], cases: Iterable[Case] = ()) -> Summary:
-    """Sum up runs; ``cases`` bring the bounds that a suite records."""
-    recorded = {case.problem.digest: case.best for case in cases}
-    known = {digest: _known(own, recorded.get(digest, {})) for digest, own in _grouped(runs, "digest").items()}
+    """Sum up runs; ``cases`` bring the bounds that a suite records.
+
+    Raises
+    ------
+    InvalidInput
+        If somebody claims a bound above what somebody else has found.
+    """
+    recorded = {case.problem.digest: case for case in cases}
+    known = {digest: _known(own, recorded.get(digest)) for digest, own in _grouped(runs, "digest").items()}
     summary = Summary(tuple(runs), known, ())
     rows = [
         _row(summary, problem, method, own)
@@ -123,15 +130,36 @@ def seconds(run: Run) -> float | None:
     return time_s
 
 
-def _known(runs: Sequence[Run], recorded: dict[str, int | str | None]) -> Known:
-    objectives = [int(r["objective"]) for r in runs if r["objective"] is not None]
-    bounds = [(int(r["dual_bound"]), str(r["trust"])) for r in runs if r["dual_bound"] is not None]
-    if recorded.get("objective") is not None:
-        objectives.append(int(recorded["objective"] or 0))
-    if recorded.get("bound") is not None:
-        bounds.append((int(recorded["bound"] or 0), str(recorded.get("trust", "attested"))))
-    bound, trust = max(bounds, default=(None, None))  # of equal bounds, "verified" is the larger word
-    return Known(min(objectives, default=None), bound, trust)
+def _known(runs: Sequence[Run], recorded: Case | None) -> Known:
+    """Return the least objective and the largest bound; of equal bounds the one that is vouched for best."""
+    objectives = [_Claim(r["objective"], "", _author(r)) for r in runs if r["objective"] is not None]
+    bounds = [_Claim(r["dual_bound"], str(r["trust"]), _author(r)) for r in runs if r["dual_bound"] is not None]
+    if recorded is not None and recorded.best.get("objective") is not None:
+        objectives.append(_Claim(recorded.best["objective"], "", "the suite"))
+    if recorded is not None and recorded.trust is not None:
+        bounds.append(_Claim(recorded.best["bound"], recorded.trust, "the suite"))
+    least = min(objectives, key=lambda claim: claim.value, default=None)
+    bound = max(bounds, key=lambda claim: (claim.value, claim.trust == VERIFIED), default=None)
+    if least is not None and bound is not None and bound.value > least.value:
+        raise InvalidInput(
+            f"case {runs[0]['case']}: the bound {bound.value} of {bound.by} exceeds the objective {least.value} of "
+            f"{least.by}; one of them is wrong"
+        )
+    objective = None if least is None else least.value
+    return Known(objective, *((None, None) if bound is None else (bound.value, bound.trust)))
+
+
+@dataclass(frozen=True)
+class _Claim:
+    """An objective or a bound, and who says so."""
+
+    value: int
+    trust: str
+    by: str
+
+
+def _author(run: Run) -> str:
+    return f"{run['method']}, seed {run['seed']},"
 
 
 def _row(summary: Summary, problem: str, method: str, runs: Sequence[Run]) -> Row:

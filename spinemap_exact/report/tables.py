@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Sequence
+from typing import Any
 
 from spinemap_exact.report.profiles import cactus, performance
 from spinemap_exact.report.summary import Row, Summary
+from spinemap_exact.units import last_line, printable
+
+_FORMULA = ("=", "+", "-", "@")
 
 METHOD_COLUMNS = (
     "method",
@@ -48,7 +53,7 @@ def table_of_methods(summary: Summary, problem: str) -> tuple[list[str], list[li
 def table_of_unscored(summary: Summary, problem: str) -> tuple[list[str], list[list[str]]]:
     """Header and lines: runs that were rejected or broke down, and why."""
     return ["case", "method", "seed", "status", "why"], [
-        [r["case"], r["method"], str(r["seed"]), r["status"], str(r["error"]).strip().splitlines()[-1]]
+        [r["case"], r["method"], str(r["seed"]), r["status"], last_line(r["error"])]
         for r in summary.runs
         if r["problem"] == problem and r.get("error")
     ]
@@ -78,7 +83,7 @@ def csv_text(summary: Summary) -> str:
         known = summary.known[run["digest"]]
         measured = [known.objective, known.bound, summary.gap(run), summary.excess(run)]
         times = [run.get("runtime_s"), run.get("cpu_s"), run.get("error")]
-        writer.writerow(["" if v is None else v for v in (*(run.get(f) for f in fields), *measured, *times)])
+        writer.writerow(map(_spreadsheet, (*(run.get(f) for f in fields), *measured, *times)))
     return file.getvalue()
 
 
@@ -91,12 +96,20 @@ def profiles_csv(summary: Summary) -> str:
         for method in summary.methods(problem):
             for name, curve in (("cactus", cactus), ("performance", performance)):
                 points = curve(summary, problem, method)
-                writer.writerows([problem, method, name, f"{x:.6g}", f"{y:.6g}"] for x, y in points)
+                writer.writerows([problem, _spreadsheet(method), name, f"{x:.6g}", f"{y:.6g}"] for x, y in points)
     return file.getvalue()
 
 
 def percent(value: float | None) -> str:
     return "-" if value is None else f"{100 * value:.2f} %"
+
+
+def _spreadsheet(value: Any) -> Any:
+    """Return what a cell may hold: text that a spreadsheet would take for a formula gets an apostrophe before it."""
+    if not isinstance(value, str):
+        return "" if value is None else value
+    text = printable(value)
+    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 def _cell(value: str | float | None, is_gap: bool) -> str:
@@ -107,6 +120,9 @@ def _cell(value: str | float | None, is_gap: bool) -> str:
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     rule = ["---", *(["---:"] * (len(header) - 1))]
-    return "\n".join(
-        "| " + " | ".join(cell.replace("|", r"\|") for cell in row) + " |" for row in (header, rule, *rows)
-    )
+    return "\n".join("| " + " | ".join(map(_markdown, row)) + " |" for row in (header, rule, *rows))
+
+
+def _markdown(cell: str) -> str:
+    """Escape what would end a cell, or begin a tag or a link."""
+    return re.sub(r"[\\|<\[]", r"\\\g<0>", cell)

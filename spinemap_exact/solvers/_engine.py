@@ -49,6 +49,11 @@ class Best(Generic[S]):
             raise EngineDefect(f"{self.engine} prices a solution at {claimed}; it costs {cost}")
         self._keep(solution, cost)
 
+    def consider(self, solution: S) -> None:
+        """Take a solution that nobody vouches for, if it is one."""
+        if not self.problem.violations(solution):
+            self._keep(solution, self.problem.cost(solution))
+
     def _keep(self, solution: S, cost: int) -> None:
         if self.cost is None or cost < self.cost:
             self.solution, self.cost = solution, cost
@@ -67,17 +72,23 @@ class Outcome:
         Its lower bound; None if there is none.
     values : sequence of float or None
         One for each variable, in the order of the MPS file; None without a solution.
+    objective : float or None
+        What the engine thinks that they cost; None without a solution.
+    why : str
+        What kept the engine from saying more, if not the limits.
     """
 
     status: Status
-    bound: float | None
-    values: Sequence[float] | None
+    bound: float | None = None
+    values: Sequence[float] | None = None
+    objective: float | None = None
+    why: str = ""
 
 
 def integer_bound(bound: float, slack: float = 1e-6) -> int | None:
     """Return the least integer that a floating lower bound of an integer objective proves, or None.
 
-    The bound may be off by the engine's tolerance, taken as ``slack`` absolute and one in a million relative.
+    The bound may be off by ``slack`` absolute and one in a million relative.
     """
     if not math.isfinite(bound) or abs(bound) >= 1e20:  # engines write infinity as 1e20 to 1e50
         return None

@@ -1,4 +1,4 @@
-"""HiGHS behind `spinemap_exact.solvers.milp`."""
+"""HiGHS behind `spinemap_exact.solvers.milp`, in a process of its own."""
 
 from __future__ import annotations
 
@@ -11,12 +11,17 @@ import highspy
 
 from spinemap_exact.errors import EngineDefect
 from spinemap_exact.result import Status, Watch
+from spinemap_exact.solvers import _apart as apart
 from spinemap_exact.solvers._engine import POLL_S, Outcome
+
+TOLERANCE = 2e-6
+"""See `spinemap_exact.solvers.milp`: values within 1e-6 of an integer; rows within 1e-6, perhaps after scaling."""
 
 _M = highspy.HighsModelStatus
 _STOPPED = (_M.kTimeLimit, _M.kInterrupt, _M.kHighsInterrupt)
 # every variable of our models is bounded, so "unbounded or infeasible" can only be the latter
 _INFEASIBLE = (_M.kInfeasible, _M.kUnboundedOrInfeasible)
+_GAVE_UP = (_M.kPresolveError, _M.kSolveError, _M.kPostsolveError)
 
 
 @cache
@@ -27,6 +32,11 @@ def name() -> str:
 
 def run(mps: Path, start: list[float] | None, watch: Watch, listener: Any) -> Outcome:
     """Solve an MPS file; ``listener`` has ``on_bound`` and ``on_solution``."""
+    return apart.run("highs", mps, start, watch, listener)
+
+
+def search(mps: Path, start: list[float] | None, watch: Watch, listener: Any) -> Outcome:
+    """Solve an MPS file in this process."""
     highs = highspy.Highs()
     for option, value in (
         ("output_flag", False),
@@ -39,15 +49,14 @@ def run(mps: Path, start: list[float] | None, watch: Watch, listener: Any) -> Ou
     ):
         highs.setOptionValue(option, value)
     if highs.readModel(str(mps)) == highspy.HighsStatus.kError:
-        raise EngineDefect("HiGHS cannot read the model it was given")
+        return Outcome(Status.UNKNOWN, why="HiGHS does not read the model: numbers beyond 1e15")
     if watch.remaining_s is not None:
         highs.setOptionValue("time_limit", watch.remaining_s)  # set earlier it can end the reading of the file
     if start is not None:
         solution = highspy.HighsSolution()
         solution.col_value = start
         highs.setSolution(solution)
-    search = _Search(highs, listener)
-    search.solve(watch)
+    _Search(highs, listener).solve(watch)
     return _outcome(highs)
 
 
@@ -80,7 +89,7 @@ class _Search:
         # an exception must not cross the engine's stack: it is kept, and raised once the search has ended
         try:
             self.listener.on_solution(event.data_out.mip_solution)
-            self.listener.on_bound(event.data_out.mip_dual_bound)
+            self.listener.on_bound(event.data_out.mip_dual_bound, event.data_out.mip_primal_bound)
         except Exception as defect:
             self.defect = defect
             self.stop.set()
@@ -90,11 +99,15 @@ def _outcome(highs: Any) -> Outcome:
     said = highs.getModelStatus()
     info = highs.getInfo()
     if said in _INFEASIBLE:
-        return Outcome(Status.INFEASIBLE, None, None)
+        return Outcome(Status.INFEASIBLE)
+    if said in _GAVE_UP:
+        return Outcome(Status.UNKNOWN, why=f"HiGHS gave up ({highs.modelStatusToString(said)})")
     if said != _M.kOptimal and said not in _STOPPED:
         raise EngineDefect(f"HiGHS ended with the unlisted status {highs.modelStatusToString(said)}")
     found = info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
     if said == _M.kOptimal and not found:
         raise EngineDefect("HiGHS claims an optimum and has no solution")
     status = Status.OPTIMAL if said == _M.kOptimal else Status.FEASIBLE if found else Status.UNKNOWN
-    return Outcome(status, info.mip_dual_bound, list(highs.getSolution().col_value) if found else None)
+    if not found:
+        return Outcome(status, info.mip_dual_bound)
+    return Outcome(status, info.mip_dual_bound, list(highs.getSolution().col_value), info.objective_function_value)

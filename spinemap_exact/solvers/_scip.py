@@ -1,4 +1,4 @@
-"""SCIP behind `spinemap_exact.solvers.milp`."""
+"""SCIP behind `spinemap_exact.solvers.milp`, in a process of its own."""
 
 from __future__ import annotations
 
@@ -9,7 +9,11 @@ from typing import Any
 
 from spinemap_exact.errors import EngineDefect, MissingExtra
 from spinemap_exact.result import Status, Watch
+from spinemap_exact.solvers import _apart as apart
 from spinemap_exact.solvers._engine import POLL_S, Outcome
+
+TOLERANCE = 2e-6
+"""See `spinemap_exact.solvers.milp`: values within 1e-6 of an integer; rows within 1e-6 of their right-hand side."""
 
 _STOPPED = ("timelimit", "userinterrupt")
 # every variable of our models is bounded, so "infeasible or unbounded" can only be the former
@@ -25,7 +29,12 @@ def name() -> str:
 
 
 def run(mps: Path, start: list[float] | None, watch: Watch, listener: Any) -> Outcome:
-    """Solve an MPS file."""
+    """Solve an MPS file; ``listener`` hears nothing on the way."""
+    return apart.run("scip", mps, start, watch, listener)
+
+
+def search(mps: Path, start: list[float] | None, watch: Watch, listener: Any) -> Outcome:
+    """Solve an MPS file in this process."""
     model = _scip().Model()
     model.hideOutput()
     model.readProblem(str(mps))
@@ -52,15 +61,17 @@ def run(mps: Path, start: list[float] | None, watch: Watch, listener: Any) -> Ou
 def _outcome(model: Any, variables: list[Any]) -> Outcome:
     said = model.getStatus()
     if said in _INFEASIBLE:
-        return Outcome(Status.INFEASIBLE, None, None)
+        return Outcome(Status.INFEASIBLE)
     if said not in _OPTIMAL and said not in _STOPPED:
         raise EngineDefect(f"SCIP ended with the unlisted status {said!r}")
     found = model.getNSols() > 0
     if said in _OPTIMAL and not found:
         raise EngineDefect("SCIP claims an optimum and has no solution")
     status = Status.OPTIMAL if said in _OPTIMAL else Status.FEASIBLE if found else Status.UNKNOWN
+    if not found:
+        return Outcome(status, model.getDualbound())
     best: Any = model.getBestSol()
-    return Outcome(status, model.getDualbound(), [best[v] for v in variables] if found else None)
+    return Outcome(status, model.getDualbound(), [best[v] for v in variables], model.getSolObjVal(best))
 
 
 def _scip() -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from functools import partial
 from types import ModuleType
 from typing import Any, TypeVar
 
@@ -16,6 +17,7 @@ from ortools.sat.python import cp_model
 
 from spinemap_exact.errors import EngineDefect, InvalidInput
 from spinemap_exact.formulations._cpsat import CpSatModel
+from spinemap_exact.in_time import in_time
 from spinemap_exact.result import Problem, SolveResult, Status, Watch, conclude
 from spinemap_exact.solvers._engine import POLL_S, Best, title
 
@@ -85,7 +87,9 @@ def search(model: cp_model.CpModel, watch: Watch) -> tuple[int, cp_model.CpSolve
 
 
 def _minimise(formulation: ModuleType, problem: Problem[S], watch: Watch, best: Best[S]) -> tuple[int | None, bool]:
-    model: CpSatModel[S] = formulation.build(problem)
+    model: CpSatModel[S] | None = in_time(lambda: [formulation.build(problem)], watch)
+    if model is None:
+        return None, False
     if best.solution is not None:
         model.hint(best.solution)
     run = _Run(model, watch, best)
@@ -106,10 +110,15 @@ def _climb(formulation: ModuleType, problem: Problem[S], watch: Watch, best: Bes
             logger.warning("%s: the model for %d is too large; the bound stands", title(formulation), level)
             return bound, False
         logger.info("%s: is there a solution of cost %d?", title(formulation), level)
-        status = _Run(formulation.build(problem, level), watch, best).solve()
+        model = in_time(partial(_built, formulation, problem, level), watch)
+        status = Status.UNKNOWN if model is None else _Run(model, watch, best).solve()
         if status is not Status.INFEASIBLE:
             return bound, False
     return bound, best.solution is None
+
+
+def _built(formulation: ModuleType, problem: Problem[S], level: int) -> list[CpSatModel[S]]:
+    return [formulation.build(problem, level)]
 
 
 class _Run:

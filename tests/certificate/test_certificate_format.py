@@ -59,7 +59,7 @@ def test_an_instance_file_stands_for_the_problem(tmp_path, kind, seed):
         ({"witness": None}, "witness"),
         ({"evidence": None}, "evidence"),
         ({"evidence": []}, "evidence"),
-        ({"extra": 1}, "extra: unknown"),
+        ({"extra": 1}, "'extra': unknown"),
     ],
 )
 def test_what_is_no_certificate(change, reason):

@@ -149,7 +149,7 @@ def test_sonata_spikes(tmp_path: Path) -> None:
         ({"spikes__v1__node_ids": np.array([0])}, "has spikes of v1; populations: lif1, fc.lif, in"),
         ({"spikes__gids": np.array([0])}, "has spikes of an unnamed population"),
         ({"spikes__lif1__node_ids": np.array([3])}, "has a spike of neuron 3, outside 0 ... 2"),
-        ({"spikes__lif1__node_ids": np.array([0.5])}, "are float64"),
+        ({"spikes__lif1__node_ids": np.array([0.5])}, "spikes/lif1: node_ids holds float64 values, not integers"),
         ({"spikes__lif1__times": np.array([0.5])}, "neither spikes/POPULATION/node_ids nor spikes/gids"),
         ({"other": np.array([0])}, "has no group 'spikes'"),
     ],

@@ -117,7 +117,7 @@ def test_no_multipliers_bound_above_the_optimum(seed):
     multipliers = random.integers(0, 1 + 3 ** (seed % 4), num_multipliers(m))
     least = []
     for lines, length in ((3, 2), (2, 3)):
-        sizes = _roots.profiles(m, lines, length, 99)
+        sizes = _roots.profiles(m, lines, length)
         blocks = Blocks(m, {size for profile in sizes for size in profile})
         charge, lists = blocks.charges(multipliers), SetLists(weight, lambda: None)
         zeros = np.zeros((lines - 1, m), np.int64), np.zeros(lines - 1, np.int64)

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from fractions import Fraction
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
 from oracle import optimum, random_network, random_placement_problem
+from pulp import lpSum
 
 from spinemap_exact.errors import EngineDefect, InvalidInput
+from spinemap_exact.formulations.packing import assignment_milp as packing
 from spinemap_exact.formulations.partition import assignment_milp
 from spinemap_exact.formulations.placement import xia_yuan_milp
 from spinemap_exact.hardware import Crossbar
 from spinemap_exact.mapping import Partition
 from spinemap_exact.network import Network
+from spinemap_exact.problems.packing import PackingProblem
 from spinemap_exact.problems.partition import PartitionProblem
 from spinemap_exact.result import Limits, Status, Watch
-from spinemap_exact.solvers import _cbc, milp
+from spinemap_exact.solvers import _cbc, _highs, _scip, milp
 from spinemap_exact.solvers._engine import integer_bound
 
 
@@ -180,6 +184,111 @@ def test_what_cbc_writes(tmp_path, first, in_a_hurry, status):
     outcome = _cbc._outcome(path, [], in_a_hurry)
     assert outcome.status is status
     assert outcome.values == ([1.0, 0.0] if status.has_solution else None)
+    assert (outcome.bound is None) == (status is not Status.OPTIMAL)
+
+
+@pytest.mark.parametrize(
+    ("text", "digits", "least"),
+    [
+        ("1.88679e+06", 6, 1886785),  # stands for 1886785 ... 1886795
+        ("999999", 6, 999998.5),
+        ("1886787", 8, 1886786.95),
+        ("1.8867867e+09", 8, 1886786650),
+        ("-2.5", 6, -2.500005),
+        ("0", 6, -5e-6),
+        ("1e+50", 8, 9.9999995e49),
+    ],
+)
+def test_digits_that_cbc_left_out_count_as_nothing(text, digits, least):
+    assert _cbc._least(text, digits) == pytest.approx(least, rel=1e-12)
+    assert _cbc._least("inf", digits) == float("inf")
+
+
+def test_a_log_that_has_no_number_is_a_defect():
+    with pytest.raises(EngineDefect, match="CBC wrote 'much' where its log has a bound"):
+        _cbc._least("much", 6)
+
+
+def test_bounds_in_the_log_of_cbc(tmp_path, monkeypatch):
+    """The relaxation comes with six digits, the tree with eight and the best solution so far."""
+    heard = []
+    lines = (
+        "Continuous objective value is 1.88679e+06 - 0.05 seconds",
+        "Cbc0010I After 0 nodes, 1 on tree, 1886789 best solution, best possible 1886786.5 (0.80 seconds)",
+        "Cbc0010I After 0 nodes, 1 on tree, 1e+50 best solution, best possible 3 (0.80 seconds)",
+    )
+    pretend(monkeypatch, tmp_path, *(f"echo '{line}'" for line in lines))
+    listener = SimpleNamespace(on_bound=lambda *numbers: heard.append(numbers))
+    _cbc.run(tmp_path / "model.mps", None, one_worker(), listener)
+    assert heard == [(1886785, float("inf")), pytest.approx((1886786.45, 1886788.95)), pytest.approx((3, 1e50))]
+
+
+def test_a_bound_within_the_gap_of_a_solution_is_no_bound():
+    """An engine may drop what is half a unit better than its best, and then bound by its best: 77.3 proves 77."""
+    run = milp._Run(assignment_milp.build(bridge()), one_worker(), None, "cbc", 2e-6)
+    run.on_bound(77.3, 77.3)
+    assert run.bound == 77
+    run.on_bound(77.3, 80.0)
+    assert run.bound == 78
+
+
+def pretend(monkeypatch, folder, *commands: str) -> None:
+    """Put a script in the place of CBC and of the interpreter that runs the others."""
+    for engine in (_cbc, _highs, _scip):
+        monkeypatch.setattr(engine, "name", lambda: "an engine")
+    program = folder / "engine"
+    program.write_text("\n".join(["#!/bin/sh", *commands]) + "\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(_cbc, "_program", lambda: str(program))
+    monkeypatch.setattr(sys, "executable", str(program))
+
+
+@pytest.mark.parametrize(("start", "status"), [(Partition([0, 1, 0, 1]), Status.FEASIBLE), (None, Status.UNKNOWN)])
+def test_an_engine_that_dies_leaves_the_warm_start(engine, start, status, monkeypatch, tmp_path):
+    pretend(monkeypatch, tmp_path, "kill -SEGV $$")
+    result = milp.solve(assignment_milp, bridge(), one_worker(), start, engine=engine)
+    assert (result.status, result.dual_bound) == (status, None)
+    assert result.reason == f"{engine} died of SIGSEGV"
+
+
+def test_an_engine_that_hears_nothing_is_killed(engine, monkeypatch, tmp_path):
+    pretend(monkeypatch, tmp_path, "trap '' INT", "while true; do sleep 0.1; done")
+    result = milp.solve(assignment_milp, bridge(), one_worker(0.2), Partition([0, 1, 0, 1]), engine=engine)
+    assert (result.status, result.objective, result.dual_bound) == (Status.FEASIBLE, 103, None)
+    assert result.reason == "0.2 s limit"
+
+
+@pytest.mark.parametrize("engine", ["highs", "scip"])
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [("echo no memory >&2", "{} ended without an answer: no memory"), ("""echo '["defect", "odd"]'""", "odd")],
+)
+def test_a_library_that_fails_says_why(engine, line, reason, monkeypatch, tmp_path):
+    pretend(monkeypatch, tmp_path, line, "exit 3")
+    with pytest.raises(EngineDefect, match=reason.format(engine)):
+        milp.solve(assignment_milp, bridge(), one_worker(), engine=engine)
+
+
+class Contradiction(assignment_milp.AssignmentMilp):
+    """Allows no cluster at all."""
+
+    def respect_counts(self):
+        self.lp += lpSum(self.assign.values()) <= 0, "nothing"
+
+
+def test_infeasibility_is_not_passed_on_against_a_known_solution(engine):
+    result = milp.solve(model_of(Contradiction), bridge(), one_worker(), Partition([0, 1, 0, 1]), engine=engine)
+    assert (result.status, result.objective, result.dual_bound) == (Status.FEASIBLE, 103, None)
+    assert result.reason.endswith("calls infeasible what has solutions: no bound counts")
+
+
+def test_packings_are_never_infeasible(engine):
+    class Tight(packing.AssignmentMilp):
+        def use_bins_in_order(self):
+            self.lp += lpSum(self.used) <= 1, "one bin"
+
+    result = milp.solve(model_of(Tight), PackingProblem([2, 2], 3), one_worker(), engine=engine)
+    assert (result.status, result.dual_bound) == (Status.UNKNOWN, None)
 
 
 def test_an_unlisted_outcome_of_cbc_is_a_defect(tmp_path):

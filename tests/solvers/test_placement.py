@@ -150,7 +150,7 @@ def test_ten_thousand_clusters_have_a_bound_without_dense_matrices():
 
 
 def test_profiles_share_out_the_empty_tiles():
-    assert profiles(4, 2, 3, 99) == ((3, 1), (2, 2), (1, 3))
+    assert profiles(4, 2, 3) == ((3, 1), (2, 2), (1, 3))
     assert realisable((2, 2), (2, 2))
     assert not realisable((2, 2, 0), (3, 1))  # a row of three needs three columns
     assert realisable((2, 1, 1), (3, 1))

@@ -220,6 +220,7 @@ def test_whoever_gives_up_is_replaced(monkeypatch):
         return portfolio.grid_dp.Search(problem, watch, incumbent, memory_gb=1e-6)
 
     class Small:
+        LARGEST_COST, misfit = portfolio.grid_dp.LARGEST_COST, staticmethod(portfolio.grid_dp.misfit)
         Search, obstacle = staticmethod(small), staticmethod(portfolio.grid_dp.obstacle)
 
     monkeypatch.setitem(portfolio._ENGINES, "grid-dp", Small)

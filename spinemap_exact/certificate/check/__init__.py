@@ -7,7 +7,7 @@ costs, limits and every inequality itself. A check takes bounded time: what a ce
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import InitVar, dataclass
 from typing import Any
 
 from spinemap_exact.certificate.check import (
@@ -30,7 +30,7 @@ from spinemap_exact.certificate.check import (
 from spinemap_exact.certificate.check._field import Field
 from spinemap_exact.certificate.check._instance import Packing, Partition, Placement, Unroll
 from spinemap_exact.certificate.format import Certificate
-from spinemap_exact.errors import CertificateRejected
+from spinemap_exact.errors import CertificateRejected, InvalidInput
 
 _SCOPES = {Packing: "packing", Unroll: "unroll", Partition: "partition", Placement: "placement"}
 
@@ -52,9 +52,12 @@ _KINDS: dict[str, tuple[tuple[type, ...], Callable[[Any, Field, int | None], int
 }
 
 
+_SEAL = object()  # what only this module has: whoever holds verified bounds had them from here
+
+
 @dataclass(frozen=True)
 class VerifiedBounds:
-    """What a certificate proves about one instance.
+    """What was proven about one instance. Only the checker makes one; whoever else tries is refused.
 
     ``lower`` and ``upper`` are None where nothing is claimed; ``evidence`` is the kind of the proof.
     """
@@ -64,6 +67,11 @@ class VerifiedBounds:
     upper: int | None
     infeasible: bool
     evidence: str | None
+    seal: InitVar[object]
+
+    def __post_init__(self, seal: object) -> None:
+        if seal is not _SEAL:
+            raise InvalidInput("bounds are verified by the checker, and by nobody else")
 
 
 def check(instance: Any, certificate: Certificate) -> VerifiedBounds:
@@ -81,6 +89,8 @@ def check(instance: Any, certificate: Certificate) -> VerifiedBounds:
         If a claim does not follow; says where and why.
     CertificateMalformed
         If the evidence does not have the shape of its kind.
+    InvalidInstance
+        If the instance contradicts itself, or holds something else than integers.
     """
     raw, digest = _instance.read(instance)
     if certificate.scope != _SCOPES[type(raw)]:
@@ -92,19 +102,24 @@ def check(instance: Any, certificate: Certificate) -> VerifiedBounds:
     kind = None
     if certificate.lower is not None or certificate.infeasible:
         kind = _check_lower(raw, certificate)
-    return VerifiedBounds(certificate.scope, certificate.lower, certificate.upper, certificate.infeasible, kind)
+    return VerifiedBounds(certificate.scope, certificate.lower, certificate.upper, certificate.infeasible, kind, _SEAL)
 
 
 def _check_upper(raw: _instance.Instance, certificate: Certificate) -> None:
+    """Price the witness; what it costs is a fact that no lower bound may contradict, whatever its evidence."""
     cost = _witness.price(raw, Field(certificate.witness, "witness"))
     if cost != certificate.upper:
         raise CertificateRejected("upper", f"claims {certificate.upper}; the witness costs {cost}")
+    if certificate.lower is not None and certificate.lower > cost:
+        raise CertificateRejected("lower", f"claims {certificate.lower}; the witness costs only {cost}")
 
 
 def _check_lower(raw: _instance.Instance, certificate: Certificate) -> str:
     kind, proven = _prove(raw, certificate.evidence, certificate.lower)
     if proven is None:
-        return kind  # nothing is feasible: any bound holds
+        if certificate.upper is not None:
+            raise CertificateRejected("evidence", "shows that nothing is feasible; the witness is")
+        return kind  # any bound holds
     if certificate.infeasible:
         raise CertificateRejected("infeasible", f"the evidence proves the bound {proven}, not infeasibility")
     if certificate.lower is not None and certificate.lower > proven:
@@ -124,8 +139,8 @@ def _prove(raw: _instance.Instance, given: Any, claim: int | None) -> tuple[str,
     return kind.value, prove(raw, evidence, claim)
 
 
-def proven_bound(instance: Any, evidence: Any, claim: int | None) -> int | None:
-    """Return the bound that evidence proves by itself; None if it shows that nothing is feasible.
+def verified(instance: Any, evidence: Any, claim: int | None) -> VerifiedBounds:
+    """Return what evidence proves by itself.
 
     ``claim`` tells evidence that aims at a certain bound which one, None meaning infeasibility.
 
@@ -134,7 +149,14 @@ def proven_bound(instance: Any, evidence: Any, claim: int | None) -> int | None:
     CertificateRejected, CertificateMalformed
         If it proves nothing.
     """
-    return _prove(_instance.read(instance)[0], evidence, claim)[1]
+    raw, _ = _instance.read(instance)
+    kind, proven = _prove(raw, evidence, claim)
+    return VerifiedBounds(_SCOPES[type(raw)], proven, None, proven is None, kind, _SEAL)
+
+
+def proven_bound(instance: Any, evidence: Any, claim: int | None) -> int | None:
+    """Return the bound that `verified` evidence proves; None if it shows that nothing is feasible."""
+    return verified(instance, evidence, claim).lower
 
 
 def counting_arguments(scope: str) -> tuple[str, ...]:

@@ -129,15 +129,13 @@ def _unroll(instance: Unroll, evidence: Field, claim: int | None) -> int | None:
     the crossbar where each synapse ends, and how many carries enter each: as many as it has columns, less one, and any
     such numbers can be realised as a tree. A unit with a single input only passes it on, so it can be left out, unless
     the neuron has no other input. Crossbars are alike, so their order does not matter. Limits on units, depth or
-    fan-in only exclude solutions.
+    fan-in only exclude solutions. Without any crossbar nothing is left as soon as a neuron asks for one.
     """
     if instance.objective != "crossbars" and claim is not None:
         return 0
     crossbars = instance.max_crossbars if claim is None else claim - 1
-    if crossbars is None:
+    if crossbars is None or crossbars < 0:
         return 0
-    if crossbars == 0:
-        return 1
     steps = Steps(evidence)
     axons = {k: 1 << bit for bit, k in enumerate(k for k, posts in enumerate(instance.nets.posts) if posts)}
     states: set[tuple[_Crossbar, ...]] = {((0, 0, 0),) * crossbars}

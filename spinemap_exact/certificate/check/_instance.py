@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from spinemap_exact.arrays import digest
+from spinemap_exact.certificate.check import _raw
 from spinemap_exact.errors import InvalidInstance
 from spinemap_exact.hardware import Crossbar
 
@@ -116,27 +117,24 @@ def read(given: Any) -> tuple[Instance, str]:
 
 
 def _packing(given: Any) -> tuple[Packing, str]:
-    sizes, capacity = np.asarray(given.sizes, dtype=np.int64), int(given.capacity)
-    instance = Packing(sizes.tolist(), capacity)
-    if not instance.sizes or min(instance.sizes) < 1 or max(instance.sizes) > capacity:
-        raise InvalidInstance(f"items of sizes {instance.sizes} for bins of {capacity}")
-    return instance, digest("packing-problem", sizes, capacity)
+    sizes, capacity = _raw.integers(given.sizes, "sizes", low=1), _raw.integer(given.capacity, "capacity", low=1)
+    if not sizes.size or sizes.max() > capacity:
+        raise InvalidInstance(f"there is no item, or one is larger than the bins of {capacity}")
+    return Packing(sizes.tolist(), capacity), digest("packing-problem", sizes, capacity)
 
 
 def _unroll(given: Any) -> tuple[Unroll, str]:
     nets, network_digest = _nets(given.network)
     instance = Unroll(
         nets,
-        int(given.rows),
-        int(given.columns),
-        _optional(given.unit_fan_in),
-        _optional(given.max_depth),
-        str(given.objective),
-        _optional(given.max_crossbars),
-        _optional(given.max_units),
+        _raw.integer(given.rows, "rows", low=1),
+        _raw.integer(given.columns, "columns", low=1),
+        _raw.optional(given.unit_fan_in, "unit_fan_in", low=2),
+        _raw.optional(given.max_depth, "max_depth"),
+        _raw.choice(given.objective, "objective", ("crossbars", "units", "carry-spikes")),
+        _raw.optional(given.max_crossbars, "max_crossbars"),
+        _raw.optional(given.max_units, "max_units"),
     )
-    if instance.objective not in ("crossbars", "units", "carry-spikes"):
-        raise InvalidInstance(f"unknown objective {instance.objective!r}")
     rest = (instance.rows, instance.columns, instance.unit_fan_in, instance.max_depth, instance.objective)
     limits = (instance.max_crossbars, instance.max_units)
     return instance, digest("unroll-problem", network_digest, *rest, *limits)
@@ -147,31 +145,39 @@ def _partition(given: Any) -> tuple[Partition, str]:
     num_units = nets.is_input.count(False)
     if any(nets.is_input[:num_units]):
         raise InvalidInstance("external inputs must follow the units")
-    crossbars = tuple(Crossbar(c.rows, c.columns, c.area, c.count) for c in given.crossbars)
-    traffic, objective = str(given.traffic), str(given.objective)
-    if traffic not in ("per-tile", "per-synapse") or objective not in ("packets", "crossbars", "area"):
-        raise InvalidInstance(f"unknown traffic {traffic!r} or objective {objective!r}")
-    max_clusters, max_area = int(given.max_clusters), _optional(given.max_area)
+    crossbars = tuple(_crossbar(c, f"crossbars[{k}]") for k, c in enumerate(given.crossbars))
+    if not crossbars:
+        raise InvalidInstance("crossbars: there is none")
+    traffic = _raw.choice(given.traffic, "traffic", ("per-tile", "per-synapse"))
+    objective = _raw.choice(given.objective, "objective", ("packets", "crossbars", "area"))
+    max_clusters = _raw.integer(given.max_clusters, "max_clusters")
+    max_area = _raw.optional(given.max_area, "max_area")
     instance = Partition(nets, num_units, crossbars, max_clusters, traffic, objective, max_area)
     types = [asdict(c) for c in crossbars]
     return instance, digest("partition-problem", network_digest, types, max_clusters, traffic, objective, max_area)
 
 
+def _crossbar(given: Any, what: str) -> Crossbar:
+    rows, columns, area = (_raw.integer(getattr(given, k), f"{what}: {k}", low=1) for k in ("rows", "columns", "area"))
+    return Crossbar(rows, columns, area, _raw.optional(given.count, f"{what}: count", low=1))
+
+
 def _placement(given: Any) -> tuple[Placement, str]:
-    source, target = (np.asarray(a, dtype=np.int32) for a in (given.flow_from, given.flow_to))
-    flow, n = np.asarray(given.flow, dtype=np.int64), int(given.num_clusters)
-    matrix = None if given.distance is None else np.asarray(given.distance, dtype=np.int64)
-    inputs = None if given.input_flow is None else np.asarray(given.input_flow, dtype=np.int64)
-    mesh, io_tile = given.mesh, _optional(given.io_tile)
-    coordinates, grid = None, None
-    if mesh is not None:
-        x, y = ([int(v) for v in axis] for axis in (mesh.x, mesh.y))
-        coordinates, grid = list(zip(x, y, strict=True)), (x, y, int(mesh.hop_x), int(mesh.hop_y))
+    n = _raw.integer(given.num_clusters, "num_clusters", low=1)
+    source, target = (_raw.integers(getattr(given, k), k, np.int32) for k in ("flow_from", "flow_to"))
+    flow = _raw.integers(given.flow, "flow")
+    if not len(source) == len(target) == len(flow):
+        raise InvalidInstance(f"{len(flow)} flows between {len(source)} sources and {len(target)} targets")
+    matrix = None if given.distance is None else _raw.integers(given.distance, "distance", dimensions=2)
+    inputs = None if given.input_flow is None else _raw.integers(given.input_flow, "input_flow")
+    if (given.mesh is None) == (matrix is None):
+        raise InvalidInstance("a placement problem needs either a mesh or a distance matrix")
+    grid, io_tile = None if given.mesh is None else _mesh(given.mesh), _raw.optional(given.io_tile, "io_tile")
     instance = Placement(
         n,
-        len(coordinates or matrix),  # type: ignore[arg-type]
+        len(grid[0] if grid is not None else matrix),  # type: ignore[arg-type]
         list(zip(source.tolist(), target.tolist(), flow.tolist(), strict=True)),
-        coordinates,
+        None if grid is None else list(zip(grid[0], grid[1], strict=True)),
         0 if grid is None else grid[2],
         0 if grid is None else grid[3],
         None if matrix is None else matrix.tolist(),
@@ -182,47 +188,62 @@ def _placement(given: Any) -> tuple[Placement, str]:
     return instance, digest("placement-problem", n, source, target, flow, matrix, grid, io_tile, inputs)
 
 
+def _mesh(given: Any) -> tuple[list[int], list[int], int, int]:
+    x, y = (_raw.integers(getattr(given, k), f"mesh: {k}").tolist() for k in ("x", "y"))
+    if len(x) != len(y):
+        raise InvalidInstance(f"a mesh of {len(x)} x and {len(y)} y coordinates")
+    return x, y, _raw.integer(given.hop_x, "mesh: hop_x"), _raw.integer(given.hop_y, "mesh: hop_y")
+
+
 def _require_placement(instance: Placement) -> None:
-    """Refuse what the proofs could not stand: negative numbers, ids out of range, tiles at the same place."""
+    """Refuse what the proofs could not stand: ids out of range, tiles at the same place, costs beyond int64."""
     n, tiles = instance.num_clusters, instance.num_tiles
-    if not 1 <= n <= tiles:
+    if n > tiles:
         raise InvalidInstance(f"{n} clusters, {tiles} tiles")
-    if any(not (0 <= a < n and 0 <= b < n and f >= 0) for a, b, f in instance.flows):
-        raise InvalidInstance("a flow is negative or names a cluster that does not exist")
-    if (instance.coordinates is None) == (instance.matrix is None):
-        raise InvalidInstance("a placement problem needs either a mesh or a distance matrix")
-    if instance.coordinates is not None:
-        lowest = min(instance.hop_x, instance.hop_y, *(v for place in instance.coordinates for v in place))
-        if lowest < 0 or len(set(instance.coordinates)) != tiles:
-            raise InvalidInstance("a hop or a coordinate is negative, or two tiles stand at the same place")
-    elif any(len(row) != tiles or min(row) < 0 for row in instance.matrix or ()):
-        raise InvalidInstance("the distances are no square matrix of non-negative numbers")
+    if any(a >= n or b >= n for a, b, _ in instance.flows):
+        raise InvalidInstance("a flow names a cluster that does not exist")
+    if instance.coordinates is not None and len(set(instance.coordinates)) != tiles:
+        raise InvalidInstance("two tiles stand at the same place")
+    if any(len(row) != tiles for row in instance.matrix or ()):
+        raise InvalidInstance("the distances are no square matrix")
+    inputs = instance.input_flow or []
     if instance.input_flow is not None and (
-        instance.coordinates is None
-        or instance.io_tile is None
-        or not 0 <= instance.io_tile < tiles
-        or len(instance.input_flow) != n
-        or min(instance.input_flow) < 0
+        instance.coordinates is None or instance.io_tile is None or instance.io_tile >= tiles or len(inputs) != n
     ):
         raise InvalidInstance("external inputs need an I/O tile on the mesh and a flow to each cluster")
+    if _reach(instance) * (sum(f for _, _, f in instance.flows) + sum(inputs)) > _raw.LARGEST:
+        raise InvalidInstance("flow times distance overflows int64")
+
+
+def _reach(instance: Placement) -> int:
+    """No two tiles are further apart."""
+    if instance.coordinates is None:
+        return max(map(max, instance.matrix or [[0]]))
+    wide, high = (max(axis) for axis in zip(*instance.coordinates, strict=True))
+    return instance.hop_x * wide + instance.hop_y * high
 
 
 def _nets(network: Any) -> tuple[Nets, str]:
-    ptr, idx = np.asarray(network.fanout_ptr, dtype=np.int64), np.asarray(network.fanout_idx, dtype=np.int32)
-    spikes, is_input = np.asarray(network.spikes, dtype=np.int64), np.asarray(network.is_input, dtype=np.bool_)
-    starts, targets = ptr.tolist(), idx.tolist()
+    ptr, idx = (
+        _raw.integers(network.fanout_ptr, "fanout_ptr"),
+        _raw.integers(network.fanout_idx, "fanout_idx", np.int32),
+    )
+    spikes, is_input = _raw.integers(network.spikes, "spikes"), _raw.flags(network.is_input, "is_input")
+    starts, targets, n = ptr.tolist(), idx.tolist(), len(spikes)
+    if not n or len(starts) != n + 1 or len(is_input) != n or starts[0] != 0 or starts[-1] != len(targets):
+        raise InvalidInstance("fanout_ptr, fanout_idx, spikes and is_input do not belong together")
+    if any(a > b for a, b in pairwise(starts)) or max(targets, default=0) >= n:
+        raise InvalidInstance("fanout_ptr descends, or fanout_idx names a neuron that does not exist")
     posts = [targets[a:b] for a, b in pairwise(starts)]
-    pres: list[list[int]] = [[] for _ in range(len(spikes))]
+    pres: list[list[int]] = [[] for _ in range(n)]
     for source, fed in enumerate(posts):
         for i in fed:
             pres[i].append(source)
     nets = Nets(posts, pres, spikes.tolist(), is_input.tolist())
-    if len(posts) != len(nets.spikes) or any(a >= b for p in posts for a, b in pairwise(p)):
-        raise InvalidInstance("the network is no CSR graph with ascending rows")
-    if min(nets.spikes, default=0) < 0 or any(nets.is_input[i] for p in posts for i in p):
-        raise InvalidInstance("a spike count is negative, or an external input is fed")
+    if any(a >= b for p in posts for a, b in pairwise(p)):
+        raise InvalidInstance("fanout_idx does not ascend within each source")
+    if any(fed and is_in for fed, is_in in zip(pres, nets.is_input, strict=True)):
+        raise InvalidInstance("an external input is fed")
+    if sum(s * len(p) for s, p in zip(nets.spikes, posts, strict=True)) > _raw.LARGEST:
+        raise InvalidInstance("the spikes on all synapses together overflow int64")
     return nets, digest("network", ptr, idx, spikes, is_input)
-
-
-def _optional(value: Any) -> int | None:
-    return None if value is None else int(value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from spinemap_exact.arrays import Array
+from spinemap_exact.arrays import Array, csr_from_pairs
 from spinemap_exact.mapping import Placement
 from spinemap_exact.problems.placement import PlacementProblem
 
@@ -32,9 +32,7 @@ class Board:
     def __init__(self, problem: PlacementProblem, tile_of_cluster: Array) -> None:
         m, n = problem.num_clusters, problem.num_tiles
         self.problem = problem
-        self.distance = problem.distances
-        self.linear = problem.linear
-        self.has_io = bool(self.linear.any())
+        self._has_inputs = problem.input_flow is not None
         order = np.argsort(problem.flow_from, kind="stable")
         back = np.argsort(problem.flow_to, kind="stable")
         self._out_ptr = np.searchsorted(problem.flow_from[order], np.arange(m + 1))
@@ -56,9 +54,9 @@ class Board:
         here = self.tile[cluster]
         out = slice(self._out_ptr[cluster], self._out_ptr[cluster + 1])
         into = slice(self._in_ptr[cluster], self._in_ptr[cluster + 1])
-        cost = int(self._out_flow[out] @ self.distance[here, self.tile[self._out[out]]])
-        cost += int(self._in_flow[into] @ self.distance[self.tile[self._in[into]], here])
-        return cost + int(self.linear[cluster, here])
+        cost = int(self._out_flow[out] @ self.problem.between(here, self.tile[self._out[out]]))
+        cost += int(self._in_flow[into] @ self.problem.between(self.tile[self._in[into]], here))
+        return cost + (int(self.problem.entering(np.int64(cluster), here)) if self._has_inputs else 0)
 
     def swap(self, a: int, b: int) -> int:
         """Swap the tiles of two clusters; return what that changes."""
@@ -75,7 +73,7 @@ class Board:
                 out = slice(self._out_ptr[source], self._out_ptr[source + 1])
                 among = (self._out[out] == a) | (self._out[out] == b)
                 there = self.tile[self._out[out][among]]
-                total += int(self._out_flow[out][among] @ self.distance[self.tile[source], there])
+                total += int(self._out_flow[out][among] @ self.problem.between(self.tile[source], there))
         return total
 
 
@@ -95,15 +93,18 @@ def layers(problem: PlacementProblem) -> Array:
     """Layer of each cluster: the fewest flows from a cluster that nobody feeds; circles start at their lowest id."""
     m = problem.num_clusters
     feeds = problem.flow_from != problem.flow_to
-    source, target = problem.flow_from[feeds], problem.flow_to[feeds]
+    ptr, targets, _ = csr_from_pairs(problem.flow_from[feeds], problem.flow_to[feeds], m)
     layer = np.full(m, -1, dtype=np.int64)
-    front = np.setdiff1d(np.arange(m), target)
-    depth = 0
-    while (layer < 0).any():
+    front = np.setdiff1d(np.arange(m), targets)
+    lowest = depth = 0
+    while True:
         if front.size == 0:
-            front = np.flatnonzero(layer < 0)[:1]
+            while lowest < m and layer[lowest] >= 0:
+                lowest += 1
+            if lowest == m:
+                return layer
+            front = np.array([lowest])
         layer[front] = depth
-        reached = np.unique(target[np.isin(source, front)])
+        reached = np.unique(np.concatenate([targets[ptr[c] : ptr[c + 1]] for c in front]))
         front = reached[layer[reached] < 0]
         depth += 1
-    return layer

@@ -28,7 +28,7 @@ def run(problem: PlacementProblem, watch: Watch, start: Placement | None = None)
     random = np.random.default_rng(watch.limits.seed)
     tile_x, tile_y = positions(problem)
     size = np.array([tile_x.max(), tile_y.max()], dtype=np.float64)
-    traffic = np.zeros(m, dtype=np.int64)
+    traffic = np.zeros(m)  # of flows near 2^63, both ends together would overflow
     np.add.at(traffic, problem.flow_from, problem.flow)
     np.add.at(traffic, problem.flow_to, problem.flow)
     busiest = np.argsort(-traffic, kind="stable")

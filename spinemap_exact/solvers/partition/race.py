@@ -3,11 +3,13 @@
 Neither is the faster one throughout: few large clusters and chains of layers suit the assignment model, crossbars that
 are short against the network suit set partitioning, and no rule by size tells them apart reliably. The assignment model
 proves early what it can prove at all: it gets half of the workers, and a seventh of the time. Branch and price prices
-in as many threads as there are workers.
+in as many threads as there are workers. If one of them fails, say because the costs are beyond the engine's integers,
+the answer of the other is the answer.
 """
 
 from __future__ import annotations
 
+import logging
 import threading
 from dataclasses import replace
 
@@ -17,15 +19,23 @@ from spinemap_exact.mapping import Partition
 from spinemap_exact.problems.partition import PartitionProblem
 from spinemap_exact.result import Progress, SolveResult, Status, Watch, conclude
 
+logger = logging.getLogger(__name__)
+
 _LONG, _SHORT = "branch-price", "assignment-cpsat"
 _LEAST_S, _SHARE = 20.0, 1 / 7  # time of the assignment model, as a part of the limit
 
 
 def solve(problem: PartitionProblem, watch: Watch, warm_start: Partition | None = None) -> SolveResult[Partition]:
-    """Run both; the bound is the larger one, vouched for by who proved it."""
+    """Run both; the bound is the larger one, vouched for by who proved it.
+
+    Raises
+    ------
+    Exception
+        What the first raised, if both fail.
+    """
     stop = threading.Event()
     results: dict[str, SolveResult[Partition]] = {}
-    defects: list[BaseException] = []
+    defects: list[Exception] = []
 
     def run(name: str) -> None:
         left, workers = watch.remaining_s, watch.limits.workers
@@ -40,9 +50,8 @@ def solve(problem: PartitionProblem, watch: Watch, warm_start: Partition | None 
             results[name] = solvers.load("partition", name)(problem, Watch(limits, relay, stop), warm_start=warm_start)
             if results[name].status in (Status.OPTIMAL, Status.INFEASIBLE):
                 stop.set()
-        except BaseException as defect:
+        except Exception as defect:
             defects.append(defect)
-            stop.set()
 
     threads = [threading.Thread(target=run, args=(name,), name=name) for name in (_LONG, _SHORT)]
     for thread in threads:
@@ -52,8 +61,10 @@ def solve(problem: PartitionProblem, watch: Watch, warm_start: Partition | None 
             thread.join(0.05)
         if watch.should_stop():
             stop.set()
-    if defects:
+    if not results:
         raise defects[0]
+    for defect in defects:
+        logger.warning("%s stands alone: %s", *results, defect)
     return _best(problem, watch, list(results.values()))
 
 

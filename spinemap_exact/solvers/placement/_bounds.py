@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from spinemap_exact.arrays import Array
+from spinemap_exact.arrays import Array, dot
 from spinemap_exact.problems.placement import Mesh, PlacementProblem
 
 
@@ -29,19 +29,20 @@ def cheap_bound(problem: PlacementProblem) -> int:
     both = np.zeros(len(pair), dtype=np.int64)
     np.add.at(both, which, flow)
     ends = np.concatenate((pair // problem.num_clusters, pair % problem.num_clusters))
-    nearest = _nearest(mesh)
+    nearest = _nearest(mesh, problem.num_clusters)
     bound = -(-_matched(ends, np.concatenate((both, both)), nearest) // 2)
     if problem.io_tile is not None and problem.input_flow is not None:
         tiles = np.arange(mesh.num_tiles)
         away = np.sort(mesh.distance(np.full_like(tiles, problem.io_tile), tiles))[: problem.num_clusters]
-        bound += int((np.sort(problem.input_flow)[::-1] * away).sum())
+        bound += dot(np.sort(problem.input_flow)[::-1], away)
     return bound
 
 
-def _nearest(mesh: Mesh) -> Array:
-    """Distances of the tiles around the middle of the mesh, ascending, the middle left out."""
-    dx = np.abs(np.arange(mesh.width) - (mesh.width - 1) // 2)
-    dy = np.abs(np.arange(mesh.height) - (mesh.height - 1) // 2)
+def _nearest(mesh: Mesh, count: int) -> Array:
+    """Distances of at least ``count`` tiles around the middle of the mesh, ascending, the middle left out."""
+    width, height = (min(lines, 2 * count + 1) for lines in (mesh.width, mesh.height))
+    dx = np.abs(np.arange(width) - (width - 1) // 2)
+    dy = np.abs(np.arange(height) - (height - 1) // 2)
     return np.sort((mesh.hop_x * dx[None, :] + mesh.hop_y * dy[:, None]).ravel())[1:]
 
 
@@ -50,4 +51,4 @@ def _matched(cluster: Array, flow: Array, nearest: Array) -> int:
     order = np.lexsort((-flow, cluster))
     cluster, flow = cluster[order], flow[order]
     rank = np.arange(len(cluster)) - np.searchsorted(cluster, cluster)
-    return int((flow * nearest[rank]).sum())
+    return dot(flow, nearest[rank])

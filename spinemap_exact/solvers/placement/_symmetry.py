@@ -12,11 +12,12 @@ from spinemap_exact.problems.placement import PlacementProblem
 
 def grain(problem: PlacementProblem) -> int:
     """Greatest common divisor of what all placements cost, as far as flows and distances tell."""
-    flow, distances = problem.flow_matrix, problem.distances
-    if (distances == distances.T).all() and not distances.diagonal().any():
+    flow, mesh, distances = problem.flow_matrix, problem.mesh, problem.distance
+    if distances is None or ((distances == distances.T).all() and not distances.diagonal().any()):
         flow = np.triu(flow + flow.T, 1)
     inputs = [] if problem.input_flow is None else problem.input_flow.tolist()
-    return gcd(*np.unique(flow).tolist(), *inputs) * gcd(*np.unique(distances).tolist()) or 1
+    of_distances = mesh.divisor if mesh is not None else gcd(*np.unique(problem.distances).tolist())
+    return gcd(*np.unique(flow).tolist(), *inputs) * of_distances or 1
 
 
 def automorphisms(problem: PlacementProblem, most: int = 1000) -> Array:

@@ -32,6 +32,7 @@ from spinemap_exact.problems.placement import PlacementProblem
 from spinemap_exact.result import SolveResult, Voucher, Watch, conclude
 from spinemap_exact.solvers.placement import grid_dp, rlt1, semidefinite
 from spinemap_exact.solvers.placement._bounds import cheap_bound
+from spinemap_exact.solvers.placement._coarse import solve_coarse
 from spinemap_exact.solvers.placement._stage import Player, Stage
 
 logger = logging.getLogger(__name__)
@@ -52,6 +53,9 @@ _ROOT_SHARE, _ROOT_LIMIT = 0.5, 0.1  # at most, of all time so far and of the li
 
 def solve(problem: PlacementProblem, watch: Watch, warm_start: Placement | None = None) -> SolveResult[Placement]:
     """Place clusters and bound the cost with the solvers that suit the problem, and with all of what they find."""
+    largest = max((e.LARGEST_COST for e in _ENGINES.values() if not e.misfit(problem)), default=problem.ceiling)
+    if problem.ceiling > largest:
+        return solve_coarse(solve, problem, watch, warm_start, largest)
     seconds = None if watch.remaining_s is None else 0.2 * watch.remaining_s
     incumbent = tabu.search(problem, watch.part(seconds), warm_start, idle_starts=5)
     cost = problem.cost(incumbent)

@@ -17,7 +17,7 @@ class Classes:
     """Distinct sizes, descending, and how many items have each.
 
     A pattern is a (num_classes,) int64 array: items of each class in one bin. A proper pattern has no more of a class
-    than there are.
+    than there are. Sizes and capacity are counted in the greatest common divisor of the sizes.
     """
 
     sizes: Array
@@ -27,7 +27,8 @@ class Classes:
     @classmethod
     def of(cls, problem: PackingProblem) -> Classes:
         sizes, demand = np.unique(problem.sizes, return_counts=True)
-        return cls(sizes[::-1].copy(), demand[::-1].astype(np.int64), problem.capacity)
+        unit = int(np.gcd.reduce(sizes))
+        return cls(sizes[::-1] // unit, demand[::-1].astype(np.int64), problem.roominess // unit)
 
     @property
     def num_classes(self) -> int:

@@ -21,6 +21,7 @@ from numba import njit
 from spinemap_exact.arrays import Array
 from spinemap_exact.result import Watch
 from spinemap_exact.solvers.partition.branch_price._graph import Priced
+from spinemap_exact.solvers.partition.branch_price._pricer import as_integers
 
 _MOST_CLUSTERS = 500
 _MOST_GUESSES = 1000
@@ -182,7 +183,7 @@ class Bundle:
                         break
                     self.move *= 4.0
                     continue
-            duals, penalties = np.floor(duals).astype(np.int64), np.ceil(penalties).astype(np.int64)
+            duals, penalties = as_integers(duals, penalties)
             total = int(duals.sum()) - int(penalties.sum())
             found = self.oracle.guess(duals, penalties, hard=nulls == 0)
             best = max([0, *(self.oracle.value(c, duals, penalties) for c in found)])
@@ -216,7 +217,7 @@ class Bundle:
                         return
                     self.move *= 4.0
                     continue
-            duals, penalties = np.floor(duals).astype(np.int64), np.ceil(penalties).astype(np.int64)
+            duals, penalties = as_integers(duals, penalties)
             total = int(duals.sum()) - int(penalties.sum())
             # a cluster above this value would leave less than a tenth of what is promised
             least = -np.inf if self.bound is None else self.bound + 0.1 * (promised - self.bound)

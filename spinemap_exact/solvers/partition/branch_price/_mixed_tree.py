@@ -24,12 +24,12 @@ from spinemap_exact.solvers.partition.branch_price import _cuts
 from spinemap_exact.solvers.partition.branch_price._graph import Branching, Instance, Pricing
 from spinemap_exact.solvers.partition.branch_price._mixed_master import MixedMaster, Relaxed
 from spinemap_exact.solvers.partition.branch_price._mixes import Mixes, Range
+from spinemap_exact.solvers.partition.branch_price._pricer import as_integers
 
 _WORTHWHILE = 0.05  # part of the gap that a round of cuts must close to be followed by another
 _SMOOTH = 0.7  # weight of earlier duals in those that guide the guesses
 _CANDIDATES = 6  # pairs whose separation is tried on the relaxation
 _SAFE = 1 << 46  # scaled sums of costs stay below
-_SAFE_DUALS = 1 << 48  # their sum stays below what the pricer takes for infinite
 
 
 @dataclass(order=True)
@@ -191,10 +191,9 @@ class MixedTree:
         master, scale, watch, guide = self.master, self.scale, self.watch, None
         while not watch.should_stop():
             relaxed = master.solve()
-            most_dual = _SAFE_DUALS // max(1, self.problem.num_units)
-            duals = np.clip(np.floor(relaxed.duals * scale), 0 if self._covers else -most_dual, most_dual)
-            duals = duals.astype(np.int64)
-            penalties = np.minimum(np.ceil(relaxed.penalties * scale), most_dual).astype(np.int64)
+            duals, penalties = as_integers(relaxed.duals * scale, relaxed.penalties * scale)
+            if self._covers:
+                duals = np.maximum(duals, 0)
             # a cluster above this improves the relaxation; its price is no part of its value
             level = [math.floor(c * scale) + p * scale for c, p in zip(relaxed.charge, self.price, strict=True)]
             slack = max(1, int(scale * 2e-6 * max(1.0, relaxed.value) / self.mixes.max_clusters))

@@ -18,6 +18,16 @@ import numpy as np
 from numba import njit
 
 INF = 1 << 50
+_SAFE = 1 << 48  # prices of all units and cuts together stay below what is infinite
+
+
+def as_integers(duals, penalties):  # type: ignore[no-untyped-def]
+    """Duals rounded down and penalties up, cut off where sums might pass `INF`: whatever they are, they prove a bound."""
+    most = _SAFE // max(1, len(duals), len(penalties))
+    lower, upper = np.clip(np.floor(duals), -most, most), np.clip(np.ceil(penalties), 0, most)
+    return lower.astype(np.int64), upper.astype(np.int64)
+
+
 FREE, IN, OUT = 0, 1, 2
 BASE, ROWS, COLUMNS, MU_ROWS, MU_COLUMNS, BOUND, OPEN, PIECES = range(8)
 _KEEP = 12  # evaluations that the model of the multipliers remembers

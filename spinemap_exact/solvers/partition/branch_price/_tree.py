@@ -20,6 +20,7 @@ from spinemap_exact.solvers.partition.branch_price import _cuts
 from spinemap_exact.solvers.partition.branch_price._bundle import Bundle
 from spinemap_exact.solvers.partition.branch_price._graph import Branching, Instance, Priced, Pricing
 from spinemap_exact.solvers.partition.branch_price._master import Master, Relaxed
+from spinemap_exact.solvers.partition.branch_price._pricer import as_integers
 from spinemap_exact.solvers.partition.branch_price._selection import Selection
 
 logger = logging.getLogger(__name__)
@@ -356,10 +357,9 @@ class Tree:
             began = watch.elapsed_s
             relaxed = master.solve(central=True)
             self.relax_s = watch.elapsed_s - began
-            duals = np.floor(relaxed.duals * scale).astype(np.int64)
+            duals, penalties = as_integers(relaxed.duals * scale, relaxed.penalties * scale)
             if not self.instance.packets:
                 duals = np.maximum(duals, 0)
-            penalties = np.ceil(relaxed.penalties * scale).astype(np.int64)
             charge = int(relaxed.charge * scale) + per_cluster
             worth = charge + max(1, int(scale * tolerance * max(1.0, relaxed.value) / self.max_clusters))
             # where a proof is nearly as cheap as a guess, guessing harder is a waste

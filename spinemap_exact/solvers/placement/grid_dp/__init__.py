@@ -29,7 +29,7 @@ Symmetry    Where a reflection keeps the I/O tile, a profile stands for its mirr
             columns are assumed to cost no more than the rows, hence at most half of what the incumbent costs. (First
             exchange, then reflect: a reflection leaves the costs of columns and rows as they are.)
 
-The I/O tile is a terminal of the cuts; unequal hops scale one direction.
+The I/O tile is a terminal of the cuts; unequal hops scale one direction. Costs beyond 2^56 are rounded down (`_coarse`).
 
 References
 ----------
@@ -41,6 +41,7 @@ matrices: H. J. Ryser, Canadian J. Math. 9 (1957), doi:10.4153/CJM-1957-044-3.
 from __future__ import annotations
 
 import logging
+from functools import partial
 
 import numpy as np
 
@@ -50,14 +51,15 @@ from spinemap_exact.mapping import Placement
 from spinemap_exact.problems.placement import PlacementProblem
 from spinemap_exact.result import SolveResult, Watch, conclude
 from spinemap_exact.solvers.placement._bounds import cheap_bound
+from spinemap_exact.solvers.placement._coarse import solve_coarse
 from spinemap_exact.solvers.placement._symmetry import grain
 from spinemap_exact.solvers.placement.grid_dp._lists import OutOfTime, TooManyChains
-from spinemap_exact.solvers.placement.grid_dp._roots import Roots, obstacle
+from spinemap_exact.solvers.placement.grid_dp._roots import LARGEST_COST, Roots, misfit, obstacle
 from spinemap_exact.solvers.placement.grid_dp._tree import SCALE, Tree
 
 logger = logging.getLogger(__name__)
 
-__all__ = ["ENGINE", "MEMORY_GB", "Search", "obstacle", "solve"]
+__all__ = ["ENGINE", "LARGEST_COST", "MEMORY_GB", "Search", "misfit", "obstacle", "solve"]
 
 ENGINE = "grid-dp"
 MEMORY_GB = 4
@@ -74,6 +76,8 @@ def solve(
         What sets and chains may take together. Where they would not fit, the result holds the incumbent and the best
         bound so far, and says so in its reason.
     """
+    if problem.ceiling > LARGEST_COST and not misfit(problem):
+        return solve_coarse(partial(solve, memory_gb=memory_gb), problem, watch, warm_start, LARGEST_COST)
     seconds = None if watch.remaining_s is None else 0.2 * watch.remaining_s
     incumbent = tabu.search(problem, watch.part(seconds), warm_start, idle_starts=5)
     watch.report(objective=problem.cost(incumbent), dual_bound=cheap_bound(problem))

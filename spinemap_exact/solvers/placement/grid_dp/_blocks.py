@@ -10,6 +10,7 @@ from numba import njit
 
 from spinemap_exact.arrays import Array
 
+MOST_CHARGED = 2.0**60
 _MOST_BLOCKS = 2_000_000
 
 
@@ -210,6 +211,8 @@ def gains(x_line, y_line, gain):  # type: ignore[no-untyped-def]
 def advance(at, smooth, gain, current, missing, length):  # type: ignore[no-untyped-def]
     """One Polyak step along averaged slopes; ``current`` becomes the rounded multipliers.
 
+    No multiplier exceeds a limit, so that all together, those of triples twice, charge at most `MOST_CHARGED`.
+
     Returns
     -------
     bool
@@ -225,7 +228,8 @@ def advance(at, smooth, gain, current, missing, length):  # type: ignore[no-unty
     if norm < 1e-9:
         return False
     step = length * missing / norm
+    most = MOST_CHARGED / (2 * len(at))
     for e in range(len(at)):
-        at[e] = max(0.0, at[e] + step * smooth[e])
+        at[e] = min(most, max(0.0, at[e] + step * smooth[e]))
         current[e] = np.int64(at[e] + 0.5)
     return True

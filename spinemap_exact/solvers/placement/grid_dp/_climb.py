@@ -119,7 +119,7 @@ class Climb:
                 self.reach = self.reach * 2 // 3
                 continue
             if sum(chains.num_arcs for chains in found) < self.model_arcs // 4:
-                self.reach = self.reach * 5 // 4
+                self.reach = min(self.reach * 5 // 4, max(8, self.target))  # no chain of use lies further away
             return found[0], found[1]
 
     def _evaluate(self, multipliers: Array) -> None:

@@ -83,6 +83,7 @@ class Layers:
         standard = np.repeat(np.arange(self.direction.num_lines), self.direction.sizes)
         best: tuple[int, Array] | None = None
         for start in [*guesses, *(random.permutation(standard) for _ in range(12))]:
+            self.lists.look_at_the_clock()
             line = start.copy()
             _sets.swap_lines(
                 line, self.direction.num_lines, self.direction.weight, self._unary, charge, *self.blocks.index

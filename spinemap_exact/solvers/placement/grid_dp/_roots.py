@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -10,12 +9,14 @@ import numpy as np
 
 from spinemap_exact.arrays import Array
 from spinemap_exact.problems.placement import Mesh, PlacementProblem
+from spinemap_exact.solvers.placement._coarse import too_large
 from spinemap_exact.solvers.placement.grid_dp._blocks import Blocks, constant, num_multipliers, tables
 from spinemap_exact.solvers.placement.grid_dp._chains import Chains, extract
 from spinemap_exact.solvers.placement.grid_dp._climb import Climb
 from spinemap_exact.solvers.placement.grid_dp._empties import Margins
 from spinemap_exact.solvers.placement.grid_dp._layers import Layers
 from spinemap_exact.solvers.placement.grid_dp._lists import Direction, OutOfTime, SetLists, TooManyChains
+from spinemap_exact.solvers.placement.grid_dp._sets import LARGEST_COST
 from spinemap_exact.solvers.placement.grid_dp._tree import SCALE, Node, Pair, Tree
 
 MOST_CLUSTERS = 31  # sets are enumerated: 2^31 of them take a quarter of a minute
@@ -26,8 +27,8 @@ _MOST_TRIALS = 8
 Profile = tuple[int, ...]
 
 
-def obstacle(problem: PlacementProblem) -> str:
-    """Why the method does not apply; empty if it does."""
+def misfit(problem: PlacementProblem) -> str:
+    """Why the method does not apply, however small the costs; empty if it does."""
     mesh = problem.mesh
     if mesh is None:
         return "distances are given as a matrix, not as a mesh"
@@ -36,28 +37,37 @@ def obstacle(problem: PlacementProblem) -> str:
     if problem.num_clusters > MOST_CLUSTERS:
         return f"{problem.num_clusters} clusters, the sets of at most {MOST_CLUSTERS} are enumerated"
     for lines, length in ((mesh.width, mesh.height), (mesh.height, mesh.width)):
-        if len(profiles(problem.num_clusters, lines, length, MOST_PROFILES + 1)) > MOST_PROFILES:
+        if not _has_few_profiles(problem.num_clusters, lines, length):
             return f"{problem.num_tiles - problem.num_clusters} empty tiles lie on {lines} lines in too many ways"
     return ""
 
 
+def obstacle(problem: PlacementProblem) -> str:
+    """Why the method does not apply, or not to costs as large as these; empty if it does."""
+    return misfit(problem) or too_large(problem, LARGEST_COST)
+
+
+def _has_few_profiles(clusters: int, lines: int, length: int) -> bool:
+    """Count ways to share ``clusters`` among the lines, one line after the other, up to `MOST_PROFILES`."""
+    ways = [1] + [0] * clusters  # to share so many clusters among the lines so far
+    for _ in range(lines):
+        ways = [sum(ways[max(0, k - length) : k + 1]) for k in range(clusters + 1)]
+        if ways[-1] > MOST_PROFILES:  # a line more is no way less
+            return False
+    return True
+
+
 @lru_cache(maxsize=64)
-def profiles(clusters: int, lines: int, length: int, most: int) -> tuple[Profile, ...]:
-    """Ways to share ``clusters`` among ``lines`` of at most ``length``, at most ``most`` of them."""
-
-    def share(left: int, lines_left: int) -> Iterator[Profile]:
-        if lines_left == 0:
-            yield ()
-            return
-        for size in range(min(length, left), max(-1, left - (lines_left - 1) * length - 1), -1):
-            for rest in share(left - size, lines_left - 1):
-                yield (size, *rest)
-
-    found = []
-    for profile in share(clusters, lines):
-        found.append(profile)
-        if len(found) == most:
-            break
+def profiles(clusters: int, lines: int, length: int) -> tuple[Profile, ...]:
+    """Ways to share ``clusters`` among ``lines`` of at most ``length``, the largest first; where they are few."""
+    found: list[Profile] = [()]
+    for left in reversed(range(lines)):
+        found = [
+            (*profile, size)
+            for profile in found
+            for size in range(min(length, clusters - sum(profile)), -1, -1)
+            if clusters - sum(profile) - size <= left * length
+        ]
     return tuple(found)
 
 
@@ -116,7 +126,7 @@ class Roots:
         self.axes = _axes(problem, problem.mesh)
         self.exchangeable = _exchangeable(*self.axes)
         m = problem.num_clusters
-        self._profiles = [profiles(m, axis.lines, axis.length, MOST_PROFILES + 1) for axis in self.axes]
+        self._profiles = [profiles(m, axis.lines, axis.length) for axis in self.axes]
         self._blocks = Blocks(m, {size for both in self._profiles for profile in both for size in profile})
         self._lists = {
             axis.hop: SetLists(SCALE * axis.hop * self.weight, self._look_at_the_clock) for axis in self.axes

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-FAR = np.int64(2**61)  # above every cost; internal to these loops
+FAR = np.int64(2**61)  # above every chain: `LARGEST_COST`, scaled, and `MOST_CHARGED`. Three of it fit int64.
+LARGEST_COST = 1 << 56  # scaled by 8 and charged in full, a chain costs at most 2^59 + 2^60
+_MOST_PASSES = 1000
 
 
 @njit(cache=True, nogil=True)
@@ -280,13 +282,12 @@ def chain_value(line, lines, weight, unary, charge, half, count, offset, low, hi
 
 @njit(cache=True, nogil=True)
 def swap_lines(line, lines, weight, unary, charge, half, count, offset, low, high):  # type: ignore[no-untyped-def]
-    """Swap clusters of different lines as long as that makes the chain cheaper."""
+    """Swap clusters of different lines as long as that makes the chain cheaper, in a limited number of passes."""
     m = len(line)
     blocks = np.zeros(lines, np.int64)
     for i in range(m):
         blocks[line[i]] |= np.int64(1) << i
-    better = True
-    while better:
+    for _ in range(_MOST_PASSES):
         better = False
         for j in range(m):
             for i in range(j):
@@ -307,6 +308,8 @@ def swap_lines(line, lines, weight, unary, charge, half, count, offset, low, hig
                     blocks[a] ^= swap
                     blocks[b] ^= swap
                     better = True
+        if not better:
+            break
 
 
 @njit(cache=True, nogil=True)

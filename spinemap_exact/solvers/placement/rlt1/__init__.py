@@ -37,6 +37,7 @@ from spinemap_exact.mapping import Placement
 from spinemap_exact.problems.placement import PlacementProblem
 from spinemap_exact.result import SolveResult, Watch, conclude
 from spinemap_exact.solvers.placement._bounds import cheap_bound
+from spinemap_exact.solvers.placement._coarse import solve_coarse, too_large
 from spinemap_exact.solvers.placement.rlt1._tree import LARGEST_COST, Trail, Tree
 
 logger = logging.getLogger(__name__)
@@ -47,6 +48,8 @@ MOST_TILES = 49  # the pairs of 49 tiles take 46 MB
 
 def solve(problem: PlacementProblem, watch: Watch, warm_start: Placement | None = None) -> SolveResult[Placement]:
     """Place clusters on up to 49 tiles with any distances; beyond that, bound the cost cheaply and say so."""
+    if problem.ceiling > LARGEST_COST and not misfit(problem):
+        return solve_coarse(solve, problem, watch, warm_start, LARGEST_COST)
     seconds = None if watch.remaining_s is None else 0.2 * watch.remaining_s
     incumbent = tabu.search(problem, watch.part(seconds), warm_start, idle_starts=5)
     watch.report(objective=problem.cost(incumbent), dual_bound=cheap_bound(problem))
@@ -105,9 +108,11 @@ class Search:
         return ""
 
 
+def misfit(problem: PlacementProblem) -> str:
+    """Say what keeps the method from a problem, however small its costs, or nothing."""
+    return f"{problem.num_tiles} tiles are more than {MOST_TILES}" if problem.num_tiles > MOST_TILES else ""
+
+
 def obstacle(problem: PlacementProblem) -> str:
-    """Say what keeps the method from a problem, or nothing."""
-    if problem.num_tiles > MOST_TILES:
-        return f"{problem.num_tiles} tiles are more than {MOST_TILES}"
-    total = int(problem.distances.max()) * (int(problem.flow.sum()) + 1) + int(problem.linear.sum(axis=0).max())
-    return f"costs may reach {total}" if total > LARGEST_COST else ""
+    """Say what keeps the method from a problem, or from costs as large as these, or nothing."""
+    return misfit(problem) or too_large(problem, LARGEST_COST)

@@ -13,8 +13,10 @@ from numba import njit
 
 from spinemap_exact.kernels.assignment import assign
 
-FORBIDDEN = np.int64(1 << 54)
-"""Cost of what may not be chosen; an assignment that costs half of it does not exist. Real costs stay below 2^48."""
+FORBIDDEN = np.int64(1 << 50)
+"""Cost of what may not be chosen; an assignment that costs half of it does not exist. Real costs stay below 2^48.
+
+Slacks of pairs that no assignment has may exceed it, and keep growing; they count for no more."""
 
 
 @njit(cache=True, nogil=True)
@@ -71,9 +73,9 @@ def _gather(S, alive, i, j, A, halve):  # type: ignore[no-untyped-def]
             if not alive[p, q]:
                 A[a, b] = FORBIDDEN
             elif i < p:
-                A[a, b] = S[i, p, j, q] // 2 if halve else S[i, p, j, q]
+                A[a, b] = min(FORBIDDEN, S[i, p, j, q] // 2 if halve else S[i, p, j, q])
             else:
-                A[a, b] = S[p, i, q, j]
+                A[a, b] = min(FORBIDDEN, S[p, i, q, j])
 
 
 @njit(cache=True, nogil=True)

@@ -35,8 +35,9 @@ from spinemap_exact.mapping import Placement
 from spinemap_exact.problems.placement import PlacementProblem
 from spinemap_exact.result import SolveResult, Watch, conclude
 from spinemap_exact.solvers.placement._bounds import cheap_bound
+from spinemap_exact.solvers.placement._coarse import solve_coarse
 from spinemap_exact.solvers.placement._symmetry import grain
-from spinemap_exact.solvers.placement.rlt1 import obstacle
+from spinemap_exact.solvers.placement.rlt1 import LARGEST_COST, misfit, obstacle
 from spinemap_exact.solvers.placement.semidefinite._rounding import Rounding
 from spinemap_exact.solvers.placement.semidefinite._splitting import Splitting
 
@@ -49,6 +50,8 @@ _IDLE, _SLOW = 4, 200  # stop after so many bounds in a row that close less than
 
 def solve(problem: PlacementProblem, watch: Watch, warm_start: Placement | None = None) -> SolveResult[Placement]:
     """Place clusters by tabu search and bound the cost on up to 49 tiles; beyond that, bound it cheaply and say so."""
+    if problem.ceiling > LARGEST_COST and not misfit(problem):
+        return solve_coarse(solve, problem, watch, warm_start, LARGEST_COST)
     seconds = None if watch.remaining_s is None else 0.2 * watch.remaining_s
     incumbent = tabu.search(problem, watch.part(seconds), warm_start, idle_starts=5)
     watch.report(objective=problem.cost(incumbent), dual_bound=cheap_bound(problem))

@@ -58,6 +58,8 @@ class Rounding:
         for _ in range(_ROUNDS):  # the first leaves no slack negative
             _ascent.redistribute(S, L, U, V, alive)
             value, _ = _ascent.lead(L, alive)
+            if value >= _ascent.FORBIDDEN // 2 or not alive.all():
+                return 0  # multipliers so large that the ascent takes what they cost for forbidden
             total += int(value)
         return -(-total // scale)
 

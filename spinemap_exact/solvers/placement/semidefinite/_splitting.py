@@ -189,23 +189,22 @@ def project_on_simplices(y):  # type: ignore[no-untyped-def]
     """
     n = y.shape[0]
     for i in range(n):
-        threshold, count = -np.inf, 0
+        threshold, count = -np.inf, n + 1
         while True:
             total, above = 0.0, 0
             for t in range(n):
                 if y[i, t, i, t] > threshold:
                     total += y[i, t, i, t]
                     above += 1
-            threshold = (total - 1.0) / above
-            if above == count:
+            if above == 0 or above >= count:  # fewer each time, but for rounding, which might go on for ever
                 break
-            count = above
+            threshold, count = (total - 1.0) / above, above
         for t in range(n):
             value = max(0.0, y[i, t, i, t] - threshold)
             y[i, t, i, :] = 0.0
             y[i, t, i, t] = value
         for j in range(i + 1, n):
-            threshold, count = -np.inf, 0
+            threshold, count = -np.inf, n * n + 1
             while True:
                 total, above = 0.0, 0
                 for t in range(n):
@@ -213,10 +212,9 @@ def project_on_simplices(y):  # type: ignore[no-untyped-def]
                         if t != u and y[i, t, j, u] > threshold:
                             total += y[i, t, j, u]
                             above += 1
-                threshold = (total - 1.0) / above
-                if above == count:
+                if above == 0 or above >= count:
                     break
-                count = above
+                threshold, count = (total - 1.0) / above, above
             for t in range(n):
                 for u in range(n):
                     value = max(0.0, y[i, t, j, u] - threshold) if t != u else 0.0
