@@ -50,7 +50,7 @@ def test_one_type_or_several_race_while_the_model_is_small():
 
 
 def test_an_answer_outlives_the_failure_of_the_other(caplog):
-    # CP-SAT adds the 2^62 packets of all clusters, beyond its integers; branch and price does not; a column each parts the units
+    # a column each parts the units; CP-SAT adds the 2^62 packets to every cluster, beyond its integers
     pair = Network.from_synapses([0], [1], [2**62, 0])
     result = race.solve(PartitionProblem(pair, (Crossbar(1, 1),), 2), Watch(Limits(time_s=60)))
     assert (result.status, result.objective, result.dual_bound) == (Status.OPTIMAL, 2**62, 2**62)
