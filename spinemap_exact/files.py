@@ -27,6 +27,7 @@ MOST_TEXT = 2**28
 MOST_BYTES = 2**31
 """Bytes of all arrays that one file may hold."""
 
+_LONGEST_PATH = 4_000
 _MOST_LEVELS = 64
 _repr = reprlib.Repr()
 _repr.maxstring, _repr.maxother, _repr.maxlong = 80, 80, 40
@@ -64,6 +65,8 @@ def reading(path: Path) -> Iterator[None]:
 
 def require_regular(path: Path, most: int) -> None:
     """Refuse what may never end, a device or a pipe, and files of more than ``most`` bytes."""
+    if len(str(path)) > _LONGEST_PATH:
+        raise InvalidInput(f"{shown(str(path))} is no name that a file can have")
     try:
         with reading(path):
             status = path.stat()
