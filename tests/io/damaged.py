@@ -205,20 +205,10 @@ _NUMBERS = (
     *("\u0663".encode(), b"[]", b"{}", b"[" * 5000, b'{"a":' * 5000, b"1" + b"[1]" * 3, b"1e-40", b"1/0"),
 )
 _BYTES = (
-    b"\0",
-    b'"',
-    b"\n",
-    b"\r",
-    b",",
-    b"\xff",
-    b"\xef\xbb\xbf",
-    b"\xff\xfe",
-    b"x" * 200_000,
-    b"$NET" * 20,
-    b"#",
-    b"\t",
+    *(b"\0", b'"', b"\n", b"\r", b",", b"\xff", b"\xef\xbb\xbf", b"\xff\xfe", b"#", b"\t"),
+    *(b"x" * 200_000, b"$NET" * 20),
 )
-_WORDS = tuple(n.to_bytes(size, "little") for n in (0, 1, 2**31 - 1, 2**31) for size in (4, 8)) + (b"\xff" * 8,)
+_WORDS = (*(n.to_bytes(size, "little") for n in (0, 1, 2**31 - 1, 2**31) for size in (4, 8)), b"\xff" * 8)
 
 
 def damaged(content: bytes, seed: int) -> bytes:

@@ -185,7 +185,7 @@ def test_contradictions_are_named(circuit: Path) -> None:
         ),
         (
             {"manifest": {"$A": "$B" * 50, "$B": "$C" * 50, "$C": "$D" * 50, "$D": "x"}, "network": "$A"},
-            "the variable 'C' of its manifest grows without end",
+            "the variable 'B' of its manifest grows without end",
         ),
         ({"network": "x" * 300}, "names the file 'xxxxx"),
         ({"networks": {"nodes": [{"nodes_file": "/dev/zero"}]}}, "/dev/zero is a device or pipe, not a file"),
