@@ -28,7 +28,7 @@ MOST_BYTES = 2**31
 """Bytes of all arrays that one file may hold."""
 
 _LONGEST_PATH = 4_000
-_MOST_LEVELS = 64
+_MOST_LEVELS, _MOST_DOTS, _MOST_TOML = 64, 100, 2**20
 _repr = reprlib.Repr()
 _repr.maxstring, _repr.maxother, _repr.maxlong = 80, 80, 40
 
@@ -127,6 +127,9 @@ def read_json_table(path: Path) -> dict[str, Any]:
 
 def parse_toml(text: str, source: str) -> dict[str, Any]:
     """Return what a TOML text holds; ``source`` names it in errors."""
+    # the parser's time grows with the square of the dots in a key
+    if len(text) > _MOST_TOML or any(line.count(".") > _MOST_DOTS for line in text.split("\n")):
+        raise InvalidInput(f"{source} is larger than {size_text(_MOST_TOML)}, or nested too deeply in one line")
     try:
         table = tomllib.loads(text)
     except RecursionError as defect:

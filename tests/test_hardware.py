@@ -150,7 +150,7 @@ MALFORMED = {
     "too much area": (SMALLEST + f"area = {10**15 + 1}", "area 1000000000000001 lies beyond"),
     "width of 5000 digits": (SMALLEST.replace("width = 3", "width = " + "3" * 5000), "a number of thousands of digits"),
     "width nested deeply": (SMALLEST.replace("width = 3", "width = " + "[" * 5000), "is nested too deeply"),
-    "dotted width": (SMALLEST.replace("width = 3", "width" + ".a" * 5000 + " = 3"), "is nested too deeply"),
+    "dotted width": (SMALLEST.replace("width = 3", "width" + ".a" * 5000 + " = 3"), "nested too deeply in one line"),
     "nan width": (SMALLEST.replace("width = 3", "width = nan"), "grid width is nan, not an integer"),
     "overflowing cost": (SMALLEST + '[energy]\npacket = "10000 J"', "lies outside 0"),
 }
