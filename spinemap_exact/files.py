@@ -129,18 +129,18 @@ def parse_toml(text: str, source: str) -> dict[str, Any]:
     """Return what a TOML text holds; ``source`` names it in errors."""
     # the parser's time grows with the square of the dots in a key
     if len(text) > _MOST_TOML or any(line.count(".") > _MOST_DOTS for line in text.split("\n")):
-        raise InvalidInput(f"{source} is larger than {size_text(_MOST_TOML)}, or nested too deeply in one line")
+        raise InvalidInput(f"{source}: it is larger than {size_text(_MOST_TOML)}, or nested too deeply in one line")
     try:
         table = tomllib.loads(text)
     except RecursionError as defect:
-        raise InvalidInput(f"{source} is nested too deeply") from defect
+        raise InvalidInput(f"{source}: its entries are nested too deeply") from defect
     except ValueError as defect:
         raise InvalidInput(f"{source}: {_reason(defect)}") from defect
     level: list[Any] = [table]
     for _ in range(_MOST_LEVELS):  # dotted keys nest without brackets, and without the parser's noticing
         level = [inner for outer in level for inner in _inner(outer)]
     if level:
-        raise InvalidInput(f"{source} is nested too deeply")
+        raise InvalidInput(f"{source}: its entries are nested too deeply")
     return table
 
 

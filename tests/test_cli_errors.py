@@ -18,7 +18,7 @@ from spinemap_exact.errors import CertificateRejected, EngineDefect, InvalidInpu
         (CertificateRejected("lower", "too high"), 1, "rejected: lower: too high\n"),
         (MemoryError(), 2, "the memory of this machine is too small"),
         (KeyboardInterrupt(), 4, "stopped before there was anything to tell"),
-        (EngineDefect("a half unit"), 70, "this is a defect of the program"),
+        (EngineDefect("a half unit"), 4, "no result: a half unit\n"),
         (IndexError("7"), 70, "--verbose shows where: IndexError: 7\n"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else None,
