@@ -17,6 +17,7 @@ from types import MappingProxyType
 from typing import Any
 
 from spinemap_exact.errors import InvalidInput
+from spinemap_exact.files import shown
 from spinemap_exact.hardware import Hardware, read_hardware
 from spinemap_exact.instances import convolutional, generators
 from spinemap_exact.io import read_network
@@ -136,10 +137,12 @@ def generate(recipe: Table[str, Any]) -> Network:
     arguments = dict(recipe)
     kind = arguments.pop("kind", None)
     if kind not in GENERATORS:
-        raise InvalidInput(f"unknown generator {kind!r}; known: {', '.join(GENERATORS)}")
+        raise InvalidInput(f"unknown generator {shown(kind)}; known: {', '.join(GENERATORS)}")
     try:
         network: Network = GENERATORS[kind](**arguments)  # type: ignore[operator]
-    except TypeError as defect:
+    except InvalidInput:
+        raise
+    except (TypeError, ValueError, OverflowError) as defect:  # numbers that are none, negative or beyond int64
         raise InvalidInput(f"generator {kind}: {defect}") from defect
     return network
 

@@ -27,7 +27,8 @@ MOST_TEXT = 2**28
 MOST_BYTES = 2**31
 """Bytes of all arrays that one file may hold."""
 
-_MOST_LEVELS = 64
+_LONGEST_PATH = 4_000
+_MOST_LEVELS, _MOST_DOTS, _MOST_TOML = 64, 100, 2**20
 _repr = reprlib.Repr()
 _repr.maxstring, _repr.maxother, _repr.maxlong = 80, 80, 40
 
@@ -64,6 +65,8 @@ def reading(path: Path) -> Iterator[None]:
 
 def require_regular(path: Path, most: int) -> None:
     """Refuse what may never end, a device or a pipe, and files of more than ``most`` bytes."""
+    if len(str(path)) > _LONGEST_PATH:
+        raise InvalidInput(f"{shown(str(path))} is no name that a file can have")
     try:
         with reading(path):
             status = path.stat()
@@ -124,17 +127,20 @@ def read_json_table(path: Path) -> dict[str, Any]:
 
 def parse_toml(text: str, source: str) -> dict[str, Any]:
     """Return what a TOML text holds; ``source`` names it in errors."""
+    # the parser's time grows with the square of the dots in a key
+    if len(text) > _MOST_TOML or any(line.count(".") > _MOST_DOTS for line in text.split("\n")):
+        raise InvalidInput(f"{source}: it is larger than {size_text(_MOST_TOML)}, or nested too deeply in one line")
     try:
         table = tomllib.loads(text)
     except RecursionError as defect:
-        raise InvalidInput(f"{source} is nested too deeply") from defect
+        raise InvalidInput(f"{source}: its entries are nested too deeply") from defect
     except ValueError as defect:
         raise InvalidInput(f"{source}: {_reason(defect)}") from defect
     level: list[Any] = [table]
     for _ in range(_MOST_LEVELS):  # dotted keys nest without brackets, and without the parser's noticing
         level = [inner for outer in level for inner in _inner(outer)]
     if level:
-        raise InvalidInput(f"{source} is nested too deeply")
+        raise InvalidInput(f"{source}: its entries are nested too deeply")
     return table
 
 

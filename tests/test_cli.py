@@ -12,7 +12,9 @@ import time
 import numpy as np
 import pytest
 
-from spinemap_exact.errors import InvalidInput
+from spinemap_exact import solvers
+from spinemap_exact.cli import main
+from spinemap_exact.errors import EngineDefect, InvalidInput
 
 
 def run(*args: object, **options: object) -> subprocess.CompletedProcess[str]:
@@ -327,3 +329,16 @@ def test_area_then_packets_without_room_is_infeasible(two_types):
 
     wrong = run("solve", two_types, "--problem", "unroll", "--objective", "area-then-packets")
     assert wrong.returncode == 2 and wrong.stderr.count("\n") == 1
+
+
+def test_an_engine_that_contradicts_itself_is_a_sentence(small, monkeypatch, capsys):
+    def lie(problem, watch, warm_start=None):
+        raise EngineDefect("an engine claims the bound 3 above a solution of cost 2")
+
+    monkeypatch.setattr(solvers, "load", lambda kind, name: lie)
+    (small / "items.txt").write_text("2\n3\n2\n2\n")
+    status = main(["solve", str(small / "items.txt"), "--problem", "packing", "--solver", "patterns"])
+    assert status == 4  # nothing is claimed, nothing rejected
+    said = capsys.readouterr().err
+    assert said.endswith("spinemap-exact: no result: an engine claims the bound 3 above a solution of cost 2\n")
+    assert "Traceback" not in said

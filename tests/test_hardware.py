@@ -148,6 +148,8 @@ MALFORMED = {
     "too many rows": (SMALLEST.replace("rows = 4", "rows = 1000000001"), "1000000001x5 lie beyond anything"),
     "too many crossbars": (SMALLEST + "count = 1000000001", "4x5 lie beyond anything"),
     "too much area": (SMALLEST + f"area = {10**15 + 1}", "area 1000000000000001 lies beyond"),
+    "dotted width": (SMALLEST.replace("width = 3", "width" + ".a" * 5000 + " = 3"), "nested too deeply in one line"),
+    "nan width": (SMALLEST.replace("width = 3", "width = nan"), "grid width is nan, not an integer"),
     "overflowing cost": (SMALLEST + '[energy]\npacket = "10000 J"', "lies outside 0"),
 }
 

@@ -57,7 +57,7 @@ def read_rows(path: Path, delimiter: str | None = None, skip: int = 0) -> Iterat
     try:
         for cells in rows:
             number += 1
-            if delimiter and rows.line_num != number - skip:  # type: ignore[attr-defined]
+            if delimiter and rows.line_num != number - skip:  # type: ignore[union-attr]
                 raise InvalidInput(f"line {number} of {path} opens a quotation mark that it does not close")
             cells = [cell.strip() for cell in cells]
             if any(cells) and not cells[0].startswith("#"):

@@ -98,7 +98,8 @@ def _is_plain(item: Any) -> bool:
 
 def _bytes_of(item: Any) -> int:
     # dimensions of zero count one: they do not make the others small
-    return math.prod(max(1, n) for n in item.shape) * max(1, int(item.dtype.itemsize))
+    shape: tuple[int, ...] = item.shape
+    return math.prod(max(1, n) for n in shape) * max(1, int(item.dtype.itemsize))
 
 
 def _described(item: Any) -> tuple[str, Any]:

@@ -38,7 +38,7 @@ def identity(size: int) -> LinearMap:
 
 def dense(weight: Array) -> LinearMap:
     """The map of ``y = W x``, or of a block for each leading index."""
-    _require_room(np.count_nonzero(weight))
+    _require_room(int(np.count_nonzero(weight)))
     blocks = weight.reshape(-1, *weight.shape[-2:])
     block, target, source = np.nonzero(blocks)
     count, outputs, inputs = blocks.shape

@@ -21,7 +21,7 @@ import numpy as np
 
 from spinemap_exact.arrays import Array
 from spinemap_exact.errors import InvalidInput
-from spinemap_exact.files import read_json_table, shown
+from spinemap_exact.files import cut, read_json_table, shown
 from spinemap_exact.io._draft import Draft
 from spinemap_exact.io._files import plural, read_rows
 from spinemap_exact.io._hdf5 import Group, read_hdf5
@@ -34,7 +34,7 @@ _OF_EDGES = (
     *("source_node_id", "target_node_id", "node_population", "edge_type_id"),
     *("edge_group_id", "edge_group_index", "nsyns", "syn_weight"),
 )
-_LONGEST_PATH = 10_000
+_LONGEST_NAME, _LONGEST_PATH = 255, 4_000
 _MOST_CONTACTS = 2**31
 _CONFIGS = ("config.json", "circuit_config.json", "simulation_config.json")
 
@@ -102,6 +102,8 @@ class _Config:
         manifest = table.get("manifest", {})
         if not isinstance(manifest, dict):
             raise InvalidInput(f"{path}: manifest is not a table")
+        if strange := [name for name, value in manifest.items() if not isinstance(value, str | int | float)]:
+            raise InvalidInput(f"{path}: the variable {shown(strange[0])} of its manifest is no text")
         return cls(path, table, {name.strip("${}"): str(value) for name, value in manifest.items()})
 
     def list(self, *keys: str) -> list[dict[str, Any]]:
@@ -124,7 +126,10 @@ class _Config:
 
     def resolve(self, text: str) -> Path:
         """Paths are relative to the configuration that names them."""
-        return self.path.parent / self.expand(text)
+        file = self.path.parent / self.expand(text)
+        if not str(file).isprintable() or max(map(len, file.parts)) > _LONGEST_NAME or len(str(file)) > _LONGEST_PATH:
+            raise InvalidInput(f"{self.path} names the file {shown(text)}, as no file can be called")
+        return file
 
     def expand(self, text: str) -> str:
         for _ in range(10):  # variables may name variables
@@ -284,8 +289,8 @@ def _recorded(simulation: _Config, nodes: _Nodes, notes: list[str]) -> Array | N
     heard: set[str] = set()
     output = simulation.table.get("output")
     if isinstance(output, dict) and isinstance(output.get("spikes_file"), str):
-        folder = simulation.resolve(str(output.get("output_dir", ".")))
-        file = folder / simulation.expand(output["spikes_file"])
+        folder = simulation.file({"output_dir": ".", **output}, "output_dir")
+        file = simulation.resolve(str(folder.absolute() / simulation.expand(output["spikes_file"])))
         if not file.is_file():
             notes.append(f"the simulation names {file.name} for its spikes, but there is no such file")
             return None
@@ -308,7 +313,7 @@ def _recorded(simulation: _Config, nodes: _Nodes, notes: list[str]) -> Array | N
 
 def _count(file: Path, name: str, ids: Array, nodes: _Nodes, counts: Array, heard: set[str]) -> None:
     if name not in nodes.populations:
-        raise InvalidInput(f"{file} has spikes of {name}; the circuit has {', '.join(nodes.populations)}")
+        raise InvalidInput(f"{file} has spikes of {cut(name)}; the circuit has {', '.join(nodes.populations)}")
     population = nodes.populations[name]
     heard.add(name)
     local = count_ids(file, ids, population.size)
@@ -322,10 +327,10 @@ def _only(nodes: _Nodes, simulation: _Config, node_set: Any) -> str:
             return next(iter(nodes.populations))
         raise InvalidInput(f"{simulation.path} names spikes without saying of which population")
     names = {name.lower(): name for name in nodes.populations}
+    if isinstance(node_set, str) and node_set.lower() not in names and "node_sets_file" in simulation.table:
+        node_set = read_json_table(simulation.file(simulation.table, "node_sets_file")).get(node_set, node_set)
     if isinstance(node_set, dict):
         node_set = node_set.get("population")
-    elif str(node_set).lower() not in names and isinstance(simulation.table.get("node_sets_file"), str):
-        sets = read_json_table(simulation.file(simulation.table, "node_sets_file"))
-        entry = sets.get(str(node_set))
-        node_set = entry.get("population") if isinstance(entry, dict) else node_set
-    return names.get(str(node_set).lower(), str(node_set))
+    if not isinstance(node_set, str):
+        raise InvalidInput(f"{simulation.path} names {shown(node_set)} where a set of nodes belongs")
+    return names.get(node_set.lower(), node_set)

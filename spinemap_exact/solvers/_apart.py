@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from importlib import import_module
@@ -22,6 +23,8 @@ from spinemap_exact.errors import EngineDefect
 from spinemap_exact.result import Limits, Status, Watch
 from spinemap_exact.solvers._engine import Outcome
 from spinemap_exact.solvers._process import EngineProcess
+
+_PATIENCE_S = 5.0
 
 
 def run(engine: str, mps: Path, start: list[float] | None, watch: Watch, listener: Any) -> Outcome:
@@ -40,15 +43,14 @@ def run(engine: str, mps: Path, start: list[float] | None, watch: Watch, listene
             [sys.executable, "-P", "-m", __name__, engine, str(mps)], listener,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True,
         )  # fmt: skip
+        assert child.process.stdin is not None
         assert child.process.stdout is not None
-        with child.process.stdin:
+        with child.process.stdin:  # closed, it asks the child to stop
             child.watch_over(child.process.stdout, watch)
     if child.outcome is not None:
         return child.outcome
-    if (death := child.death()) is not None:
-        return Outcome(Status.UNKNOWN, why=f"{engine} died of {death}")
-    if child.interrupted:
-        return Outcome(Status.UNKNOWN)
+    if child.died:
+        return Outcome(Status.UNKNOWN, why=child.cause(engine))
     *_, reason = ["nothing was said", *complaints.read_text().splitlines()]
     raise EngineDefect(f"{engine} ended without an answer: {reason}")
 
@@ -94,13 +96,20 @@ class _Parent:
         self.say("bound", bound, best)
 
 
+def _await_the_end(watch: Watch) -> None:
+    os.read(0, 1)  # of our standard input
+    watch.request_stop()
+    time.sleep(_PATIENCE_S)
+    os._exit(1)  # nobody is left to end an engine that does not hear
+
+
 def main(engine: str, mps: Path) -> None:
     """Do what `run` asks for: the child's part."""
     parent = _Parent()
     task = json.loads(mps.with_suffix(".task").read_text())
     time_s = None if task["time_s"] is None else max(task["time_s"], 1e-3)
     watch = Watch(Limits(time_s=time_s, workers=1, seed=task["seed"]))
-    threading.Thread(target=lambda: (os.read(0, 1), watch.request_stop()), daemon=True).start()
+    threading.Thread(target=_await_the_end, args=(watch,), daemon=True).start()
     library = import_module(f"spinemap_exact.solvers._{engine}")
     try:
         parent.say("outcome", asdict(library.search(mps, task["start"], watch, parent)))

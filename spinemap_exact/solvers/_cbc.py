@@ -61,8 +61,8 @@ def run(mps: Path, start: list[float] | None, watch: Watch, listener: Any) -> Ou
     command += ["-solve", "-printingOptions", "all", "-solution", str(solution)]
     process = _Cbc(command, listener)
     process.watch_over(os.fdopen(process.output, encoding="ascii", errors="replace"), watch)
-    if (death := process.death()) is not None:
-        return Outcome(Status.UNKNOWN, why=f"cbc died of {death}")
+    if process.died:
+        return Outcome(Status.UNKNOWN, why=process.cause("cbc"))
     return _outcome(solution, process.log, in_a_hurry=process.interrupted or watch.should_stop())
 
 

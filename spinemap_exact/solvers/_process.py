@@ -57,10 +57,14 @@ class EngineProcess(ABC):
     def interrupt(self) -> None:
         """Ask for the best so far."""
 
-    def death(self) -> str | None:
-        """Name the signal that ended it, if it was not ours."""
-        code: int = self.process.returncode
-        return None if self.interrupted or code >= 0 else signal.Signals(-code).name
+    @property
+    def died(self) -> bool:
+        """True if a signal ended it; what it left may be half written."""
+        return bool(self.process.returncode < 0)
+
+    def cause(self, engine: str) -> str:
+        """Name the signal that ended it, unless it was ours."""
+        return "" if self.interrupted else f"{engine} died of {signal.Signals(-self.process.returncode).name}"
 
     def _follow(self, lines: IO[str]) -> None:
         with lines, suppress(OSError):  # the end of a terminal

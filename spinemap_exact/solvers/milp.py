@@ -9,8 +9,9 @@ they say counts as far as their tolerances reach:
   point may so break up to w * 1e-6 + w * 1e-6, the ``TOLERANCE`` of the engine times w. Below 1/2 the point nearest in
   integers keeps the row, and a continuous variable that integers determine is off by less than what rounding up
   mends. So w may be up to 250 000: all numbers of the file are then exact, too. Beyond, an engine may find what is
-  no solution, prune what is better, and end with a false bound or call the model infeasible: CBC did so at 2^26,
-  HiGHS at 2^50. Solutions count nevertheless, priced in integers; bounds and infeasibility do not.
+  no solution, prune what is better, and end with a false bound or call the model infeasible: CBC was seen to do so
+  from a weight of 2^24 on, HiGHS from 2^29. Its solutions count nevertheless, priced in integers; its bounds and its
+  infeasibility do not.
 * Objective, divided by the common divisor of the costs. A bound is off by at most 1e-7, the tolerance of reduced costs,
   for each unit of range of each variable, and by 1e-9, what engines take for zero, of all costs together: that is
   `MilpModel.slack`. One in a million of the bound is taken off besides, for what is compared relatively, so optima of
@@ -18,7 +19,7 @@ they say counts as far as their tolerances reach:
 * Gap. Engines may drop what is within half a unit of their best solution, and then bound by the solution, which a
   continuous variable may hold above an integer. A bound counts for no more than the best minus that half.
 
-CP-SAT calculates in integers, and refuses models whose sums exceed 64 bits.
+CP-SAT has no such limits: see `spinemap_exact.solvers.cpsat`.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ belongs to. ``damaged(content, seed)`` gives back something else for every seed,
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 import re
@@ -14,9 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
-import nir
 import numpy as np
+import pytest
 
 from spinemap_exact.bench import read_suite
 from spinemap_exact.hardware import Crossbar, Hardware, TileGrid, read_hardware
@@ -25,6 +25,8 @@ from spinemap_exact.io.mapping_file import read_mapping, write_mapping
 from spinemap_exact.io.qaplib import read_qaplib, read_qaplib_solution
 from spinemap_exact.mapping import Mapping, Partition, Placement, Unrolling
 from spinemap_exact.network import Network, Population
+
+h5py, nir = pytest.importorskip("h5py"), pytest.importorskip("nir")
 
 HARDWARE = Hardware("chip", TileGrid(2, 2), (Crossbar(4, 4),))
 
@@ -122,8 +124,8 @@ _TEXTS = {
     "qap.sln": "3 30\n 3 1 2\n",
     "cores.csv": "source,target,weight\n0,1,70.5\n1,2,1/3\n2,3,60\n",
     "bins.txt": "5\n10\n3 4 5 6\n7\n",
-    "chip.toml": 'name = "chip"\n[grid]\nwidth = 3\nheight = 2\nio_tile = 0\n[[crossbar]]\nrows = 4\ncolumns = 5\ncount = 6\n'
-    '[energy]\npacket = "1.7 pJ"\nhop = 30\n[latency]\nhop = "2.1 ns"\n',
+    "chip.toml": 'name = "chip"\n[grid]\nwidth = 3\nheight = 2\nio_tile = 0\n[[crossbar]]\nrows = 4\ncolumns = 5\n'
+    'count = 6\n[energy]\npacket = "1.7 pJ"\nhop = 30\n[latency]\nhop = "2.1 ns"\n',
     "suite.toml": '[[case]]\nname = "p"\nproblem = "partition"\nfile = "partition.json"\nclusters = 2\n'
     'best = {objective = 3, bound = 3, by = "x"}\n[[case]]\nname = "b"\nproblem = "packing"\nfile = "bins.txt"\n'
     '[[case]]\nname = "g"\nproblem = "mapping"\nhardware = "chip.toml"\n'
@@ -166,7 +168,7 @@ def _build_nir(folder: Path) -> None:
         "flat": nir.Flatten({"input": np.array([2, 1, 1])}, 0, -1),
         "more": nir.LI(one, one, one),
     }
-    nir.write(folder / "conv.nir", nir.NIRGraph(nodes, list(zip(nodes, [*nodes][1:])), type_check=False))
+    nir.write(folder / "conv.nir", nir.NIRGraph(nodes, list(itertools.pairwise(nodes)), type_check=False))
 
 
 def _build_sonata(folder: Path) -> None:
@@ -203,20 +205,10 @@ _NUMBERS = (
     *("\u0663".encode(), b"[]", b"{}", b"[" * 5000, b'{"a":' * 5000, b"1" + b"[1]" * 3, b"1e-40", b"1/0"),
 )
 _BYTES = (
-    b"\0",
-    b'"',
-    b"\n",
-    b"\r",
-    b",",
-    b"\xff",
-    b"\xef\xbb\xbf",
-    b"\xff\xfe",
-    b"x" * 200_000,
-    b"$NET" * 20,
-    b"#",
-    b"\t",
+    *(b"\0", b'"', b"\n", b"\r", b",", b"\xff", b"\xef\xbb\xbf", b"\xff\xfe", b"#", b"\t"),
+    *(b"x" * 200_000, b"$NET" * 20),
 )
-_WORDS = tuple(n.to_bytes(size, "little") for n in (0, 1, 2**31 - 1, 2**31) for size in (4, 8)) + (b"\xff" * 8,)
+_WORDS = (*(n.to_bytes(size, "little") for n in (0, 1, 2**31 - 1, 2**31) for size in (4, 8)), b"\xff" * 8)
 
 
 def damaged(content: bytes, seed: int) -> bytes:

@@ -179,6 +179,16 @@ def test_contradictions_are_named(circuit: Path) -> None:
         ({"networks": {"nodes": 3}}, "networks.nodes is not a list of tables"),
         ({"networks": {}}, "the network is empty"),
         ({"manifest": 3, "networks": {}}, "manifest is not a table"),
+        (
+            {"manifest": {"$A": "$B", "$B": "$A"}, "network": "$A"},
+            "variable in '$A', which its manifest does not define",
+        ),
+        (
+            {"manifest": {"$A": "$B" * 50, "$B": "$C" * 50, "$C": "$D" * 50, "$D": "x"}, "network": "$A"},
+            "the variable 'B' of its manifest grows without end",
+        ),
+        ({"network": "x" * 300}, "names the file 'xxxxx"),
+        ({"networks": {"nodes": [{"nodes_file": "/dev/zero"}]}}, "/dev/zero is a device or pipe, not a file"),
     ],
 )
 def test_bad_configurations(tmp_path: Path, table: dict[str, Any], reason: str) -> None:

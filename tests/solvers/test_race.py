@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from spinemap_exact import solvers
+from spinemap_exact.errors import EngineDefect
 from spinemap_exact.hardware import Crossbar
 from spinemap_exact.network import Network
 from spinemap_exact.problems.partition import PartitionProblem
@@ -45,3 +47,34 @@ def test_one_type_or_several_race_while_the_model_is_small():
     )  # fmt: skip
     assert choose(PartitionProblem(TRIANGLES, (small,), 6)) == "race"
     assert choose(PartitionProblem(everybody, (Crossbar(400, 1),), 400)) == "branch-price"
+
+
+def test_an_answer_outlives_the_failure_of_the_other(caplog):
+    # a column each parts the units; CP-SAT adds the 2^62 packets to every cluster, beyond its integers
+    pair = Network.from_synapses([0], [1], [2**62, 0])
+    result = race.solve(PartitionProblem(pair, (Crossbar(1, 1),), 2), Watch(Limits(time_s=60)))
+    assert (result.status, result.objective, result.dual_bound) == (Status.OPTIMAL, 2**62, 2**62)
+    assert "branch-price stands alone: costs or sizes are beyond CP-SAT's integers" in caplog.text
+
+
+@pytest.mark.parametrize("loser", ["branch-price", "assignment-cpsat"])
+def test_either_may_fail(loser, monkeypatch):
+    monkeypatch.setattr(solvers, "load", fails(loser))
+    result = race.solve(PartitionProblem(TRIANGLES, (Crossbar(6, 3),), 2), Watch(Limits(time_s=60)))
+    assert (result.status, result.objective, result.dual_bound) == (Status.OPTIMAL, 3, 3)
+
+
+def test_the_failure_of_both_is_a_failure(monkeypatch):
+    monkeypatch.setattr(solvers, "load", fails("branch-price", "assignment-cpsat"))
+    with pytest.raises(EngineDefect, match="fails"):
+        race.solve(PartitionProblem(TRIANGLES, (Crossbar(6, 3),), 2), Watch(Limits(time_s=60)))
+
+
+def fails(*losers: str):
+    """A loader whose solvers of these names raise."""
+    load = solvers.load
+
+    def lose(problem, watch, warm_start=None):
+        raise EngineDefect("it fails")
+
+    return lambda kind, name: lose if name in losers else load(kind, name)
