@@ -25,7 +25,7 @@ import json, resource, sys, time
 from spinemap_exact.hardware import Crossbar, Hardware, TileGrid
 from spinemap_exact.io import read_network
 from spinemap_exact.evaluator import evaluate
-from spinemap_exact.pipeline import Choices, STAGES, map_network
+from spinemap_exact.pipeline import Choices, STAGES, map_by_stages
 from spinemap_exact.result import Limits
 start = time.perf_counter()
 network, _ = read_network(sys.argv[1])
@@ -34,7 +34,7 @@ tiles = 4 * (network.num_synapses // 100)
 side = int(tiles ** 0.5) + 1
 hardware = Hardware("mesh", TileGrid(side, side), (Crossbar(128, 128),))
 choices = Choices(dict.fromkeys(STAGES, "none"), dict.fromkeys(STAGES, "sequential"))
-run = map_network(network, hardware, limits=Limits(time_s=None, workers=1), choices=choices)
+run = map_by_stages(network, hardware, limits=Limits(time_s=None, workers=1), choices=choices)
 mapped = time.perf_counter()
 result = evaluate(network, hardware, run.mapping)
 end = time.perf_counter()

@@ -26,7 +26,7 @@ from spinemap_exact import instances
 from spinemap_exact.certificate import format, write
 from spinemap_exact.certificate.check import check
 from spinemap_exact.io import read_problem
-from spinemap_exact.pipeline import map_network, solve_problem
+from spinemap_exact.pipeline import map_by_stages, solve_problem
 from spinemap_exact.result import Limits, SolveResult, Watch
 
 COLUMNS = ("instance", "objective", "bound", "certified", "evidence", "bytes", "solve s", "write s", "check s", "share")
@@ -63,7 +63,7 @@ def solved(
 ) -> Iterator[tuple[str, Any, SolveResult[Any], float]]:
     """Solve what a name stands for; yield labels, problems, results and CPU seconds."""
     if name in instances.names():
-        run = map_network(*instances.load(name), limits=limits)
+        run = map_by_stages(*instances.load(name), limits=limits)
         for stage in run.stages:  # the pipeline counts wall seconds, and looks for evidence itself
             yield f"{name} {stage.name}", stage.problem, stage.result, stage.result.runtime_s
         return

@@ -19,7 +19,7 @@ ROWS = (
     ("network", "hardware"),
     ("mapping",),
     ("problems", "result", "in_time"),
-    ("evaluator", "energy_bound", "io", "certificate.format", "certificate", "kernels"),
+    ("evaluator", "energy_bound", "io", "certificate.format", "certificate", "kernels", "bounds"),
     ("problems.mapping",),
     ("formulations", "heuristics"),
     ("solvers",),

@@ -13,7 +13,7 @@ from spinemap_exact.errors import InvalidInput
 from spinemap_exact.hardware import Crossbar, Hardware, TileGrid
 from spinemap_exact.in_time import in_time
 from spinemap_exact.network import Network
-from spinemap_exact.pipeline import Found, Wanted, certify_all, evidence, map_network, solve_within, stages
+from spinemap_exact.pipeline import Found, Wanted, certify_all, evidence, map_by_stages, solve_within, stages
 from spinemap_exact.problems.packing import PackingProblem
 from spinemap_exact.result import Limits, Status, Watch, conclude
 
@@ -113,7 +113,7 @@ def chip(*crossbars: Crossbar, tiles: int) -> Hardware:
 
 
 def test_no_evidence_is_looked_for_after_an_interrupt(monkeypatch):
-    run = map_network(ring(6), chip(Crossbar(6, 2), tiles=3), limits=Limits(time_s=20, workers=1))
+    run = map_by_stages(ring(6), chip(Crossbar(6, 2), tiles=3), limits=Limits(time_s=20, workers=1))
     run = replace(run, stages=tuple(replace(stage, unverified="something") for stage in run.stages))
     looked: list[str] = []
     monkeypatch.setattr(stages, "certify", lambda name, *_, **__: looked.append(name))
@@ -127,13 +127,13 @@ def test_no_evidence_is_looked_for_after_an_interrupt(monkeypatch):
 def test_what_cannot_be_placed_is_refused_before_anything_is_solved():
     mixed = chip(Crossbar(6, 2, count=2), Crossbar(6, 4, count=1), tiles=3)
     with pytest.raises(InvalidInput, match="several crossbar types; only --stage unroll and partition"):
-        map_network(ring(6), mixed, keep=pytest.fail)
+        map_by_stages(ring(6), mixed, keep=pytest.fail)
 
 
 @pytest.mark.parametrize(("tiles", "solved"), [(2, 0), (3, 3)])
 def test_too_few_tiles_are_counted_before_anything_is_solved(tiles, solved):
     # six neurons in crossbars of two columns
-    run = map_network(ring(6), chip(Crossbar(6, 2), tiles=tiles), limits=Limits(time_s=20, workers=1))
+    run = map_by_stages(ring(6), chip(Crossbar(6, 2), tiles=tiles), limits=Limits(time_s=20, workers=1))
     assert len(run.stages) == solved
     assert (run.status is Status.INFEASIBLE) == (solved == 0) == (run.as_json()["stages"] == {})
 
@@ -141,7 +141,7 @@ def test_too_few_tiles_are_counted_before_anything_is_solved(tiles, solved):
 def test_every_best_so_far_is_kept():
     kept: list[Found] = []
     hardware = chip(Crossbar(6, 2), tiles=3)
-    run = map_network(ring(6), hardware, limits=Limits(time_s=20, workers=1), keep=kept.append)
+    run = map_by_stages(ring(6), hardware, limits=Limits(time_s=20, workers=1), keep=kept.append)
 
     assert [f.mapping(hardware).violations(run.network, hardware) for f in kept] == [[]] * len(kept)
     # nothing is kept of a stage before those above it are done

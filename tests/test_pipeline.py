@@ -11,7 +11,7 @@ from spinemap_exact import pipeline
 from spinemap_exact.errors import InvalidInput
 from spinemap_exact.hardware import CostModel, Crossbar, Hardware, TileGrid
 from spinemap_exact.network import Network
-from spinemap_exact.pipeline import Choices, Stage, area_then_packets, evidence, map_network
+from spinemap_exact.pipeline import Choices, Stage, area_then_packets, evidence, map_by_stages
 from spinemap_exact.problems.partition import PartitionProblem, Traffic
 from spinemap_exact.problems.placement import placement_problem
 from spinemap_exact.result import Limits, Status
@@ -32,7 +32,7 @@ def chip(rows: int, columns: int, width: int, height: int, **costs: int) -> Hard
 
 
 def test_every_stage_is_proven_on_a_small_network():
-    run = map_network(dense(6, 4), chip(8, 2, 2, 2), limits=LIMITS)
+    run = map_by_stages(dense(6, 4), chip(8, 2, 2, 2), limits=LIMITS)
 
     assert [(s.name, s.result.status) for s in run.stages] == [
         ("unroll", Status.OPTIMAL),
@@ -50,7 +50,7 @@ def test_every_stage_is_proven_on_a_small_network():
 
 def test_unrolling_keeps_every_synapse():
     """Eight inputs on four rows: three units a neuron in the fan-in-four chain, two neurons."""
-    run = map_network(dense(8, 2), chip(4, 4, 3, 2), limits=LIMITS)
+    run = map_by_stages(dense(8, 2), chip(4, 4, 3, 2), limits=LIMITS)
 
     unrolling = run.mapping.unrolling
     assert unrolling.violations(run.network) == []
@@ -61,7 +61,7 @@ def test_unrolling_keeps_every_synapse():
 
 
 def test_the_published_chain_is_an_option():
-    run = map_network(
+    run = map_by_stages(
         dense(5, 1),
         chip(4, 4, 4, 4),
         limits=LIMITS,
@@ -77,11 +77,11 @@ def test_the_published_chain_is_an_option():
 def test_unrolling_switched_off_says_what_pruning_would_lose():
     # two neurons of fan-in 8 on 5 rows lose 3 synapses each
     with pytest.raises(InvalidInput, match=r"neuron 8 has fan-in 8, .* lose 6 synapses of 2 neurons"):
-        map_network(dense(8, 2), chip(5, 4, 3, 2), unroll=False)
+        map_by_stages(dense(8, 2), chip(5, 4, 3, 2), unroll=False)
 
 
 def test_too_few_tiles_is_proven_by_counting():
-    run = map_network(dense(2, 9), chip(4, 2, 2, 2), limits=LIMITS)
+    run = map_by_stages(dense(2, 9), chip(4, 2, 2, 2), limits=LIMITS)
     assert run.status is Status.INFEASIBLE
     # nine units in crossbars of two columns
     assert "at least 5 crossbars (by counting columns), there are 4 tiles" in run.summary()
@@ -90,7 +90,7 @@ def test_too_few_tiles_is_proven_by_counting():
 
 def test_without_a_solver_only_the_checker_proves_anything():
     none = dict.fromkeys(pipeline.STAGES, "none")
-    run = map_network(dense(4, 6), chip(6, 2, 3, 2), limits=LIMITS, choices=Choices(none, {"partition": "sequential"}))
+    run = map_by_stages(dense(4, 6), chip(6, 2, 3, 2), limits=LIMITS, choices=Choices(none, {"partition": "sequential"}))
     partition = run.stage("partition").result
     # six readers in crossbars of two columns: each of the four inputs sends its 3 spikes to three clusters at least
     assert (partition.objective, partition.dual_bound) == (4 * 3 * 3, 4 * 3 * 3)
@@ -104,7 +104,7 @@ def test_a_stop_request_returns_the_best_so_far():
     pre, post = np.nonzero(rng.random((40, 40)) < 0.2)
     network = Network.from_synapses(pre, post, rng.integers(1, 50, 40))
 
-    run = map_network(network, chip(32, 8, 4, 4), limits=Limits(time_s=60, workers=1), stop=stop)
+    run = map_by_stages(network, chip(32, 8, 4, 4), limits=Limits(time_s=60, workers=1), stop=stop)
 
     # sequential filling always gets its pass; what is missing must be said, not invented
     for stage in run.stages:
@@ -114,7 +114,7 @@ def test_a_stop_request_returns_the_best_so_far():
 
 def test_the_same_seed_gives_the_same_mapping():
     network, hardware = dense(6, 5), chip(8, 2, 3, 2)
-    runs = [map_network(network, hardware, limits=Limits(time_s=20, workers=1, seed=7)) for _ in range(2)]
+    runs = [map_by_stages(network, hardware, limits=Limits(time_s=20, workers=1, seed=7)) for _ in range(2)]
     for part in ("unrolling", "partition", "placement"):
         assert getattr(runs[0].mapping, part).digest == getattr(runs[1].mapping, part).digest
 
@@ -143,9 +143,9 @@ def test_placement_traffic_is_the_partition_cost(traffic):
 
 def test_unknown_names_list_what_there_is():
     with pytest.raises(InvalidInput, match=r"unknown stage 'packing'; known: unroll, partition, placement"):
-        map_network(dense(2, 2), chip(4, 4, 2, 2), last_stage="packing")
+        map_by_stages(dense(2, 2), chip(4, 4, 2, 2), last_stage="packing")
     with pytest.raises(InvalidInput, match=r"unknown partition solver .nope.; known: "):
-        map_network(dense(2, 3), chip(4, 2, 2, 2), choices=Choices({"partition": "nope"}), limits=LIMITS)
+        map_by_stages(dense(2, 3), chip(4, 2, 2, 2), choices=Choices({"partition": "nope"}), limits=LIMITS)
 
 
 def test_infeasibility_against_a_known_solution_is_a_defect(monkeypatch):
@@ -159,7 +159,7 @@ def test_infeasibility_against_a_known_solution_is_a_defect(monkeypatch):
 
     monkeypatch.setattr(solvers, "load", lambda kind, name: denying)
     with pytest.raises(EngineDefect, match="denier claims infeasibility against a solution"):
-        map_network(dense(6, 4), chip(8, 2, 2, 2), limits=LIMITS, choices=Choices({"partition": "branch-price"}))
+        map_by_stages(dense(6, 4), chip(8, 2, 2, 2), limits=LIMITS, choices=Choices({"partition": "branch-price"}))
 
 
 def test_two_goals_are_optimal_only_if_both_are_proven(monkeypatch):

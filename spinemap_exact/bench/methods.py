@@ -18,7 +18,7 @@ from spinemap_exact.bench.suite import Case
 from spinemap_exact.errors import InvalidInput
 from spinemap_exact.files import read_json
 from spinemap_exact.mapping import Mapping, Partition, Placement, Unrolling
-from spinemap_exact.pipeline import map_network, solve_problem
+from spinemap_exact.pipeline import map_by_stages, solve_problem
 from spinemap_exact.problems.mapping import MappingProblem
 from spinemap_exact.problems.partition import PartitionProblem
 from spinemap_exact.problems.placement import placement_problem
@@ -143,7 +143,7 @@ def _stages(name: str, kind: str) -> tuple[str, str] | None:
 def _mapped(problem: MappingProblem, name: str, watch: Watch) -> Answer:
     network, hardware, traffic = problem.network, problem.hardware, problem.traffic
     if name == EXACT:
-        return map_network(network, hardware, limits=watch.limits, traffic=traffic)
+        return map_by_stages(network, hardware, limits=watch.limits, traffic=traffic)
     crossbar = hardware.crossbar
     unrolling = Unrolling.identity(network)
     if network.fan_in.max() > crossbar.rows:

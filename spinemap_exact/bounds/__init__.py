@@ -1,9 +1,14 @@
 """Lower bounds from the network alone, by counting and by Huffman's code.
 
-`trees` bounds what one neuron costs, `network` any mapping of all of them.
+`trees` bounds what one neuron costs, `network` the energy of any mapping of all of them, `latency` how long spikes take.
 """
 
+from spinemap_exact.bounds.latency import (
+    latencies_as_energies,
+    least_total_latency_ps,
+    least_worst_latency_ps,
+)
 from spinemap_exact.bounds.network import NetworkBound, Prices, network_bound
 from spinemap_exact.bounds.trees import PricedTree, huffman_carries
 
-__all__ = ["NetworkBound", "PricedTree", "Prices", "huffman_carries", "network_bound"]
+__all__ = ["NetworkBound", "PricedTree", "Prices", "huffman_carries", "latencies_as_energies", "least_total_latency_ps", "least_worst_latency_ps", "network_bound"]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _NOT_OPTIONS = {"verb", "json", "quiet", "verbose", "out", "force"}
-_STAGES = ("unroll", "partition", "placement")
+_STAGES = ("unroll", "partition", "placement", "mapping")
 _OF_A_RUN = ("report.html", "result.json", "evaluation.json", "summary.txt", "log.txt")
 _NAMES = ("mapping.json", "partition.json", *(f"{stage}.certificate" for stage in _STAGES), *_OF_A_RUN)
 
@@ -50,7 +50,7 @@ class MapFolder:
             "hardware": hardware.digest,
             "options": options,
         }
-        self.network, self.hardware, self.last_stage = network, hardware, args.stage
+        self.network, self.hardware, self.last_stage = network, hardware, args.stage or "placement"
         self._written: dict[str, Any] = {}
         self._folder = RunFolder(Path(args.out), _NAMES, about, force=args.force)
 

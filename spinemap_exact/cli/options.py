@@ -139,14 +139,20 @@ def _add_info(verbs: Any) -> None:
 def _add_map(verbs: Any) -> None:
     parser = _verb(
         verbs, "map", run.map, "map a network onto hardware: the main job",
-        "Map a network onto hardware in three stages: unroll neurons with more inputs than rows, partition units\n"
-        "into clusters that fit a crossbar, place clusters on tiles. Each stage reports objective, bound, gap and who\n"
-        "vouches for the bound.",
+        "Map a network onto hardware: unroll neurons with more inputs than rows, put units into crossbars and these\n"
+        "on tiles, all at once and for one goal. The bound that is printed holds for any mapping of this network.\n"
+        "--stages solves unrolling, partition and placement one after the other instead; each is proven given the\n"
+        "stages above it, which says nothing about other units.",
     )  # fmt: skip
     _add_input(parser)
     _add_hardware(parser)
+    goals = tuple(str(goal) for goal in MappingObjective)
+    parser.add_argument("--minimise", choices=goals, metavar="GOAL", help=f"{', '.join(goals)}; default: energy")
+    parser.add_argument("--max-crossbars", type=int, metavar="B", help="use at most B crossbars")
+    parser.add_argument("--max-latency", type=_latency_ps, metavar="L", help="no spike slower than L, as in '20 ns'")
+    parser.add_argument("--stages", action="store_true", help="stage by stage, each with its own bound")
     parser.add_argument(
-        "--stage", choices=("unroll", "partition", "placement"), default="placement", help="stop after this stage"
+        "--stage", choices=("unroll", "partition", "placement"), help="stop after this stage (implies --stages)"
     )
     _add_traffic(parser)
     parser.add_argument("--no-unroll", action="store_true", help="refuse neurons with more inputs than rows")
@@ -167,6 +173,13 @@ def _add_map(verbs: Any) -> None:
     )
     parser.add_argument("--force", action="store_true", help="clear what another run has left in DIR")
     _add_limits(parser, 60.0)
+
+
+def _latency_ps(text: str) -> int:
+    try:
+        return picoseconds(text)
+    except InvalidInput as defect:
+        raise argparse.ArgumentTypeError(str(defect)) from defect
 
 
 def _add_solve(verbs: Any) -> None:

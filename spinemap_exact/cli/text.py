@@ -53,11 +53,14 @@ def evaluation(e: dict[str, Any]) -> str:
 
 
 def lower_bound(b: dict[str, Any]) -> str:
+    """A line for each bound on the energy, and what it holds for."""
     from spinemap_exact.units import duration_text, energy_text
 
-    latency = "" if b["latency_mean_ps"] is None else f", mean latency {duration_text(b['latency_mean_ps'])}"
-    energy = f"{energy_text(b['energy_fj'])} a window (gap {100 * b['energy_gap']:.1f} %)"
-    return f"at least     {energy}{latency}: {b['scope']}"
+    mean = b.get("latency_mean_ps")
+    latency = "" if mean is None else f", mean latency {duration_text(mean)}"
+    gap = "" if b["energy_gap"] is None else f" (gap {100 * b['energy_gap']:.1f} %)"
+    line = f"at least     {energy_text(b['energy_fj'])} a window{gap}{latency}: {b['scope']}"
+    return "\n".join([line, *([lower_bound(b["these_units"])] if "these_units" in b else [])])
 
 
 def solution_json(solution: Any) -> Any:

@@ -8,7 +8,7 @@ import json
 import math
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -90,31 +90,18 @@ def info(args: argparse.Namespace) -> int:
 
 
 def map(args: argparse.Namespace) -> int:
-    from spinemap_exact.pipeline import Choices, certify_all, map_network, require_supported
+    from spinemap_exact.pipeline import certify_all
 
     network, hardware, notes = _read(args)
     if hardware is None:
         raise InvalidInput(f"say which hardware {args.input} goes onto: --hardware PRESET or FILE.toml")
-    choices = Choices(_by_stage("solver", args.solver), _by_stage("heuristic", args.warm_start))
-    limits, wanted = _limits(args), _wanted(args, "--out", args.out)
-    require_supported(network, hardware, args.stage, unroll=not args.no_unroll, unit_fan_in=args.unit_fan_in)
+    run_it = _by_stages(args, network, hardware) if _wants_stages(args) else _at_once(args, network, hardware)
+    wanted = _wanted(args, "--out", args.out)
     folder = MapFolder(args, network, hardware) if args.out else None
 
     def work(stop: threading.Event) -> tuple[MappingRun, bool]:
-        run = map_network(
-            network,
-            hardware,
-            limits=limits,
-            traffic=args.traffic,
-            choices=choices,
-            last_stage=args.stage,
-            unroll=not args.no_unroll,
-            unit_fan_in=args.unit_fan_in,
-            wanted=wanted,
-            listen=reporter,
-            keep=None if folder is None else folder.keep,
-            stop=stop,
-        )
+        keep = None if folder is None else folder.keep
+        run = run_it(limits=_limits(args), wanted=wanted, listen=reporter, keep=keep, stop=stop)
         if folder is not None and not stop.is_set():
             folder.save(run, *_described(args, run, notes), reporter.lines)
             run = certify_all(run, wanted, reporter, stop)
@@ -130,6 +117,57 @@ def map(args: argparse.Namespace) -> int:
     finally:  # a disk that is full by now shall not cost the result
         _say(args, facts, words)
     return _exit_status(args, run.status)
+
+
+def _wants_stages(args: argparse.Namespace) -> bool:
+    """True where stages are asked for, by that name or by what only stages have."""
+    of_stages = {
+        "--stages": args.stages,
+        "--stage": args.stage,
+        "--no-unroll": args.no_unroll,
+        "--unit-fan-in": args.unit_fan_in,
+        "STAGE=NAME": any("=" in name for name in (*args.solver, *args.warm_start)),
+    }
+    at_once = {"--minimise": args.minimise, "--max-crossbars": args.max_crossbars, "--max-latency": args.max_latency}
+    asked = [[option for option, given in options.items() if given] for options in (of_stages, at_once)]
+    if asked[0] and asked[1]:
+        raise InvalidInput(f"{asked[1][0]} is for whole mappings, {asked[0][0]} goes stage by stage: choose one")
+    return bool(asked[0])
+
+
+def _at_once(args: argparse.Namespace, network: Network, hardware: Hardware) -> Callable[..., MappingRun]:
+    from spinemap_exact.pipeline import map_network
+
+    names = {"solver": args.solver, "warm_start": args.warm_start}
+    if several := next((option for option, given in names.items() if len(given) > 1), None):
+        raise InvalidInput(f"--{several.replace('_', '-')} is given twice; whole mappings take one")
+    return partial(
+        map_network,
+        network,
+        hardware,
+        minimise=args.minimise or "energy",
+        max_crossbars=args.max_crossbars,
+        max_latency_ps=args.max_latency,
+        traffic=args.traffic,
+        **{option: given[0] if given else None for option, given in names.items()},
+    )
+
+
+def _by_stages(args: argparse.Namespace, network: Network, hardware: Hardware) -> Callable[..., MappingRun]:
+    from spinemap_exact.pipeline import Choices, map_by_stages, require_supported
+
+    last_stage, unroll = args.stage or "placement", not args.no_unroll
+    require_supported(network, hardware, last_stage, unroll=unroll, unit_fan_in=args.unit_fan_in)
+    return partial(
+        map_by_stages,
+        network,
+        hardware,
+        traffic=args.traffic,
+        choices=Choices(_by_stage("solver", args.solver), _by_stage("heuristic", args.warm_start)),
+        last_stage=last_stage,
+        unroll=unroll,
+        unit_fan_in=args.unit_fan_in,
+    )
 
 
 def _described(args: argparse.Namespace, run: MappingRun, notes: Sequence[str]) -> tuple[dict[str, Any], str]:

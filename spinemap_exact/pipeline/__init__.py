@@ -1,7 +1,7 @@
 """From a network and hardware to a mapping: the only place where stages are wired.
 
 `asked` says which problem each stage poses, `solve` how one problem is solved, `evidence` what of it is verified and in
-which time, `stages` runs them one after the other, `outcome` is what comes of it, `spent` where the time went.
+which time, `whole` maps a network at once, `stages` one stage after the other, `outcome` is what comes of it, `spent` where the time went.
 `lexicographic` solves one partition problem for two goals.
 """
 
@@ -10,7 +10,8 @@ from spinemap_exact.pipeline.evidence import Wanted, certify, solve_and_certify,
 from spinemap_exact.pipeline.lexicographic import AREA_THEN_PACKETS, AreaThenPackets, area_then_packets
 from spinemap_exact.pipeline.outcome import Found, MappingRun, Stage
 from spinemap_exact.pipeline.solve import NO_SOLVER, solve_problem
-from spinemap_exact.pipeline.stages import Choices, certify_all, map_network, require_supported
+from spinemap_exact.pipeline.stages import Choices, certify_all, map_by_stages, require_supported
+from spinemap_exact.pipeline.whole import map_network
 
 __all__ = [
     "AREA_THEN_PACKETS",
@@ -25,6 +26,7 @@ __all__ = [
     "area_then_packets",
     "certify",
     "certify_all",
+    "map_by_stages",
     "map_network",
     "require_supported",
     "solve_and_certify",

@@ -24,7 +24,7 @@ def stage_problem(
     *,
     unit_fan_in: int | None = None,
 ) -> Any:
-    """Return the problem that a stage of `map_network` solved, given the stages above it in ``mapping``.
+    """Return the problem that a stage of `map_by_stages` solved, given the stages above it in ``mapping``.
 
     Raises
     ------

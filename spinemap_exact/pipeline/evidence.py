@@ -28,7 +28,7 @@ SHARE_TO_CERTIFY = 0.25
 """Of the limit, for a certificate that is asked for."""
 _SHARE_TO_CHECK, _CHECK_TIME_S = 0.05, 5.0  # of the limit, and at most, where none is
 # Beyond these sizes nothing is put before the checker, which walks synapses, items or tiles in plain loops.
-_LARGE_TO_CHECK = {"unroll": 100_000, "packing": 100_000, "partition": 50_000, "placement": 100}
+_LARGE_TO_CHECK = {"unroll": 100_000, "packing": 100_000, "partition": 50_000, "placement": 100, "mapping": 1_000_000}
 
 
 @dataclass(frozen=True)

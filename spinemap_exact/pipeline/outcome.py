@@ -16,10 +16,14 @@ from spinemap_exact.hardware import Hardware
 from spinemap_exact.mapping import Mapping, Partition, Placement, Unrolling
 from spinemap_exact.network import Network
 from spinemap_exact.pipeline.spent import CHECK, SOLVE, WARM_START
+from spinemap_exact.problems.mapping import MappingObjective, MappingProblem
 from spinemap_exact.problems.partition import PartitionObjective, Traffic
 from spinemap_exact.problems.placement import PlacementProblem
 from spinemap_exact.problems.unroll import UnrollObjective
 from spinemap_exact.result import Limits, SolveResult, Status, relative_gap
+from spinemap_exact.units import duration_text, energy_text
+
+ANY_MAPPING, THESE_UNITS = "any mapping of this network", "these units"
 
 _SPENT = (WARM_START, SOLVE, CHECK)
 _NOTEWORTHY_S = 0.05
@@ -58,6 +62,19 @@ class Stage:
             even = mesh is None or mesh.hop_x == mesh.hop_y == 1
             return "spike-hops" if even else f"spike-hops (x: {mesh.hop_x}, y: {mesh.hop_y})"  # type: ignore[union-attr]
         return str(getattr(problem, "objective", "bins")).replace("-", " ")
+
+    def shown(self, value: int | None) -> str:
+        """Write an objective or a bound for people: energies and times with their units."""
+        if value is None:
+            return "-"
+        match getattr(self.problem, "objective", None):
+            case MappingObjective.ENERGY:
+                return energy_text(value)
+            case MappingObjective.WORST_LATENCY:
+                return duration_text(value)
+            case MappingObjective.MEAN_LATENCY:
+                return duration_text(value / max(1, self.problem.arrivals))
+        return f"{value:,}".replace(",", " ")
 
     def as_json(self) -> dict[str, Any]:
         spent_s = {what: round(s, 3) for what, s in self.spent_s.items()}
@@ -131,6 +148,11 @@ class MappingRun:
         """Price the mapping; None while there is none."""
         return None if self.mapping is None else evaluate(self.network, self.hardware, self.mapping, self.traffic)
 
+    @property
+    def is_whole(self) -> bool:
+        """The mapping was asked for at once, and its bound holds for any mapping of the network."""
+        return any(isinstance(stage.problem, MappingProblem) for stage in self.stages)
+
     def lower_bound(self) -> energy_bound.Bound | None:
         """What no partition and no placement of the units of this mapping undercuts; None while there is none."""
         if self.mapping is None:
@@ -145,13 +167,32 @@ class MappingRun:
         return energy_bound.bound(self.network, self.hardware, self.mapping.unrolling, self.traffic, **known)
 
     def lower_bound_json(self) -> dict[str, Any] | None:
-        """Return the lower bound for a machine to read, with the gap that it leaves in energy."""
+        """Return the bound of the network for a machine to read, and beside it that of these units.
+
+        Of a run stage by stage there is only the latter.
+        """
+        units = self._bound_of_units()
+        whole = None
+        for stage in self.stages:
+            if isinstance(stage.problem, MappingProblem) and stage.problem.objective is MappingObjective.ENERGY:
+                whole = stage.result
+        if units is None or whole is None or whole.dual_bound is None:
+            return units
+        return {
+            "scope": ANY_MAPPING,
+            "energy_fj": whole.dual_bound,
+            "energy_gap": whole.gap,
+            "vouched_by": None if whole.vouched_by is None else whole.vouched_by.as_json(),
+            "these_units": units,
+        }
+
+    def _bound_of_units(self) -> dict[str, Any] | None:
         bound, evaluation = self.lower_bound(), self.evaluation()
         if bound is None or evaluation is None:
             return None
         mean = bound.latency_mean_ps
         return {
-            "scope": "any partition and placement of these units",
+            "scope": THESE_UNITS,
             "energy_fj": bound.energy_fj,
             "energy_gap": relative_gap(evaluation.energy_fj.total, bound.energy_fj),
             "latency_worst_ps": bound.latency_worst_ps,
@@ -170,8 +211,8 @@ class MappingRun:
                 (
                     stage.name,
                     stage.measure,
-                    _number(r.objective),
-                    _number(r.dual_bound),
+                    stage.shown(r.objective),
+                    stage.shown(r.dual_bound),
                     "-" if r.gap is None else f"{100 * r.gap:.1f} %",
                     "infeasible as asked" if r.status is Status.INFEASIBLE else r.reason,
                     str(r.vouched_by or "nobody"),
@@ -195,7 +236,9 @@ class MappingRun:
             lines.append(f"besides, {self.compiling_s:.1f} s went to compiling kernels (once, they are kept)")
         if self.shortage:
             lines.append(f"proven infeasible: {self.shortage}")
-        if self.mapping is not None and len(self.stages) > 1:
+        if self.mapping is not None and self.is_whole:
+            lines.append(f"The bound holds for {ANY_MAPPING} onto this hardware.")
+        elif self.mapping is not None and len(self.stages) > 1:
             lines.append("Each bound is for its stage, given the stages above it: optimal stage by stage is not")
             lines.append("optimal overall.")
         return "\n".join(line.rstrip() for line in lines)
@@ -206,7 +249,7 @@ class MappingRun:
         return {
             **{k: last[k] for k in ("objective", "dual_bound", "gap", "vouched_by")},
             "status": str(self.status),
-            "scope": "stage by stage; objective and bound are those of the last stage",
+            "scope": ANY_MAPPING if self.is_whole else "stage by stage; objective and bound are those of the last stage",
             "runtime_s": round(self.runtime_s, 3),
             "compiling_s": round(self.compiling_s, 3),
             "solver": self.stages[-1].solver if self.stages else "counting",
@@ -222,6 +265,3 @@ class MappingRun:
             "lower_bound": self.lower_bound_json(),
         }
 
-
-def _number(value: int | None) -> str:
-    return "-" if value is None else f"{value:,}".replace(",", " ")

@@ -48,7 +48,7 @@ class Choices:
     warm_start: Table[str, str] = field(default_factory=dict)
 
 
-def map_network(
+def map_by_stages(
     network: Network,
     hardware: Hardware,
     *,
@@ -176,7 +176,7 @@ def require_supported(
 
 @dataclass(frozen=True, eq=False)
 class _Asked:
-    """What a `map_network` was asked for."""
+    """What a `map_by_stages` was asked for."""
 
     network: Network
     hardware: Hardware
@@ -195,7 +195,7 @@ class _Asked:
 
 
 class _Run:
-    """The state of one `map_network`: clock, and the stages so far."""
+    """The state of one `map_by_stages`: clock, and the stages so far."""
 
     def __init__(
         self,

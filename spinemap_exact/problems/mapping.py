@@ -8,12 +8,15 @@ from functools import cached_property
 from typing import ClassVar
 
 from spinemap_exact.arrays import digest
+from spinemap_exact.bounds import least_worst_latency_ps
 from spinemap_exact.errors import InvalidInput
 from spinemap_exact.evaluator import Evaluation, evaluate
 from spinemap_exact.hardware import Hardware
 from spinemap_exact.mapping import Mapping, Unrolling
 from spinemap_exact.network import Network
 from spinemap_exact.problems.partition import Traffic
+from spinemap_exact.problems.unroll import counting_bounds
+from spinemap_exact.units import duration_text
 
 
 class MappingObjective(StrEnum):
@@ -77,6 +80,23 @@ class MappingProblem:
     def arrivals(self) -> int:
         """Spikes on all synapses of the network, carries not counted: what mean latency is an average of."""
         return int(self.network.synaptic_events)
+
+    def why_infeasible(self) -> str | None:
+        """Name the resource that is short for any mapping; None if counting finds none."""
+        network, hardware = self.network, self.hardware
+        rows, columns = hardware.max_rows, max(c.columns for c in hardware.crossbars)
+        if rows == 1 and network.fan_in.max() > 1:
+            neuron = int(network.fan_in.argmax())
+            return f"neuron {neuron} has fan-in {network.fan_in[neuron]}, crossbars have one row: it cannot be unrolled"
+        how, least = max(counting_bounds(network, rows, columns).items(), key=lambda item: item[1])
+        if least > self.most_crossbars:
+            there = "tiles are there" if self.max_crossbars is None else "may be used"
+            return f"the network needs at least {least} crossbars (by counting {how}), {self.most_crossbars} {there}"
+        shortest = least_worst_latency_ps(network, hardware)
+        if self.max_latency_ps is not None and shortest is not None and shortest > self.max_latency_ps:
+            limit = duration_text(self.max_latency_ps)
+            return f"the slowest spike takes at least {duration_text(shortest)} in any mapping, {limit} are allowed"
+        return None
 
     def evaluate(self, solution: Mapping) -> Evaluation:
         return evaluate(self.network, self.hardware, solution, self.traffic)

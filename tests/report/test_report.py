@@ -17,7 +17,7 @@ from spinemap_exact.errors import InvalidInput, MissingExtra
 from spinemap_exact.hardware import read_hardware
 from spinemap_exact.instances.generators import layered
 from spinemap_exact.mapping import Unrolling
-from spinemap_exact.pipeline import map_network
+from spinemap_exact.pipeline import map_by_stages
 from spinemap_exact.problems.mapping import MappingProblem
 from spinemap_exact.report import csv_text, html, html_of_run, markdown, profiles_csv, summarise, write_report
 from spinemap_exact.report.profiles import cactus, performance
@@ -212,7 +212,7 @@ def test_twenty_mappings_stay_below_a_megabyte(mapped):
 
 def test_a_mapping_has_a_page_of_its_own():
     network = layered([8, 40, 10], seed=1)
-    run = map_network(network, read_hardware("generic-16x16"), limits=Limits(2.0, 1))
+    run = map_by_stages(network, read_hardware("generic-16x16"), limits=Limits(2.0, 1))
     page = html_of_run(run, "net <1>")
     ET.fromstring(page[page.index("<body>") : page.index("</html>")])
     for text in ("net &lt;1&gt; on generic-16x16", "mesh of", "Energy by term", "vouched for by", "partition"):

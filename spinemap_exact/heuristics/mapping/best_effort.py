@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from spinemap_exact.heuristics.mapping import spike_slices, two_steps
+from spinemap_exact.heuristics.mapping import anneal, spike_slices, two_steps
 from spinemap_exact.mapping import Mapping
-from spinemap_exact.problems.mapping import MappingProblem
+from spinemap_exact.problems.mapping import MappingObjective, MappingProblem
 from spinemap_exact.result import Watch
 
 _SHARE_OF_CONSTRUCTIONS = 0.3
@@ -16,12 +16,19 @@ def run(problem: MappingProblem, watch: Watch, start: Mapping | None = None) -> 
     """Return the cheapest mapping that is found."""
     best = None
     for found in _starts(problem, watch, start):
-        if found is None or problem.violations(found):
-            continue
-        if best is None or problem.cost(found) < problem.cost(best):
-            best = found
-            watch.report(objective=problem.cost(best))
-    return best
+        best = _better(problem, watch, best, found)
+    if problem.objective is MappingObjective.BOTTLENECK:
+        return best
+    return _better(problem, watch, best, anneal.run(problem, watch.part(), best))
+
+
+def _better(problem: MappingProblem, watch: Watch, best: Mapping | None, found: Mapping | None) -> Mapping | None:
+    if found is None or problem.violations(found):
+        return best
+    if best is not None and problem.cost(best) <= problem.cost(found):
+        return best
+    watch.report(objective=problem.cost(found))
+    return found
 
 
 def _starts(problem: MappingProblem, watch: Watch, start: Mapping | None) -> Iterator[Mapping | None]:
