@@ -29,7 +29,8 @@ Symmetry    Where a reflection keeps the I/O tile, a profile stands for its mirr
             columns are assumed to cost no more than the rows, hence at most half of what the incumbent costs. (First
             exchange, then reflect: a reflection leaves the costs of columns and rows as they are.)
 
-The I/O tile is a terminal of the cuts; unequal hops scale one direction. Costs beyond 2^56 are rounded down (`_coarse`).
+The I/O tile is a terminal of the cuts; unequal hops scale one direction. Costs that may exceed 2^56 are rounded down
+(`_coarse`).
 
 References
 ----------
