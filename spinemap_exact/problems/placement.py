@@ -15,7 +15,7 @@ from spinemap_exact.hardware import TileGrid
 from spinemap_exact.mapping import Placement
 from spinemap_exact.units import INT64_MAX
 
-_MOST_TILES_IN_MATRIX = 5_000  # whose distances take 200 MB
+_FEW_TILES, _MOST_TILES_IN_MATRIX = 5_000, 16_000  # whose distances take 200 MB and 2 GB
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,16 +187,27 @@ class PlacementProblem:
 
     @cached_property
     def distances(self) -> Array:
-        """(num_tiles, num_tiles) int64."""
+        """(num_tiles, num_tiles) int64.
+
+        Raises
+        ------
+        InvalidInstance
+            If there are so many tiles that the matrix would fill the memory.
+        """
         if self.mesh is None:
             assert self.distance is not None
             return self.distance
+        if self.num_tiles > _MOST_TILES_IN_MATRIX:
+            size = 8 * self.num_tiles**2 / 2**30
+            raise InvalidInstance(
+                f"the distances of {self.num_tiles} tiles take {size:.0f} GB: too large for this method"
+            )
         t = np.arange(self.mesh.num_tiles)
         return self.mesh.distance(t[:, None], t[None, :])
 
     def between(self, a: Array, b: Array) -> Array:
-        """Distances of tile pairs, element by element; looked up unless the matrix would fill the memory."""
-        if self.mesh is not None and self.num_tiles > _MOST_TILES_IN_MATRIX:
+        """Distances of tile pairs, element by element; looked up where the matrix is small."""
+        if self.mesh is not None and self.num_tiles > _FEW_TILES:
             return self.mesh.distance(a, b)
         apart: Array = self.distances[a, b]
         return apart

@@ -16,6 +16,7 @@ from spinemap_exact.problems.coarse import coarsened
 from spinemap_exact.problems.packing import PackingProblem
 from spinemap_exact.problems.placement import Mesh, PlacementProblem
 from spinemap_exact.result import Limits, Status, Watch
+from spinemap_exact.solvers.partition.branch_price._pricer import as_integers
 from spinemap_exact.solvers.placement import grid_dp, rlt1
 from spinemap_exact.solvers.placement._bounds import cheap_bound
 from tests.oracle import optimum, random_placement_problem, random_problem
@@ -220,3 +221,21 @@ def test_items_of_one_large_size_are_packed_as_if_they_were_small():
     """Seven items of 2^50 in bins of three: three bins, found by a table over the capacity 3."""
     result = solvers.load("packing", "patterns")(PackingProblem([2**50] * 7, 3 * 2**50 + 1), Watch(SECONDS))
     assert (result.status, result.objective) == (Status.OPTIMAL, 3)
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_searches_end_where_sums_would_have_wrapped(name):
+    """Eight tiles in a row with hops of 42: half of all permutations of eight clusters cost some 2^61."""
+    rng = np.random.default_rng(3)
+    flow = np.triu(rng.integers(0, 2**62 // (42 * 7 * 16), (8, 8)), 1)
+    problem = PlacementProblem.from_matrices(flow, mesh=Mesh.of_grid(TileGrid(1, 8), 30, 42))
+    result = solvers.load("placement", name)(problem, Watch(Limits(time_s=20.0, workers=1)))
+    assert result.objective - result.dual_bound < 2**-16 * result.objective
+    assert "were rounded down to multiples of" in result.reason
+
+
+def test_prices_of_units_are_cut_off_before_they_overflow():
+    """Three prices: the largest is 2^48 // 3, nothing else is too large, and what is no number counts nothing."""
+    duals, penalties = as_integers(np.array([np.inf, -1e300, 2.7]), np.array([np.nan, 2.2]))
+    assert duals.tolist() == [2**48 // 3, -(2**48 // 3), 2]
+    assert penalties.tolist() == [0, 3]
