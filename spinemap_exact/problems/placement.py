@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from spinemap_exact.arrays import Array, digest, freeze
+from spinemap_exact.arrays import Array, digest, freeze, total
 from spinemap_exact.errors import InvalidInstance
 from spinemap_exact.hardware import TileGrid
 from spinemap_exact.mapping import Placement
@@ -177,7 +177,7 @@ class PlacementProblem:
     @property
     def total_flow(self) -> int:
         """All flows together, those of the external inputs included."""
-        return sum(self.flow.tolist()) + (0 if self.input_flow is None else sum(self.input_flow.tolist()))
+        return total(self.flow) + (0 if self.input_flow is None else total(self.input_flow))
 
     @cached_property
     def ceiling(self) -> int:

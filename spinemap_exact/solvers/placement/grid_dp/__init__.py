@@ -55,7 +55,8 @@ from spinemap_exact.solvers.placement._bounds import cheap_bound
 from spinemap_exact.solvers.placement._coarse import solve_coarse
 from spinemap_exact.solvers.placement._symmetry import grain
 from spinemap_exact.solvers.placement.grid_dp._lists import OutOfTime, TooManyChains
-from spinemap_exact.solvers.placement.grid_dp._roots import LARGEST_COST, Roots, misfit, obstacle
+from spinemap_exact.solvers.placement.grid_dp._roots import Roots, misfit, obstacle
+from spinemap_exact.solvers.placement.grid_dp._sets import LARGEST_COST
 from spinemap_exact.solvers.placement.grid_dp._tree import SCALE, Tree
 
 logger = logging.getLogger(__name__)
