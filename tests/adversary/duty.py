@@ -1,0 +1,73 @@
+"""A process that attacks the product: it says what it is about to do, does it, and says what came of it.
+
+It may crash or hang at any order; whoever supervises it knows which one it was.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+import traceback
+from collections.abc import Iterator
+from multiprocessing.connection import Connection
+from random import Random
+from typing import Any
+
+import ask
+import damage
+import draw
+import forge
+import whole
+
+Table = dict[str, Any]
+ROLES = ("solve", "forge", "map", "read")
+_FORGERIES = 40  # of one certificate
+_DAMAGES = 8  # of one file
+_ROOM_BYTES = 1 << 30  # that reading a small file may take
+
+
+def orders(role: str, seed: int) -> Iterator[Table]:
+    """What is to be done under one seed; the same under the same seed, if the product does the same."""
+    rng = Random(f"{role} {seed}")
+    if role == "solve":
+        yield from ask.orders(draw.draw(rng.choice(draw.STAGES), rng), rng)
+    elif role == "map":
+        yield from whole.orders(draw.mapping(rng), rng)
+    elif role == "read":
+        yield from damage.orders(rng, _DAMAGES)
+    else:
+        kind = rng.choice(draw.STAGES)
+        made = forge.shipped(rng) if rng.random() < 0.5 else forge.written(kind, rng)
+        others = [forge.shipped(rng)[1] for _ in range(4)]
+        if made is not None:
+            yield from forge.orders(*made, others, rng, _FORGERIES)
+
+
+def perform(order: Table) -> tuple[str, str | None]:
+    """Carry an order out; whatever is raised that should not be is a finding."""
+    module = {"certificate": forge, "instance file": forge, "file": damage, "mapping": whole}.get(order["what"], ask)
+    try:
+        return module.perform(order)
+    except Exception as defect:
+        last = traceback.extract_tb(defect.__traceback__)[-1]
+        place = f"{os.path.basename(last.filename)}:{last.lineno}"
+        return "crash", f"crash: {type(defect).__name__} in {place}: {str(defect)[:200]}"
+
+
+def serve(role: str, pipe: Connection) -> None:
+    """Work on seeds as they come, until None comes."""
+    os.environ["NUMBA_NUM_THREADS"] = "1"
+    sys.stdout = open(os.devnull, "w")  # engines print
+    os.dup2(sys.stdout.fileno(), 1)
+    os.dup2(sys.stdout.fileno(), 2)
+    if role == "read":
+        damage.warm_up()
+        taken = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (taken + _ROOM_BYTES, resource.RLIM_INFINITY))
+    pipe.send(("ready",))
+    while (task := pipe.recv()) is not None:
+        for order in [task] if isinstance(task, dict) else orders(role, task):
+            pipe.send(("begin", order))
+            pipe.send(("end", *perform(order)))
+        pipe.send(("done",))
