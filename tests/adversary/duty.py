@@ -45,7 +45,13 @@ def orders(role: str, seed: int) -> Iterator[Table]:
 
 
 def perform(order: Table) -> tuple[str, str | None]:
-    """Carry an order out; whatever is raised that should not be is a finding."""
+    """Carry an order out; what was late is done again, since it may have been the compiler."""
+    outcome, finding = _attempt(order)
+    return _attempt(order) if finding is not None and finding.startswith("late") else (outcome, finding)
+
+
+def _attempt(order: Table) -> tuple[str, str | None]:
+    """Whatever is raised that should not be is a finding."""
     module = {"certificate": forge, "instance file": forge, "file": damage, "mapping": whole}.get(order["what"], ask)
     try:
         return module.perform(order)

@@ -67,7 +67,7 @@ def orders(instance: Table, honest: Table, others: list[Table], rng: Random, cou
     kind = (honest["evidence"] or {}).get("kind", "witness")
     for k in range(count):
         if k % 10 == 9:
-            file = {"format": format.INSTANCE_FORMAT, "version": format.VERSION, **instance}
+            file = {"format": format.INSTANCE_FORMAT, "version": format.VERSION, **copy.deepcopy(instance)}
             _change_one(file, rng)
             yield {"what": "instance file", "label": "instance file", "instance": instance, "file": json.dumps(file),
                    "certificate": json.dumps(honest)}  # fmt: skip

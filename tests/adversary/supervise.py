@@ -9,10 +9,12 @@ from __future__ import annotations
 import itertools
 import json
 import multiprocessing
+import os
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +22,8 @@ import duty
 
 Table = dict[str, Any]
 
-GRACE_S = 60.0  # beyond the time limit of an order: compiled code is made at the first call, and machines are busy
-_CHECK_S = 60.0  # where an order has no time limit of its own
+# beyond the time limit of an order; compiled code is made at the first call, and machines are busy
+GRACE_S = {"of CPU": 60.0, "of the clock": 300.0}
 _START_S = 300.0
 # how often each role has its turn; a turn is one seed
 _TURNS = ("solve",) * 5 + ("forge",) * 2 + ("read",) * 2 + ("map",)
@@ -45,33 +47,44 @@ class Process:
 
     def work(self, task: int | Table, tell: Callable[[Table, str, str | None], None], over: threading.Event) -> None:
         """Have a seed worked on, or one order; ``tell`` is called with each order, its outcome and finding."""
-        self.pipe.send(task)
-        order: Table | None = None
+        with suppress(OSError):  # gone already: the next message says so
+            self.pipe.send(task)
+        order: Table = {"what": "drawing", "label": self.role, "task": task}
         while not over.is_set():
-            allowed = _CHECK_S + GRACE_S if order is None else order.get("time_s", _CHECK_S) + GRACE_S
-            try:
-                answered = self.pipe.poll(allowed)
-                message = self.pipe.recv() if answered else ("hung",)
-            except EOFError:
-                self.process.join()
-                message = ("died", self.process.exitcode)
+            message = self._next(order.get("time_s", 0.0))
             if message[0] == "begin":
                 order = message[1]
             elif message[0] == "end":
-                assert order is not None
                 tell(order, *message[1:])
-                order = None
             elif message[0] == "done":
                 return
             else:
                 self._end()
-                if message[0] == "died":
-                    finding = f"death: the process ended with exit code {message[1]}"
-                else:
-                    finding = f"hang: no answer within {allowed:.0f} s"
-                tell(order or {"what": "drawing", "label": self.role, "task": task}, message[0], finding)
                 self._start()
+                tell(order, *message)
                 return
+
+    def _next(self, limit_s: float) -> tuple[Any, ...]:
+        """What the process says next, or what has become of it."""
+        began = {"of CPU": self._cpu_s(), "of the clock": time.monotonic()}
+        try:
+            while not self.pipe.poll(1.0):
+                for which, now in (("of CPU", self._cpu_s()), ("of the clock", time.monotonic())):
+                    if now - began[which] > limit_s + GRACE_S[which]:
+                        return "hung", f"hang: no answer after {now - began[which]:.0f} s {which}"
+            message: tuple[Any, ...] = self.pipe.recv()
+            return message
+        except (EOFError, OSError):
+            self.process.join()
+            return "died", f"death: the process ended with exit code {self.process.exitcode}"
+
+    def _cpu_s(self) -> float:
+        """CPU time of the process and of the engines that it waited for; 0 if it is gone."""
+        try:
+            fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            return 0.0
+        return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
 
     def _end(self) -> None:
         self.process.kill()
