@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -57,14 +58,14 @@ class StopsAfter(threading.Event):
         return super().is_set()
 
 
-def optimum(instance: Table) -> int | None | str:
+def optimum(instance: Table) -> int | str | None:
     """Least cost, None if nothing is feasible, `UNKNOWN` if there is too much to try."""
-    return _optimum(repr(instance))
+    return _optimum(json.dumps(instance))
 
 
 @lru_cache(maxsize=64)
-def _optimum(text: str) -> int | None | str:
-    instance = eval(text)
+def _optimum(text: str) -> int | str | None:
+    instance = json.loads(text)
     try:
         return _BEST[instance["kind"]](instance)
     except TooLarge:
@@ -88,7 +89,8 @@ def problem_of(instance: Table) -> Any:
     if instance["kind"] == "unroll":
         return UnrollProblem(network_of(instance["network"]), **t)
     if instance["kind"] == "partition":
-        return PartitionProblem(network_of(instance["network"]), **{**t, "crossbars": [Crossbar(*c) for c in t["crossbars"]]})
+        t["crossbars"] = [Crossbar(*c) for c in t["crossbars"]]
+        return PartitionProblem(network_of(instance["network"]), **t)
     mesh = t["mesh"] and Mesh(*(np.array(axis) for axis in t["mesh"][:2]), *t["mesh"][2:])
     arrays = {k: t[k] and np.array(t[k]) for k in ("flow_from", "flow_to", "flow", "distance", "input_flow")}
     arrays |= {k: np.array([], dtype=np.int64) for k in ("flow_from", "flow_to", "flow") if not t[k]}

@@ -67,8 +67,11 @@ clusters = 3
 """
 _RUN = {"key": "k", "case": "a", "problem": "packing", "method": "m", "seed": 0, "objective": 3, "dual_bound": 3,
         "status": "OPTIMAL", "digest": "0" * 64, "time_s": 1.0, "vouched_by": None}  # fmt: skip
-_TENNLAB = {"Nodes": [{"id": 0}, {"id": 4}, {"id": 7}], "Edges": [{"from": 0, "to": 4, "values": [1]},
-            {"from": 4, "to": 7, "values": [2]}], "Properties": {"edge_properties": [{"name": "Weight", "index": 0}]}}  # fmt: skip
+_TENNLAB = {
+    "Nodes": [{"id": 0}, {"id": 4}, {"id": 7}],
+    "Edges": [{"from": 0, "to": 4, "values": [1]}, {"from": 4, "to": 7, "values": [2]}],
+    "Properties": {"edge_properties": [{"name": "Weight", "index": 0}]},
+}
 
 
 def _network() -> Network:
@@ -117,7 +120,8 @@ READERS: dict[str, tuple[str, Callable[[Path], Any]]] = {
     "instance": ("instance.json", format.read_instance),
     "certificate": ("certificate.json", format.read),
 }
-_HDF5 = ("nir", "sonata nodes", "sonata edges", "sonata config", "sonata types", "spikes .h5")
+_ODD = ("-1", "0", "1.5", "1e400", "NaN", "Infinity", "true", "null", "9" * 19, "9" * 5000, "1e999999999",
+        "[]", "{}", '"', '"3"', "1000000000", str(2**63 - 1), "é", "\x00", "[" * 6000, '{"a":' * 3000)  # fmt: skip
 
 
 @cache
@@ -231,9 +235,7 @@ def _word(content: bytes, rng: Random) -> bytes:
     if len(ends) < 2:
         return damaged(content, rng)
     k = rng.randrange(len(ends) - 1)
-    odd = ("-1", "0", "1.5", "1e400", "NaN", "Infinity", "true", "null", "9" * 19, "9" * 5000, "1e999999999", '"3"', "[]",
-           "{}", '"', "4294967296", "1000000000", "9223372036854775807", "é", "\x00", "[" * 6000, "{'a':" * 3000)  # fmt: skip
-    return content[: ends[k]] + rng.choice(odd).encode() + content[ends[k + 1] :]
+    return content[: ends[k]] + rng.choice(_ODD).encode() + content[ends[k + 1] :]
 
 
 def _line(content: bytes, rng: Random) -> bytes:

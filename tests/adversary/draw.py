@@ -1,4 +1,4 @@
-"""Tiny random instances of every stage, as tables: odd magnitudes, empty parts, equal values, tight and missing room."""
+"""Tiny random instances of every stage, as tables: odd magnitudes, empty parts, equal values, too little room."""
 
 from __future__ import annotations
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import os
 import resource
-import sys
 import traceback
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -57,19 +57,19 @@ def _attempt(order: Table) -> tuple[str, str | None]:
         return module.perform(order)
     except Exception as defect:
         last = traceback.extract_tb(defect.__traceback__)[-1]
-        place = f"{os.path.basename(last.filename)}:{last.lineno}"
+        place = f"{Path(last.filename).name}:{last.lineno}"
         return "crash", f"crash: {type(defect).__name__} in {place}: {str(defect)[:200]}"
 
 
 def serve(role: str, pipe: Connection) -> None:
     """Work on seeds as they come, until None comes."""
     os.environ["NUMBA_NUM_THREADS"] = "1"
-    sys.stdout = open(os.devnull, "w")  # engines print
-    os.dup2(sys.stdout.fileno(), 1)
-    os.dup2(sys.stdout.fileno(), 2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):  # engines print
+        os.dup2(nowhere, stream)
     if role == "read":
         damage.warm_up()
-        taken = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+        taken = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (taken + _ROOM_BYTES, resource.RLIM_INFINITY))
     pipe.send(("ready",))
     while (task := pipe.recv()) is not None:

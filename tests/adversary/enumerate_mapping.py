@@ -1,7 +1,7 @@
 """Whole mappings of tiny networks, tried out from the definitions alone: every unrolling, partition and placement.
 
-An instance is a table with ``network`` (as in an instance file), ``width``, ``height``, ``io_tile``, ``tiles`` (rows and
-columns of the crossbar on each tile), ``fj`` and ``ps`` (prices by name) and ``traffic``.
+An instance is a table with ``network`` (as in an instance file), ``width``, ``height``, ``io_tile``, ``tiles`` (rows
+and columns of the crossbar on each tile), ``fj`` and ``ps`` (prices by name) and ``traffic``.
 
 At most one unit of a neuron is put on a tile. Two of them can be merged: the rows are there, a column and the row of a
 carry become free, and what was sent locally is no longer sent. Only idle cells may become more, by the cell of that
@@ -39,7 +39,9 @@ def price_mapping(instance: Table, mapping: Table, measure: str = "energy") -> i
     for v in sorted(units, key=lambda v: -_depth(v, parent)):
         if parent[v] >= 0:
             carried[parent[v]] += carried[v]
-    reads = [(home[k], ("neuron", k), network["spikes"][k], tile[u]) for (k, _), u in zip(synapses, unit_of, strict=True)]
+    reads = [
+        (home[k], ("neuron", k), network["spikes"][k], tile[u]) for (k, _), u in zip(synapses, unit_of, strict=True)
+    ]
     reads += [(tile[v], ("carry", v), carried[v], tile[parent[v]]) for v in units if parent[v] >= 0]
     if measure == "energy":
         return _energy(instance, reads, set(tile))
@@ -107,7 +109,11 @@ def _options(instance: Table, neuron: int, soma: int) -> Iterator[_Option]:
                 steps = {t: sum(_way_ps(instance, a, above[a]) for a in paths[t] or ()) for t in used}
                 reads, after = tuple(zip(axons, served, strict=True)), tuple(steps[s] for s in served)
                 yield _Option(
-                    frozenset(used), reads, tuple(parents.count(t) for t in tiles), _energy(instance, sent, set()), after
+                    frozenset(used),
+                    reads,
+                    tuple(parents.count(t) for t in tiles),
+                    _energy(instance, sent, set()),
+                    after,
                 )
 
 
@@ -142,7 +148,9 @@ class _Search:
     def __init__(self, instance: Table, home: list[int | None], options: list[list[_Option]], measure: str) -> None:
         self.instance, self.options, self.measure = instance, options, measure
         spikes, tiles = instance["network"]["spikes"], range(len(instance["tiles"]))
-        self.axon_fj = [[_energy(instance, [(h, ("", k), spikes[k], t)], set()) for t in tiles] for k, h in enumerate(home)]
+        self.axon_fj = [
+            [_energy(instance, [(h, ("", k), spikes[k], t)], set()) for t in tiles] for k, h in enumerate(home)
+        ]
         self.event_fj = [count * instance["fj"]["synapse"] for count in spikes]
         self.way_ps = [[_way_ps(instance, h, t) for t in tiles] for h in home]
         self.least: list[int] = [0] * (len(options) + 1)  # what the neurons from here on cost in the best case

@@ -22,8 +22,13 @@ def network(spikes, synapses, inputs=0):
     n = len(spikes)
     posts = [sorted(post for pre, post in synapses if pre == k) for k in range(n)]
     ptr = [sum(map(len, posts[:k])) for k in range(n + 1)]
-    is_input = [int(k >= n - inputs) for k in range(n)]
-    return {"fanout_ptr": ptr, "fanout_idx": sum(posts, []), "spikes": spikes, "is_input": is_input}
+    idx = [post for fed in posts for post in fed]
+    return {
+        "fanout_ptr": ptr,
+        "fanout_idx": idx,
+        "spikes": spikes,
+        "is_input": [int(k >= n - inputs) for k in range(n)],
+    }
 
 
 def partition(net, crossbars, clusters, **other):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from functools import lru_cache
 from random import Random
@@ -50,7 +51,10 @@ def perform(order: Table) -> tuple[str, str | None]:
         return "refused", f"refusal of several lines: {refusal}" if "\n" in str(refusal) else None
     if run.status is Status.INFEASIBLE:
         least = best(instance, "energy")
-        return "INFEASIBLE", None if least in (None, UNKNOWN) else f"false: INFEASIBLE is claimed, a mapping takes {least} fJ"
+        return "INFEASIBLE", None if least in (
+            None,
+            UNKNOWN,
+        ) else f"false: INFEASIBLE is claimed, a mapping takes {least} fJ"
     if run.mapping is None:
         return str(run.status), None
     bound = run.lower_bound()
@@ -66,13 +70,13 @@ def table_of(mapping: Any) -> Table:
 @lru_cache(maxsize=64)
 def _best(text: str, measure: str) -> Any:
     try:
-        return best_mapping(eval(text), measure)
+        return best_mapping(json.loads(text), measure)
     except TooLarge:
         return UNKNOWN
 
 
 def best(instance: Table, measure: str) -> Any:
-    return _best(repr(instance), measure)
+    return _best(json.dumps(instance), measure)
 
 
 def false_mapping(instance: Table, mapping: Any) -> str | None:
