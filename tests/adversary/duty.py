@@ -38,7 +38,9 @@ def orders(role: str, seed: int) -> Iterator[Table]:
         yield from damage.orders(rng, _DAMAGES)
     else:
         kind = rng.choice(draw.STAGES)
-        made = forge.shipped(rng) if rng.random() < 0.5 else forge.written(kind, rng)
+        made = rng.choice(
+            (lambda: forge.shipped(rng), lambda: forge.written(kind, rng), lambda: forge.simple(kind, rng))
+        )()
         others = [forge.shipped(rng)[1] for _ in range(4)]
         if made is not None:
             yield from forge.orders(*made, others, rng, _FORGERIES)

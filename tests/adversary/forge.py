@@ -17,7 +17,7 @@ from draw import Table, draw
 
 from spinemap_exact import solvers
 from spinemap_exact.certificate import format
-from spinemap_exact.certificate.check import check
+from spinemap_exact.certificate.check import check, counting_arguments
 from spinemap_exact.errors import CertificateMalformed, CertificateRejected, InvalidInput
 from spinemap_exact.pipeline import certify
 from spinemap_exact.result import Limits, Watch
@@ -48,6 +48,23 @@ def written(kind: str, rng: Random) -> tuple[Table, Table] | None:
         return None
     certificate = certify(kind, problem, name, result, watch).certificate
     return None if certificate is None else (instance, table_of(certificate))
+
+
+def simple(kind: str, rng: Random) -> tuple[Table, Table] | None:
+    """Return an instance and what enumeration says of it, with the evidence that needs no file: trying out, counting."""
+    instance = draw(kind, rng)
+    try:
+        digest, best = problem_of(instance).digest, optimum(instance)
+    except InvalidInput:
+        return None
+    if best == UNKNOWN:
+        return None
+    evidence = {"kind": "exhaustive"}
+    if rng.random() < 0.5:
+        evidence = {"kind": "counting", "argument": rng.choice(counting_arguments(kind))}
+    claims = {"scope": kind, "instance": digest, "lower": best, "upper": None, "infeasible": best is None}
+    rest = {"witness": None, "evidence": evidence}
+    return instance, {"format": format.FORMAT, "version": format.VERSION, **claims, **rest}
 
 
 def shipped(rng: Random) -> tuple[Table, Table]:
