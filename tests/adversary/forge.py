@@ -51,7 +51,7 @@ def written(kind: str, rng: Random) -> tuple[Table, Table] | None:
 
 
 def simple(kind: str, rng: Random) -> tuple[Table, Table] | None:
-    """Return an instance and what enumeration says of it, with the evidence that needs no file: trying out, counting."""
+    """Return an instance and what enumeration says of it, with evidence that needs no search: exhaustion, counting."""
     instance = draw(kind, rng)
     try:
         digest, best = problem_of(instance).digest, optimum(instance)
