@@ -66,7 +66,7 @@ file = "net.json"
 clusters = 3
 """
 _RUN = {"key": "k", "case": "a", "problem": "packing", "method": "m", "seed": 0, "objective": 3, "dual_bound": 3,
-        "status": "OPTIMAL", "digest": "0" * 64, "time_s": 1.0, "vouched_by": None}  # fmt: skip
+        "status": "OPTIMAL", "digest": "0" * 64, "time_s": 1.0, "vouched_by": None, "trust": "attested"}  # fmt: skip
 _TENNLAB = {
     "Nodes": [{"id": 0}, {"id": 4}, {"id": 7}],
     "Edges": [{"from": 0, "to": 4, "values": [1]}, {"from": 4, "to": 7, "values": [2]}],
