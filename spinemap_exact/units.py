@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, Inexact, InvalidOperation, localcontext
+from decimal import Context, Decimal, Inexact, InvalidOperation, localcontext
 
 from spinemap_exact.errors import InvalidInput
 from spinemap_exact.files import shown
@@ -58,7 +58,7 @@ def _quantity(value: float | str, scale: dict[str, int], what: str) -> int:
         raise InvalidInput(f"{what} {shown(value)} has no known unit; use one of {', '.join(scale)}")
     try:
         # decimal digits, not binary ones: 1.7 pJ is 1700 fJ exactly
-        with localcontext(prec=100, traps=[Inexact, InvalidOperation]):
+        with localcontext(Context(prec=100, traps=[Inexact, InvalidOperation])):
             exact = Decimal(str(number)) * scale[unit]
     except (ArithmeticError, ValueError) as defect:
         raise InvalidInput(f"{what} {shown(value)} is not a number with a unit") from defect

@@ -68,9 +68,8 @@ def read_partition(
         clusters = network.num_units
         notes.append(f"no number of clusters was given: up to {clusters} are allowed, one for each unit")
     elif clusters > max(1, network.num_units):
-        notes.append(
-            f"{clusters} clusters are allowed, of which {plural(network.num_units, 'unit')} need one each at most"
-        )
+        units = plural(network.num_units, "unit")
+        notes.append(f"{clusters} clusters are allowed, of which {units} can use one each at most")
         clusters = max(1, network.num_units)
     return PartitionProblem(
         network,

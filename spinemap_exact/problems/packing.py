@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from spinemap_exact.arrays import Array, digest, freeze
+from spinemap_exact.arrays import Array, digest, freeze, total
 from spinemap_exact.errors import InvalidInstance
 from spinemap_exact.units import INT64_MAX
 
@@ -50,7 +50,7 @@ class PackingProblem:
     @property
     def roominess(self) -> int:
         """What a bin can be filled to: its capacity, or the sizes of all items together."""
-        return min(self.capacity, sum(self.sizes.tolist()))
+        return min(self.capacity, total(self.sizes))
 
     def cost(self, solution: Array) -> int:
         """Bins used."""

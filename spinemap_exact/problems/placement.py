@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from spinemap_exact.arrays import Array, digest, freeze
+from spinemap_exact.arrays import Array, digest, freeze, total
 from spinemap_exact.errors import InvalidInstance
 from spinemap_exact.hardware import Hardware, TileGrid
 from spinemap_exact.mapping import Partition, Placement
@@ -18,7 +18,7 @@ from spinemap_exact.network import Network
 from spinemap_exact.problems.partition import Traffic
 from spinemap_exact.units import INT64_MAX
 
-_MOST_TILES_IN_MATRIX = 5_000  # whose distances take 200 MB
+_FEW_TILES, _MOST_TILES_IN_MATRIX = 5_000, 16_000  # whose distances take 200 MB and 2 GB
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,7 +180,7 @@ class PlacementProblem:
     @property
     def total_flow(self) -> int:
         """All flows together, those of the external inputs included."""
-        return sum(self.flow.tolist()) + (0 if self.input_flow is None else sum(self.input_flow.tolist()))
+        return total(self.flow) + (0 if self.input_flow is None else total(self.input_flow))
 
     @cached_property
     def ceiling(self) -> int:
@@ -190,16 +190,27 @@ class PlacementProblem:
 
     @cached_property
     def distances(self) -> Array:
-        """(num_tiles, num_tiles) int64."""
+        """(num_tiles, num_tiles) int64.
+
+        Raises
+        ------
+        InvalidInstance
+            If there are so many tiles that the matrix would fill the memory.
+        """
         if self.mesh is None:
             assert self.distance is not None
             return self.distance
+        if self.num_tiles > _MOST_TILES_IN_MATRIX:
+            size = 8 * self.num_tiles**2 / 2**30
+            raise InvalidInstance(
+                f"the distances of {self.num_tiles} tiles take {size:.0f} GB: too large for this method"
+            )
         t = np.arange(self.mesh.num_tiles)
         return self.mesh.distance(t[:, None], t[None, :])
 
     def between(self, a: Array, b: Array) -> Array:
-        """Distances of tile pairs, element by element; looked up unless the matrix would fill the memory."""
-        if self.mesh is not None and self.num_tiles > _MOST_TILES_IN_MATRIX:
+        """Distances of tile pairs, element by element; looked up where the matrix is small."""
+        if self.mesh is not None and self.num_tiles > _FEW_TILES:
             return self.mesh.distance(a, b)
         apart: Array = self.distances[a, b]
         return apart

@@ -16,6 +16,7 @@ from spinemap_exact.problems.coarse import coarsened
 from spinemap_exact.problems.packing import PackingProblem
 from spinemap_exact.problems.placement import Mesh, PlacementProblem
 from spinemap_exact.result import Limits, Status, Watch
+from spinemap_exact.solvers.partition.branch_price._pricer import as_integers
 from spinemap_exact.solvers.placement import grid_dp, rlt1
 from spinemap_exact.solvers.placement._bounds import cheap_bound
 from tests.oracle import optimum, random_placement_problem, random_problem
@@ -30,9 +31,8 @@ def large_placement_problem(seed: int, bits: int, max_tiles: int = 5) -> Placeme
     rng = np.random.default_rng([seed, bits])
     of_distance = int(rng.integers(0, bits // 2))
     stretch = 2**of_distance
-    mesh = small.mesh and Mesh(
-        small.mesh.x, small.mesh.y, *(small.mesh.hop_x * stretch + 1, small.mesh.hop_y * stretch)
-    )
+    mesh = small.mesh
+    mesh = mesh and Mesh(mesh.x, mesh.y, mesh.hop_x * stretch + 1, mesh.hop_y * stretch)
     distance = None if small.distance is None else small.distance * stretch + 1
     reach = mesh.diameter if mesh else int(distance.max())
     share = max(1, 2**bits // (max(1, reach) * (len(small.flow) + 2 * small.num_clusters)))
@@ -209,18 +209,33 @@ def test_claims_hold_at_any_magnitude_for_many_problems(bits):
         check_claims(large_packing_problem(seed, bits), "patterns", SECONDS)
 
 
-@pytest.mark.parametrize(("size", "fits"), ((2**60, True), (2**60 + 1, False)))
-def test_loads_of_bins_fit_int64(size, fits):
-    """Two items in bins of twice that size: 2 * 2^61 is the largest sum of loads allowed, half of int64."""
-    if not fits:
-        with pytest.raises(InvalidInstance, match="loads overflow int64"):
-            PackingProblem([size, size], 2 * size)
-        return
-    problem = PackingProblem([size, size], 2 * size)
-    assert solvers.load("packing", "patterns")(problem, Watch(SECONDS)).objective == 1
+def test_loads_of_bins_fit_int64():
+    """Two items of s in bins of 2 s, 4 s in all: below 2^62 they are packed, at 2^62 refused."""
+    below = PackingProblem([2**60 - 1] * 2, 2**61 - 2)
+    assert solvers.load("packing", "patterns")(below, Watch(SECONDS)).objective == 1
+    with pytest.raises(InvalidInstance, match="loads overflow int64"):
+        PackingProblem([2**60] * 2, 2**61)
 
 
 def test_items_of_one_large_size_are_packed_as_if_they_were_small():
     """Seven items of 2^50 in bins of three: three bins, found by a table over the capacity 3."""
     result = solvers.load("packing", "patterns")(PackingProblem([2**50] * 7, 3 * 2**50 + 1), Watch(SECONDS))
     assert (result.status, result.objective) == (Status.OPTIMAL, 3)
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_searches_end_where_sums_would_have_wrapped(name):
+    """Eight tiles in a row with hops of 42: half of all permutations of eight clusters cost some 2^61."""
+    rng = np.random.default_rng(3)
+    flow = np.triu(rng.integers(0, 2**62 // (42 * 7 * 16), (8, 8)), 1)
+    problem = PlacementProblem.from_matrices(flow, mesh=Mesh.of_grid(TileGrid(1, 8), 30, 42))
+    result = solvers.load("placement", name)(problem, Watch(Limits(time_s=20.0, workers=1)))
+    assert result.objective - result.dual_bound < 2**-16 * result.objective
+    assert "were rounded down to multiples of" in result.reason
+
+
+def test_prices_of_units_are_cut_off_before_they_overflow():
+    """Three prices: the largest is 2^48 // 3, nothing else is too large, and what is no number counts nothing."""
+    duals, penalties = as_integers(np.array([np.inf, -1e300, 2.7]), np.array([np.nan, 2.2]))
+    assert duals.tolist() == [2**48 // 3, -(2**48 // 3), 2]
+    assert penalties.tolist() == [0, 3]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from itertools import permutations
+from math import comb
 
 import numpy as np
 import pytest
 
+from spinemap_exact.errors import InvalidInstance
 from spinemap_exact.hardware import TileGrid
 from spinemap_exact.io.qaplib import read_qaplib, read_qaplib_solution
 from spinemap_exact.problems.placement import Mesh, PlacementProblem
@@ -16,7 +18,7 @@ from spinemap_exact.solvers.placement import grid_dp, rlt1
 from spinemap_exact.solvers.placement._bounds import cheap_bound
 from spinemap_exact.solvers.placement._choice import choose
 from spinemap_exact.solvers.placement._symmetry import automorphisms
-from spinemap_exact.solvers.placement.grid_dp._roots import profiles, realisable
+from spinemap_exact.solvers.placement.grid_dp._roots import MOST_PROFILES, _has_few_profiles, profiles, realisable
 from tests.interrupted import StopsAfter
 from tests.oracle import optimum, random_placement_problem
 
@@ -172,3 +174,27 @@ def test_general_matrices_are_proven(external_data, name):
     known, _ = read_qaplib_solution(external_data / "qaplib" / f"{name}.sln", problem)
     result = rlt1.solve(problem, Watch(Limits(time_s=None, workers=1)))
     assert (result.status, result.objective) == (Status.OPTIMAL, known)
+
+
+@pytest.mark.parametrize(("width", "height"), ((1200, 1), (1, 5000), (300, 300)))
+@pytest.mark.parametrize("solver", ("grid-dp", "rlt1", "semidefinite", "portfolio"))
+def test_few_clusters_on_huge_meshes_need_neither_recursion_nor_matrices(solver, width, height):
+    """A path of three: neighbours at distance one are possible, and none are nearer."""
+    problem = PlacementProblem(3, [0, 1], [1, 2], [5, 7], mesh=Mesh.of_grid(TileGrid(width, height)))
+    result = load("placement", solver)(problem, Watch(Limits(time_s=5.0, workers=1)))
+    assert result.dual_bound == 12
+    assert "distances" not in vars(problem) or problem.num_tiles <= 5000
+
+
+@pytest.mark.parametrize(("clusters", "lines", "length"), ((1, 1500, 1), (1, 1501, 1), (31, 31, 1), (4, 40, 40)))
+def test_profiles_are_listed_up_to_a_limit(clusters, lines, length):
+    """One cluster stands on any of the lines; four on 40 lines in C(43, 4) ways."""
+    ways = {(1, 1500): 1500, (1, 1501): 1501, (31, 31): 1, (4, 40): comb(43, 4)}[clusters, lines]
+    few = _has_few_profiles(clusters, lines, length)
+    assert few == (ways <= MOST_PROFILES)
+    assert not few or len(profiles(clusters, lines, length)) == ways
+
+
+def test_distances_that_would_fill_the_memory_are_refused():
+    with pytest.raises(InvalidInstance, match="the distances of 16384 tiles take 2 GB"):
+        _ = PlacementProblem(1, [], [], [], mesh=Mesh.of_grid(TileGrid(128, 128))).distances

@@ -56,7 +56,7 @@ class Board:
         into = slice(self._in_ptr[cluster], self._in_ptr[cluster + 1])
         cost = int(self._out_flow[out] @ self.problem.between(here, self.tile[self._out[out]]))
         cost += int(self._in_flow[into] @ self.problem.between(self.tile[self._in[into]], here))
-        return cost + (int(self.problem.entering(np.int64(cluster), here)) if self._has_inputs else 0)
+        return cost + (int(self.problem.entering(np.asarray(cluster), here)) if self._has_inputs else 0)
 
     def swap(self, a: int, b: int) -> int:
         """Swap the tiles of two clusters; return what that changes."""

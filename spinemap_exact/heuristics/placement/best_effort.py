@@ -9,7 +9,7 @@ from spinemap_exact.problems.placement import PlacementProblem
 from spinemap_exact.result import Watch
 
 _FEW_TILES = 100  # up to which tabu search overtakes any start in a fraction of a second
-_MOST_DISTANCES = 5_000  # tiles beyond which the matrix of distances alone fills the memory
+_MOST_ON_CURVE, _MOST_ANNEALED = 100_000, 5_000  # tiles beyond which these methods get nowhere
 _SHARE_QUICK = 0.1
 _NO_END = 2**31  # starts in vain; with a time limit only that ends the search
 
@@ -26,13 +26,14 @@ def run(problem: PlacementProblem, watch: Watch, start: Placement | None = None)
     if problem.num_tiles <= tabu.MOST_TILES:
         starts = 12 if watch.remaining_s is None else _NO_END
         return _better(problem, best, tabu.search(problem, watch, best, idle_starts=starts))
-    if problem.num_tiles <= _MOST_DISTANCES:
+    if problem.num_tiles <= _MOST_ANNEALED:
         best = _better(problem, best, sneap.run(problem, watch))
     return best
 
 
 def _quick(problem: PlacementProblem, best: Placement | None, watch: Watch) -> Placement | None:
-    for method in [sequential] if problem.num_tiles > _MOST_DISTANCES else [sequential, truenorth, hilbert_force]:
+    methods = [sequential, truenorth] + [hilbert_force] * (problem.num_tiles <= _MOST_ON_CURVE)
+    for method in methods:
         left = watch.remaining_s
         best = _better(problem, best, method.run(problem, watch.part(None if left is None else left * _SHARE_QUICK)))
         if watch.should_stop():

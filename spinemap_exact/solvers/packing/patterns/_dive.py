@@ -34,6 +34,8 @@ def dive(
             if taken.any():
                 chosen.append(taken)
                 demand -= taken
+        if (demand == left.demand).all():  # by rounding, patterns without anything that is left
+            return None
         left = classes.with_demand(demand)
         rest = _best_fit(left)
         if len(chosen) + len(rest) <= most:

@@ -17,15 +17,17 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from spinemap_exact.arrays import Array
+
 INF = 1 << 50
 _SAFE = 1 << 48  # prices of all units and cuts together stay below what is infinite
 
 
-def as_integers(duals, penalties):  # type: ignore[no-untyped-def]
-    """Duals rounded down and penalties up, cut off where sums might pass `INF`: whatever they are, they prove a bound."""
+def as_integers(duals: Array, penalties: Array) -> tuple[Array, Array]:
+    """Duals rounded down and penalties up, cut off where sums might pass `INF`: any of them prove a bound."""
     most = _SAFE // max(1, len(duals), len(penalties))
-    lower, upper = np.clip(np.floor(duals), -most, most), np.clip(np.ceil(penalties), 0, most)
-    return lower.astype(np.int64), upper.astype(np.int64)
+    lower, upper = np.floor(np.nan_to_num(duals)), np.ceil(np.nan_to_num(penalties))
+    return np.clip(lower, -most, most).astype(np.int64), np.clip(upper, 0, most).astype(np.int64)
 
 
 FREE, IN, OUT = 0, 1, 2

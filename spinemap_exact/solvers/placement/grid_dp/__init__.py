@@ -29,7 +29,8 @@ Symmetry    Where a reflection keeps the I/O tile, a profile stands for its mirr
             columns are assumed to cost no more than the rows, hence at most half of what the incumbent costs. (First
             exchange, then reflect: a reflection leaves the costs of columns and rows as they are.)
 
-The I/O tile is a terminal of the cuts; unequal hops scale one direction. Costs beyond 2^56 are rounded down (`_coarse`).
+The I/O tile is a terminal of the cuts; unequal hops scale one direction. Costs that may exceed 2^56 are rounded down
+(`_coarse`).
 
 References
 ----------
@@ -54,7 +55,8 @@ from spinemap_exact.solvers.placement._bounds import cheap_bound
 from spinemap_exact.solvers.placement._coarse import solve_coarse
 from spinemap_exact.solvers.placement._symmetry import grain
 from spinemap_exact.solvers.placement.grid_dp._lists import OutOfTime, TooManyChains
-from spinemap_exact.solvers.placement.grid_dp._roots import LARGEST_COST, Roots, misfit, obstacle
+from spinemap_exact.solvers.placement.grid_dp._roots import Roots, misfit, obstacle
+from spinemap_exact.solvers.placement.grid_dp._sets import LARGEST_COST
 from spinemap_exact.solvers.placement.grid_dp._tree import SCALE, Tree
 
 logger = logging.getLogger(__name__)

@@ -37,7 +37,8 @@ from spinemap_exact.result import SolveResult, Watch, conclude
 from spinemap_exact.solvers.placement._bounds import cheap_bound
 from spinemap_exact.solvers.placement._coarse import solve_coarse
 from spinemap_exact.solvers.placement._symmetry import grain
-from spinemap_exact.solvers.placement.rlt1 import LARGEST_COST, misfit, obstacle
+from spinemap_exact.solvers.placement.rlt1 import misfit, obstacle
+from spinemap_exact.solvers.placement.rlt1._tree import LARGEST_COST
 from spinemap_exact.solvers.placement.semidefinite._rounding import Rounding
 from spinemap_exact.solvers.placement.semidefinite._splitting import Splitting
 
