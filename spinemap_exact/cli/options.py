@@ -9,6 +9,10 @@ from typing import Any
 from spinemap_exact import __version__
 from spinemap_exact.cli import bench, library
 from spinemap_exact.cli import verbs as run
+from spinemap_exact.errors import InvalidInput
+from spinemap_exact.units import picoseconds
+
+_GOALS = ("energy", "mean-latency", "worst-latency", "crossbars", "bottleneck")  # of problems.mapping
 
 _EXIT_STATUS = """\
 exit status:
@@ -146,8 +150,7 @@ def _add_map(verbs: Any) -> None:
     )  # fmt: skip
     _add_input(parser)
     _add_hardware(parser)
-    goals = tuple(str(goal) for goal in MappingObjective)
-    parser.add_argument("--minimise", choices=goals, metavar="GOAL", help=f"{', '.join(goals)}; default: energy")
+    parser.add_argument("--minimise", choices=_GOALS, metavar="GOAL", help=f"{', '.join(_GOALS)}; default: energy")
     parser.add_argument("--max-crossbars", type=int, metavar="B", help="use at most B crossbars")
     parser.add_argument("--max-latency", type=_latency_ps, metavar="L", help="no spike slower than L, as in '20 ns'")
     parser.add_argument("--stages", action="store_true", help="stage by stage, each with its own bound")

@@ -11,9 +11,9 @@ from spinemap_exact.problems.unroll import UnrollProblem
 from spinemap_exact.result import Watch
 
 _SHARE_OF_PARTITION = 0.6
-# Few packets need not mean few hops, so several partitions are placed and the mappings priced. The first three are those
-# of published tool chains; seeds make the others differ.
-_PARTITIONS = ("kl", "sneap", "sequential", *("best-effort", "kl") * 3)
+# Few packets need not mean few hops, so several partitions are placed and the mappings priced. The first two are those
+# of published tool chains; seeds make the others differ. None needs a package that may be missing.
+_PARTITIONS = ("kl", "sequential", *("best-effort", "kl") * 3)
 
 
 def run(problem: MappingProblem, watch: Watch, start: Mapping | None = None) -> Mapping | None:
