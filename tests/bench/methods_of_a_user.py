@@ -59,7 +59,8 @@ def boasts(problem, watch, start=None):
 
 def borrows(problem, watch, start=None):
     """Had the checker verify a bound, as anybody may; the bench did not see of what."""
-    certificate = Certificate("partition", problem.digest, 0, None, False, None, {"kind": "counting", "argument": "zero"})
+    evidence = {"kind": "counting", "argument": "zero"}
+    certificate = Certificate("partition", problem.digest, 0, None, False, None, evidence)
     voucher = Voucher.of(check(problem, certificate))
     return conclude(problem, alone(problem, watch), 0, engine="me", watch=watch, vouched_by=voucher)
 

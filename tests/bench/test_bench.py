@@ -192,7 +192,7 @@ def test_what_the_bench_writes_can_be_read(suite, tmp_path):
     ("method", "message"),
     [
         ("boasts", "'me' can only attest a bound"),
-        ("borrows", "claims a verified bound; a function of yours can only attest one"),
+        ("borrows", "claims a verified bound; yours can only attest one"),
         ("overstates", "the bound 900 exceeds the objective 10 of the same run"),
     ],
 )

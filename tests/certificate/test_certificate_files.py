@@ -1,4 +1,7 @@
-"""Certificates as files: `accepted` ones pass, `rejected` ones, named after the attack, fail for their reason; `malformed` are no instances."""
+"""Certificates as files: `accepted` ones pass, `rejected` ones, named after the attack, fail for their reason.
+
+The instances of `malformed` ones are none.
+"""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ def test_one_neuron_needs_a_crossbar():
 def test_no_evidence_lifts_a_bound_above_a_witness(monkeypatch):
     """Even a proof with a hole proves no bound above what a solution costs, nor that there is no solution."""
     problem = NOTHING["unroll crossbars"]
-    witness = dict.fromkeys(("unit_of_synapse", "neuron_of_unit", "parent_of_unit", "cluster_of_unit"), [])
+    witness = {key: [] for key in ("unit_of_synapse", "neuron_of_unit", "parent_of_unit", "cluster_of_unit")}
     for kind, (spoken_of, _) in list(_KINDS.items()):
         for proven in (1, None):
             monkeypatch.setitem(_KINDS, kind, (spoken_of, lambda *_, proven=proven: proven))
@@ -73,5 +73,7 @@ def test_no_evidence_lifts_a_bound_above_a_witness(monkeypatch):
                 honest = Certificate("unroll", problem.digest, lower, 0, False, witness, {"kind": kind})
                 if lower == 0 and proven == 1:
                     continue  # less is claimed than the evidence is said to prove
-                with pytest.raises(CertificateRejected, match="the witness costs only 0|the witness is|proves nothing"):
+                with pytest.raises(
+                    CertificateRejected, match=r"the witness costs only 0|the witness is|proves nothing"
+                ):
                     check(problem, honest)

@@ -224,10 +224,8 @@ def _reach(instance: Placement) -> int:
 
 
 def _nets(network: Any) -> tuple[Nets, str]:
-    ptr, idx = (
-        _raw.integers(network.fanout_ptr, "fanout_ptr"),
-        _raw.integers(network.fanout_idx, "fanout_idx", np.int32),
-    )
+    ptr = _raw.integers(network.fanout_ptr, "fanout_ptr")
+    idx = _raw.integers(network.fanout_idx, "fanout_idx", np.int32)
     spikes, is_input = _raw.integers(network.spikes, "spikes"), _raw.flags(network.is_input, "is_input")
     starts, targets, n = ptr.tolist(), idx.tolist(), len(spikes)
     if not n or len(starts) != n + 1 or len(is_input) != n or starts[0] != 0 or starts[-1] != len(targets):
