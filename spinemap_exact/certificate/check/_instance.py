@@ -218,8 +218,8 @@ def _require_placement(instance: Placement) -> None:
 def _reach(instance: Placement) -> int:
     """No two tiles are further apart."""
     if instance.coordinates is None:
-        return max(map(max, instance.matrix or [[0]]))
-    wide, high = (max(axis) for axis in zip(*instance.coordinates, strict=True))
+        return max(max(row) for row in instance.matrix or [[0]])
+    wide, high = max(x for x, _ in instance.coordinates), max(y for _, y in instance.coordinates)
     return instance.hop_x * wide + instance.hop_y * high
 
 
