@@ -179,9 +179,7 @@ def read_library(path: Path) -> Library:
             MappingProxyType({e["name"]: CoreGraph(**entry(e)) for e in suite.get("core_graph", [])}),
         )
     except (KeyError, TypeError, AttributeError) as defect:
-        raise InvalidInput(
-            f"{path}: an instance or a core graph is not described as it should be: {defect}"
-        ) from defect
+        raise InvalidInput(f"{path}: an entry is not described as it should be: {defect}") from defect
 
 
 @cache

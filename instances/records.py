@@ -116,6 +116,8 @@ def _take(path: Path, folder: Path, found_by: str) -> News:
 def _better(known: Best, kept: Certificate | None, claim: Certificate, found_by: str) -> tuple[Best, Certificate]:
     """Return the better of what is known and what is claimed, number by number, and the certificate of both."""
     best, merged = known, kept or claim
+    if claim.upper is not None and best.trust != "verified" and best.bound is not None and claim.upper < best.bound:
+        best = replace(best, bound=None, proven_by="", trust=None)  # an attested bound was wrong
     if claim.upper is not None and (best.objective is None or claim.upper < best.objective):
         best = replace(best, objective=claim.upper, found_by=found_by)
         merged = replace(merged, upper=claim.upper, witness=claim.witness)
@@ -166,13 +168,18 @@ def _adopt_reference(source: Path, folder: Path) -> None:
 
 def _finder(path: Path, stage: str) -> str | None:
     """Who found the solution, if the folder of the certificate tells."""
-    solver = _result(path.parent).get("stages", {}).get(stage, {}).get("solver")
-    return None if solver is None else str(solver)
+    stages = _result(path.parent).get("stages")
+    found = stages.get(stage) if isinstance(stages, dict) else None
+    solver = found.get("solver") if isinstance(found, dict) else None
+    return solver if isinstance(solver, str) and solver.isprintable() else None
 
 
 def _result(folder: Path) -> dict[str, Any]:
     file = folder / "result.json"
-    content = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    try:
+        content = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    except (OSError, ValueError, RecursionError) as defect:
+        raise InvalidInput(f"{file} is no result of map: {defect}") from defect
     return content if isinstance(content, dict) else {}
 
 

@@ -133,6 +133,16 @@ def test_an_attested_bound_gives_way_to_a_verified_one_that_is_no_weaker(folder)
     assert (best(folder).bound, best(folder).trust) == (11, "verified")
 
 
+def test_an_attested_bound_above_a_solution_is_forgotten(folder):
+    problem = problem_of(read_library(folder / "suite.toml").core_graphs["bend"], "placement").digest
+    line = f'best.placement = {{ problem = "{problem}", measure = "spike-hops", bound = 12, trust = "attested" }}\n'
+    (folder / "suite.toml").write_text(
+        SUITE.replace('\n[[core_graph]]\nname = "other"', line + '\n[[core_graph]]\nname = "other"')
+    )
+    list(refresh([write(folder / "straight.certificate", tiles=STRAIGHT, upper=11)], folder))
+    assert (best(folder).objective, best(folder).bound, best(folder).trust) == (11, 0, "verified")
+
+
 @pytest.mark.parametrize(
     ("claim", "text"),
     [

@@ -92,16 +92,22 @@ def _is_picture(value: Any) -> bool:
     if not _has(value, io_tile=_or_null(_is_whole), **sizes, **clusters):
         return False
     n, width, height = len(value["tile_of_cluster"]), value["width"], value["height"]
-    sides = {"east": (height, width - 1), "west": (height, width - 1), "south": (height - 1, width)}
     return (
         width * height <= _MOST_TILES
         and len(value["columns_used"]) == len(value["rows_used"]) == n
-        and all(
-            _is_list(value.get("links", {}).get(side), lambda row, w=w: _is_list(row, _is_whole, w), h)
-            for side, (h, w) in {**sides, "north": sides["south"]}.items()
-        )
+        and _are_links(value.get("links"), width, height)
         and _is_list(value.get("traffic", []), lambda row: _is_flow(row, n))
     )
+
+
+def _are_links(value: Any, width: int, height: int) -> bool:
+    """Loads of the links to each side: a row of them for each row of tiles that has a neighbour there."""
+
+    def table(rows: int, columns: int) -> Callable[[Any], bool]:
+        return lambda side: _is_list(side, lambda row: _is_list(row, _is_whole, columns), rows)
+
+    across, along = table(height, width - 1), table(height - 1, width)
+    return _has(value, east=across, west=across, south=along, north=along)
 
 
 def _is_flow(value: Any, clusters: int) -> bool:

@@ -174,9 +174,7 @@ def _require_modesty(method: Method, answer: Any) -> None:
     results = [stage.result for stage in answer.stages] if isinstance(answer, MappingRun) else [answer]
     vouchers = [result.vouched_by for result in results if is_result(result) and result.vouched_by is not None]
     if method.is_of_user and any(voucher.trust == "verified" for voucher in vouchers):
-        raise InvalidInput(
-            f"the method {method.name!r} claims a verified bound; a function of yours can only attest one"
-        )
+        raise InvalidInput(f"the method {method.name!r} claims a verified bound; yours can only attest one")
 
 
 def _shortened(trace: Sequence[Progress]) -> list[list[float | int | None]]:

@@ -240,8 +240,8 @@ def _add_check(verbs: Any) -> None:
         run.check,
         "verify a certificate without any solver",
         "Verify a certificate from the instance and integer arithmetic alone. NETWORK is what was given to map, with\n"
-        "the mapping beside the certificate or under --mapping, which must be the solution that is certified; or, with\n"
-        "--problem, the file that was given to solve.",
+        "the mapping beside the certificate or under --mapping, which must be the solution that is certified;\n"
+        "or, with --problem, the file that was given to solve.",
     )
     _add_input(parser)
     parser.add_argument("certificate", metavar="CERTIFICATE")

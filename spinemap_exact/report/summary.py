@@ -159,7 +159,7 @@ class _Claim:
 
 
 def _author(run: Run) -> str:
-    return f"{run['method']}, seed {run['seed']},"
+    return f"{run['method']} (seed {run['seed']})"
 
 
 def _row(summary: Summary, problem: str, method: str, runs: Sequence[Run]) -> Row:

@@ -3,12 +3,15 @@
 import os
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from spinemap_exact.certificate.check import check
+from spinemap_exact.certificate.format import Certificate
 from spinemap_exact.mapping import Partition
-from spinemap_exact.result import conclude
+from spinemap_exact.result import Voucher, conclude
 
 
 def alone(problem, watch, start=None):
@@ -46,3 +49,22 @@ def dies_once(problem, watch, start=None):
 def counts(problem, watch, start=None):
     """A solver rather than a heuristic: it claims a bound."""
     return conclude(problem, alone(problem, watch), 3, engine="counting on fingers", watch=watch)
+
+
+def boasts(problem, watch, start=None):
+    """Says verified without having been near the checker."""
+    voucher = Voucher("verified", "me")
+    return conclude(problem, alone(problem, watch), 3, engine="me", watch=watch, vouched_by=voucher)
+
+
+def borrows(problem, watch, start=None):
+    """Had the checker verify a bound, as anybody may; the bench did not see of what."""
+    evidence = {"kind": "counting", "argument": "zero"}
+    certificate = Certificate("partition", problem.digest, 0, None, False, None, evidence)
+    voucher = Voucher.of(check(problem, certificate))
+    return conclude(problem, alone(problem, watch), 0, engine="me", watch=watch, vouched_by=voucher)
+
+
+def overstates(problem, watch, start=None):
+    """Attests a bound above what its own solution costs once it is priced by the problem that was asked."""
+    return replace(counts(problem, watch), objective=1000, dual_bound=900)

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -17,9 +18,11 @@ from spinemap_exact.bench import read_runs, read_suite, run_suite
 from spinemap_exact.bench.executors import DaskExecutor, ProcessExecutor, slurm_job_script
 from spinemap_exact.bench.methods import Method
 from spinemap_exact.bench.store import Store
-from spinemap_exact.bench.suite import Case
+from spinemap_exact.bench.suite import CLAIMED, VERIFIED, Case
 from spinemap_exact.bench.task import Task, execute
-from spinemap_exact.errors import InvalidInput, MissingExtra
+from spinemap_exact.certificate import format as certificates
+from spinemap_exact.certificate.format import Certificate
+from spinemap_exact.errors import CertificateRejected, InvalidInput, MissingExtra
 from spinemap_exact.hardware import Crossbar, Hardware, TileGrid
 from spinemap_exact.instances import FOLDER
 from spinemap_exact.instances.generators import random_sparse
@@ -110,14 +113,127 @@ def test_a_torn_last_line_is_cut_off_and_done_again(suite, tmp_path):
     assert (tally.skipped, tally.written, len(read_runs(out))) == (5, 1, 6)
 
 
+RUN = {"key": "a", "case": "c", "problem": "placement", "digest": "d", "method": "m", "seed": 0, "status": "FEASIBLE"}
+RUN |= {"objective": 7, "dual_bound": 5, "trust": "attested"}
+LINE = json.dumps(RUN)
+
+
 def test_damage_elsewhere_is_an_error(tmp_path):
     out = tmp_path / "runs.jsonl"
-    out.write_text('{"key":"a"}\nnonsense\n{"key":"b"}\n')
+    out.write_text(f"{LINE}\nnonsense\n")
     with pytest.raises(InvalidInput, match="line 2: not a run"):
         Store(out)
-    out.write_text('{"key":"a"}\n{"key":"a"}\n')
+    out.write_text(f"{LINE}\n{LINE}\n")
     with pytest.raises(InvalidInput, match="line 2: the run a is listed twice"):
         read_runs(out)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"digest": None}, "digest is None, not text"),
+        ({"problem": "sudoku"}, "problem is 'sudoku', not one of mapping"),
+        ({"problem": ["placement"]}, "problem is"),
+        ({"seed": "<script>alert(1)</script>"}, "seed is '<scr"),
+        ({"seed": True}, "seed is True, not an integer"),
+        ({"seed": -1}, "seed is -1"),
+        ({"objective": 7.0}, "objective is 7.0"),
+        ({"objective": 2**63}, "objective is 9"),
+        ({"objective": float("nan")}, "objective is nan"),
+        ({"runtime_s": float("inf")}, "runtime_s is inf"),
+        ({"runtime_s": float("nan")}, "runtime_s is nan"),
+        ({"case": "a\x1b[2J"}, "case is 'a.x1b"),
+        ({"method": "\ud800"}, "method is"),
+        ({"trust": "verified"}, "trust is 'verified', not null or 'attested'"),
+        ({"trust": None}, "a bound and who vouches for it come together"),
+        ({"dual_bound": 8}, "the bound 8 exceeds the objective 7"),
+        ({"status": "OPTIMAL"}, "the status OPTIMAL does not go with objective 7 and bound 5"),
+        ({"status": "FEASIBLE", "objective": None}, "the status FEASIBLE does not go without an objective"),
+        ({"trace": [[0.1, 7]]}, "trace is"),
+        ({"stages": {"partition": {}}}, "stages is"),
+        ({"picture": {"width": 10**9, "height": 10**9}}, "picture is"),
+        ({"versions": {"numpy": 2}}, "versions is"),
+        ({"cpu": 5}, "cpu is 5"),
+        ({"error": 5}, "error is 5, not text"),
+    ],
+    ids=str,
+)
+def test_a_foreign_line_is_refused_with_its_file_and_number(tmp_path, change, message):
+    out = tmp_path / "runs.jsonl"
+    out.write_text(f"{LINE}\n{json.dumps(RUN | {'key': 'b'} | change)}\n")
+    with pytest.raises(InvalidInput, match=f"runs.jsonl, line 2: {message}") as refused:
+        read_runs(out)
+    assert str(refused.value).isprintable()
+
+
+@pytest.mark.parametrize("missing", RUN)
+def test_a_line_that_lacks_a_field_is_refused(tmp_path, missing):
+    out = tmp_path / "runs.jsonl"
+    out.write_text(json.dumps({k: v for k, v in RUN.items() if k != missing}) + "\n")
+    with pytest.raises(InvalidInput, match=f"line 1: not a run: {missing} is missing"):
+        read_runs(out)
+
+
+@pytest.mark.parametrize("line", ["[]", "5", '{"seed": ' + "9" * 5000 + "}", "[" * 100_000, b"\xff\xfe"])
+def test_what_is_no_run_at_all(tmp_path, line):
+    out = tmp_path / "runs.jsonl"
+    out.write_bytes((line if isinstance(line, bytes) else line.encode()) + b"\n")
+    with pytest.raises(InvalidInput, match=r"line 1: .*not a run"):
+        read_runs(out)
+
+
+def test_what_the_bench_writes_can_be_read(suite, tmp_path):
+    out = tmp_path / "runs.jsonl"
+    run_suite(read_suite(suite)[3:], ["exact", "pacman"], [0], QUICK, out, InThisProcess())
+    assert [run["status"] for run in read_runs(out)] == ["FEASIBLE", "FEASIBLE"]
+
+
+@pytest.mark.parametrize(
+    ("method", "message"),
+    [
+        ("boasts", "'me' can only attest a bound"),
+        ("borrows", "claims a verified bound; yours can only attest one"),
+        ("overstates", "the bound 900 exceeds the objective 10 of the same run"),
+    ],
+)
+def test_a_users_function_cannot_verify(suite, method, message):
+    line = execute(Task(read_suite(suite)[0], Method(USER + method), QUICK))
+    assert (line["status"], line["dual_bound"], line["trust"]) == ("FAILED", None, None)
+    assert message in line["error"]
+
+
+def test_what_a_suite_says_is_claimed_until_its_certificate_is_accepted(suite, tmp_path):
+    ring = read_suite(suite)[0]
+    assert ring.trust == CLAIMED  # whatever word it has for it itself
+    stated = 'trust = "verified"'
+    suite.write_text(suite.read_text().replace(stated, f'{stated}, certificate = "ring.certificate"'))
+    for lower, trust in ((4, VERIFIED), (3, CLAIMED)):
+        evidence = {"kind": "exhaustive"}
+        certificate = Certificate("partition", ring.problem.digest, lower, None, False, None, evidence)
+        certificates.write(tmp_path / "ring.certificate", certificate)
+        assert read_suite(suite)[0].trust == trust
+    certificates.write(tmp_path / "ring.certificate", replace(certificate, lower=5))
+    with pytest.raises(CertificateRejected):
+        _ = read_suite(suite)[0].trust
+
+
+@pytest.mark.parametrize(
+    ("best", "message"),
+    [
+        ("{objective = 4, bound = 5}", "the bound 5 exceeds the objective 4"),
+        ("{bound = 4.0}", "bound is 4.0, not an integer"),
+        ("{bound = true}", "bound is True, not an integer"),
+        ("{objective = -1}", "objective is -1"),
+        ('{by = "\\u001b[2J"}', "by is"),
+        ('{problem = "d"}', "speaks of another problem"),
+        ("5", "best is 5, not a table"),
+    ],
+)
+def test_what_no_suite_can_claim(suite, best, message):
+    old = '{objective = 4, bound = 4, trust = "verified"}'
+    suite.write_text(suite.read_text().replace(old, best))
+    with pytest.raises(InvalidInput, match=f"case 'ring': .*{message}"):
+        read_suite(suite)
 
 
 def test_two_benches_do_not_share_a_file(tmp_path):
@@ -183,7 +299,14 @@ def test_a_given_mapping_is_priced_once_and_again_when_it_changes(suite, tmp_pat
         ('[[case]]\nname = "a"\nproblem = "qap"\nfile = "x"\ncolour = 3', "unknown entry 'colour'"),
         ('[[case]]\nproblem = "mapping"', "case 1 has no name"),
         ("", "lists no case"),
-        ("[[case", "cannot read suite"),
+        ("[[case", "Expected ']]'"),
+        ("case = 5", "case is not a list of tables"),
+        ("x = " + "9" * 5000, "a number of thousands of digits"),
+        ("x = " + "[" * 5000, "nested too deeply"),
+        ('[[case]]\nname = "a\\u001b"\nproblem = "mapping"', "control characters"),
+        ('[[case]]\nname = "a"\nproblem = "qap"\nfile = 5', "file is 5, not text"),
+        ('[[case]]\nname = "a"\nproblem = "partition"\nfile = "x"\nclusters = 4.5', "clusters is 4.5, not an integer"),
+        ('[[instance]]\nname = "a"\ncolour = 3', "not described as it should be"),
     ],
 )
 def test_a_bad_suite_stops_before_anything_runs(tmp_path, text, message):

@@ -1,4 +1,7 @@
-"""Certificates as files: `accepted` ones pass, `rejected` ones, named after the attack, fail for their reason."""
+"""Certificates as files: `accepted` ones pass, `rejected` ones, named after the attack, fail for their reason.
+
+The instances of `malformed` ones are none.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ import pytest
 
 from spinemap_exact.certificate import format
 from spinemap_exact.certificate.check import check
-from spinemap_exact.errors import CertificateRejected
+from spinemap_exact.errors import CertificateRejected, InvalidInput
 
 FOLDER = Path(__file__).parents[1] / "data" / "certificates"
 
@@ -33,5 +36,13 @@ def test_honest_certificates_are_accepted(case):
 @pytest.mark.parametrize("case", cases("rejected"), ids=lambda case: case.name)
 def test_false_certificates_are_rejected(case):
     with pytest.raises(CertificateRejected) as flaw:
+        check(*load(case))
+    assert (case / "reason.txt").read_text().strip() in str(flaw.value)
+
+
+@pytest.mark.parametrize("case", cases("malformed"), ids=lambda case: case.name)
+def test_malformed_instances_are_neither_accepted_nor_rejected(case):
+    """Each has the digest of an instance of integers, if its numbers were rounded or parsed."""
+    with pytest.raises(InvalidInput) as flaw:
         check(*load(case))
     assert (case / "reason.txt").read_text().strip() in str(flaw.value)

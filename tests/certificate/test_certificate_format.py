@@ -5,12 +5,13 @@ from __future__ import annotations
 import gzip
 import json
 import time
+import tracemalloc
 
 import numpy as np
 import pytest
 from oracle import random_problem
 
-from spinemap_exact.certificate import format
+from spinemap_exact.certificate import _text, format
 from spinemap_exact.certificate.check import check
 from spinemap_exact.certificate.format import Certificate
 from spinemap_exact.errors import CertificateMalformed, CertificateRejected, InvalidInput
@@ -104,6 +105,40 @@ def test_what_is_no_certificate(change, reason):
 def test_broken_files_are_malformed(content):
     with pytest.raises(CertificateMalformed):
         format.from_bytes(content)
+
+
+@pytest.mark.parametrize("value", [b"{}", b"[]", b'{"":0}', b"0", b'""', b"1.5"])
+def test_what_a_file_costs_is_counted_before_it_is_built(monkeypatch, value):
+    """A list of so many values that they may just be read, and one value more."""
+    monkeypatch.setattr(_text, "MAX_MEMORY", 100_000)
+    each = 48 + sum(value.count(c) * cost for c, cost in _text._COST.items())  # and a comma
+    fitting = (100_000 - 160 - 240 - 96 + 48) // each  # beside the object around the list, and its entry
+    built = []
+    monkeypatch.setattr(_text.json, "loads", lambda *given, **how: built.append(given) or {})
+    _text.decode(b'{"a":[' + b",".join([value] * fitting) + b"]}")
+    assert built
+    built.clear()
+    with pytest.raises(CertificateMalformed, match="more than 100000 bytes"):
+        _text.decode(b'{"a":[' + b",".join([value] * (fitting + 1)) + b"]}")
+    assert not built
+
+
+def test_what_is_counted_is_what_is_taken():
+    """Whatever the values, building them takes no more memory than they were counted for, and their text."""
+    for value in (b"{}", b"[]", b'{"":0}', b'{"k":0.5,"kk":77777}', b"70000", b'"s"', b"1.5", b"[[]]"):
+        text = b'{"a":[' + b",".join([value] * 20_000) + b"]}"
+        counted = sum(text.count(c) * cost for c, cost in _text._COST.items())
+        tracemalloc.start()
+        table = _text.decode(text)
+        taken = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert len(table["a"]) == 20_000
+        assert taken <= counted + 3 * len(text), value
+
+
+def test_a_number_of_thousands_of_digits_is_told_from_bad_json():
+    with pytest.raises(CertificateMalformed, match="thousands of digits"):
+        format.from_bytes(b'{"lower": ' + b"9" * 5_000 + b"}")
 
 
 def test_a_missing_file_is_bad_input(tmp_path):

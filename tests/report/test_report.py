@@ -11,7 +11,7 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from spinemap_exact.bench.methods import Method
-from spinemap_exact.bench.suite import Case
+from spinemap_exact.bench.suite import CLAIMED, Case
 from spinemap_exact.bench.task import Task, execute
 from spinemap_exact.errors import InvalidInput, MissingExtra
 from spinemap_exact.hardware import read_hardware
@@ -93,8 +93,39 @@ def test_bounds_of_the_suite_count():
     case = Case("b", Problem(), best={"objective": 45, "bound": 40, "trust": "verified"})
     summary = summarise(RUNS, [case])
     known = summary.known["digest of b"]
-    assert (known.objective, known.bound, known.trust, known.is_proven) == (45, 40, "verified", False)
+    assert (known.objective, known.bound, known.trust, known.is_proven) == (45, 40, CLAIMED, False)
     assert 0.2 in row(summary, "tabu").gaps  # (50 - 40) / 50
+
+
+def test_a_bound_above_an_objective_stops_the_report():
+    """At the objective it is a proof, one above somebody is wrong."""
+    assert summarise([line("tabu", 80), line("liar", 90, bound=80)]).known["digest of a"].is_proven
+    said = "case a: the bound 81 of liar (seed 0) exceeds the objective 80 of tabu (seed 0); one of them is wrong"
+    with pytest.raises(InvalidInput, match=re.escape(said)):
+        summarise([line("tabu", 80), line("liar", 90, bound=81)])
+
+    class Problem:
+        kind, digest = "placement", "digest of a"
+
+    with pytest.raises(InvalidInput, match=r"the bound 81 of liar \(seed 0\) exceeds the objective 80 of the suite"):
+        summarise([line("liar", 90, bound=81)], [Case("a", Problem(), best={"objective": 80})])
+
+
+def test_names_and_errors_stay_text_in_every_file(mapped):
+    """A tag, a formula, a link, a terminal escape: in a name, and in what a method said when it failed."""
+    bad = ["<script>x</script>", "=1+1", "+1", "-1", "@x", "[a](http://b)"]
+    runs = [line(name, 80 + k, k, case=name) for k, name in enumerate(bad)]
+    runs += [line(name, None, 9, status="FAILED", error=f"x\n{name}\x1b[2J") for name in bad]
+    runs.append({**mapped, "case": bad[0], "seed": bad[0]})
+    summary = summarise(runs)
+    page, cells = html(summary, bad[0]), list(csv.reader(io.StringIO(csv_text(summary) + profiles_csv(summary))))
+    ET.fromstring(page[page.index("<body>") : page.index("</html>")])
+    assert "<script" not in page and "&lt;script&gt;" in page
+    assert not [cell for row in cells for cell in row if cell.startswith(("=", "+", "-", "@"))]
+    assert "'=1+1" in {cell for row in cells for cell in row}
+    text = markdown(summary)
+    assert "\x1b" not in text + csv_text(summary) + page
+    assert r"| \<script>x\</script> |" in text and r"\[a](http://b)" in text
 
 
 def test_tables_hold_every_method_and_case():

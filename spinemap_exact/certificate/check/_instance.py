@@ -218,16 +218,14 @@ def _require_placement(instance: Placement) -> None:
 def _reach(instance: Placement) -> int:
     """No two tiles are further apart."""
     if instance.coordinates is None:
-        return max(map(max, instance.matrix or [[0]]))
-    wide, high = (max(axis) for axis in zip(*instance.coordinates, strict=True))
+        return max(max(row) for row in instance.matrix or [[0]])
+    wide, high = max(x for x, _ in instance.coordinates), max(y for _, y in instance.coordinates)
     return instance.hop_x * wide + instance.hop_y * high
 
 
 def _nets(network: Any) -> tuple[Nets, str]:
-    ptr, idx = (
-        _raw.integers(network.fanout_ptr, "fanout_ptr"),
-        _raw.integers(network.fanout_idx, "fanout_idx", np.int32),
-    )
+    ptr = _raw.integers(network.fanout_ptr, "fanout_ptr")
+    idx = _raw.integers(network.fanout_idx, "fanout_idx", np.int32)
     spikes, is_input = _raw.integers(network.spikes, "spikes"), _raw.flags(network.is_input, "is_input")
     starts, targets, n = ptr.tolist(), idx.tolist(), len(spikes)
     if not n or len(starts) != n + 1 or len(is_input) != n or starts[0] != 0 or starts[-1] != len(targets):
