@@ -90,7 +90,9 @@ def test_too_few_tiles_is_proven_by_counting():
 
 def test_without_a_solver_only_the_checker_proves_anything():
     none = dict.fromkeys(pipeline.STAGES, "none")
-    run = map_by_stages(dense(4, 6), chip(6, 2, 3, 2), limits=LIMITS, choices=Choices(none, {"partition": "sequential"}))
+    run = map_by_stages(
+        dense(4, 6), chip(6, 2, 3, 2), limits=LIMITS, choices=Choices(none, {"partition": "sequential"})
+    )
     partition = run.stage("partition").result
     # six readers in crossbars of two columns: each of the four inputs sends its 3 spikes to three clusters at least
     assert (partition.objective, partition.dual_bound) == (4 * 3 * 3, 4 * 3 * 3)

@@ -11,4 +11,13 @@ from spinemap_exact.bounds.latency import (
 from spinemap_exact.bounds.network import NetworkBound, Prices, network_bound
 from spinemap_exact.bounds.trees import PricedTree, huffman_carries
 
-__all__ = ["NetworkBound", "PricedTree", "Prices", "huffman_carries", "latencies_as_energies", "least_total_latency_ps", "least_worst_latency_ps", "network_bound"]
+__all__ = [
+    "NetworkBound",
+    "PricedTree",
+    "Prices",
+    "huffman_carries",
+    "latencies_as_energies",
+    "least_total_latency_ps",
+    "least_worst_latency_ps",
+    "network_bound",
+]

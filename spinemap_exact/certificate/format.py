@@ -20,17 +20,22 @@ __all__ = ["MAX_BYTES", "Certificate", "from_bytes", "read", "read_instance", "t
 FORMAT = "spinemap-exact certificate"
 INSTANCE_FORMAT = "spinemap-exact instance"
 VERSION = 1
-SCOPES = ("unroll", "packing", "partition", "placement")
+SCOPES = ("unroll", "packing", "partition", "placement", "mapping")
 _KEYS = {"format", "version", "scope", "instance", "lower", "upper", "infeasible", "witness", "evidence"}
 _NETWORK = {"fanout_ptr", "fanout_idx", "spikes", "is_input"}
 _UNROLL = {"network", "rows", "columns", "unit_fan_in", "max_depth", "objective", "max_crossbars", "max_units"}
 _PARTITION = {"network", "crossbars", "max_clusters", "traffic", "objective", "max_area"}
 _PLACEMENT = {"num_clusters", "flow_from", "flow_to", "flow", "distance", "mesh", "io_tile", "input_flow"}
+_MAPPING = {"network", "hardware", "traffic", "objective", "max_crossbars", "max_latency_ps", "unrolling"}
+_TERMS = ("packet", "hop_x", "hop_y", "local", "synapse")
+_COSTS = {"idle_cell_fj", *(f"{term}_{unit}" for term in _TERMS for unit in ("fj", "ps"))}
+_UNITS = ("unit_of_synapse", "neuron_of_unit", "parent_of_unit")
 _INSTANCE_KEYS = {
     "packing": {"sizes", "capacity"},
     "unroll": _UNROLL,
     "partition": _PARTITION,
     "placement": _PLACEMENT,
+    "mapping": _MAPPING,
 }
 
 
@@ -41,7 +46,7 @@ class Certificate:
     Parameters
     ----------
     scope : str
-        Which problem is spoken of: unroll, packing, partition or placement, each given its own input.
+        Which problem is spoken of: unroll, packing, partition or placement, each given its own input, or the mapping.
     instance : str
         Digest of the problem.
     lower : int or None
@@ -139,7 +144,7 @@ def instance_table(problem: Any) -> dict[str, Any]:
     """Return the raw data of a problem, as it stands in an instance file."""
     kind = problem.kind
     table: dict[str, Any] = {"kind": kind}
-    if kind in ("unroll", "partition"):
+    if kind in ("unroll", "partition", "mapping"):
         network = problem.network
         table["network"] = {k: getattr(network, k).tolist() for k in ("fanout_ptr", "fanout_idx", "spikes")}
         table["network"]["is_input"] = network.is_input.astype(int).tolist()
@@ -151,6 +156,8 @@ def instance_table(problem: Any) -> dict[str, Any]:
         table["crossbars"] = [[c.rows, c.columns, c.area, c.count] for c in problem.crossbars]
         table |= {"max_clusters": int(problem.max_clusters), "max_area": _plain(problem.max_area)}
         table |= {"traffic": str(problem.traffic), "objective": str(problem.objective)}
+    elif kind == "mapping":
+        table |= _mapping_table(problem)
     elif kind == "packing":
         table |= {"sizes": problem.sizes.tolist(), "capacity": int(problem.capacity)}
     else:
@@ -162,6 +169,23 @@ def instance_table(problem: Any) -> dict[str, Any]:
         mesh = problem.mesh
         table["mesh"] = mesh and [mesh.x.tolist(), mesh.y.tolist(), int(mesh.hop_x), int(mesh.hop_y)]
     return table
+
+
+def _mapping_table(problem: Any) -> dict[str, Any]:
+    hardware, units = problem.hardware, problem.unrolling
+    grid = hardware.grid
+    return {
+        "hardware": {
+            "grid": [int(grid.width), int(grid.height), _plain(grid.io_tile)],
+            "crossbars": [[c.rows, c.columns, c.area, c.count] for c in hardware.crossbars],
+            "costs": {k: int(v) for k, v in vars(hardware.costs).items()},
+        },
+        "traffic": str(problem.traffic),
+        "objective": str(problem.objective),
+        "max_crossbars": _plain(problem.max_crossbars),
+        "max_latency_ps": _plain(problem.max_latency_ps),
+        "unrolling": None if units is None else [getattr(units, k).tolist() for k in _UNITS],
+    }
 
 
 def read_instance(path: str | Path) -> Any:
@@ -189,7 +213,7 @@ def _instance(table: dict[str, Any]) -> SimpleNamespace:
         raise CertificateMalformed(f"kind: none of {', '.join(SCOPES)}")
     _require_keys(table, _INSTANCE_KEYS[kind] | {"kind"})
     raw = SimpleNamespace(**table)
-    if kind in ("unroll", "partition"):
+    if kind in ("unroll", "partition", "mapping"):
         if not isinstance(raw.network, dict):
             raise CertificateMalformed("network: not an object")
         _require_keys(raw.network, _NETWORK)
@@ -198,9 +222,27 @@ def _instance(table: dict[str, Any]) -> SimpleNamespace:
         if not isinstance(raw.crossbars, list):
             raise CertificateMalformed("crossbars: not a list")
         raw.crossbars = [_row(row, "crossbars", "rows", "columns", "area", "count") for row in raw.crossbars]
+    if kind == "mapping":
+        raw.hardware = _hardware(raw.hardware)
+        raw.unrolling = None if raw.unrolling is None else _row(raw.unrolling, "unrolling", *_UNITS)
     if kind == "placement" and raw.mesh is not None:
         raw.mesh = _row(raw.mesh, "mesh", "x", "y", "hop_x", "hop_y")
     return raw
+
+
+def _hardware(table: Any) -> SimpleNamespace:
+    if not isinstance(table, dict):
+        raise CertificateMalformed("hardware: not an object")
+    _require_keys(table, {"grid", "crossbars", "costs"})
+    costs, crossbars = table["costs"], table["crossbars"]
+    if not isinstance(costs, dict) or not isinstance(crossbars, list):
+        raise CertificateMalformed("hardware: costs are no object, or crossbars no list")
+    _require_keys(costs, _COSTS)
+    return SimpleNamespace(
+        grid=_row(table["grid"], "grid", "width", "height", "io_tile"),
+        crossbars=[_row(row, "crossbars", "rows", "columns", "area", "count") for row in crossbars],
+        costs=SimpleNamespace(**costs),
+    )
 
 
 def _row(values: Any, place: str, *names: str) -> SimpleNamespace:

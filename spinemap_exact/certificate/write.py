@@ -20,7 +20,13 @@ logger = logging.getLogger(__name__)
 Evidence = dict[str, Any]
 _LEAST_SEARCH_S = 6.0  # no shorter search for a tree of a partition is begun
 _SHORT_S = 10.0  # bounds of lines may take so long beyond the time given
-_TINY = {"packing": 14, "partition": 9, "placement": 8, "unroll": 5}  # items, units, tiles, neurons to enumerate
+_TINY = {
+    "packing": 14,
+    "partition": 9,
+    "placement": 8,
+    "unroll": 5,
+    "mapping": 0,
+}  # items, units, tiles, neurons to enumerate
 
 
 def certificate(problem: Any, result: SolveResult[Any], watch: Watch | None = None) -> Certificate | None:
@@ -61,6 +67,10 @@ def witness_table(kind: str, solution: Any) -> dict[str, Any]:
     if kind == "partition":
         return {name: getattr(solution, name).tolist() for name in ("cluster_of_unit", "crossbar_of_cluster")}
     names = ("unit_of_synapse", "neuron_of_unit", "parent_of_unit")
+    if kind == "mapping":
+        partition = witness_table("partition", solution.partition)
+        units = {name: getattr(solution.unrolling, name).tolist() for name in names}
+        return {**units, **partition, **witness_table("placement", solution.placement)}
     table = {name: getattr(solution.unrolling, name).tolist() for name in names}
     return {**table, "cluster_of_unit": solution.partition.cluster_of_unit.tolist()}
 

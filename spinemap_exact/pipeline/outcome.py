@@ -249,7 +249,9 @@ class MappingRun:
         return {
             **{k: last[k] for k in ("objective", "dual_bound", "gap", "vouched_by")},
             "status": str(self.status),
-            "scope": ANY_MAPPING if self.is_whole else "stage by stage; objective and bound are those of the last stage",
+            "scope": ANY_MAPPING
+            if self.is_whole
+            else "stage by stage; objective and bound are those of the last stage",
             "runtime_s": round(self.runtime_s, 3),
             "compiling_s": round(self.compiling_s, 3),
             "solver": self.stages[-1].solver if self.stages else "counting",
@@ -264,4 +266,3 @@ class MappingRun:
             "evaluation": None if evaluation is None else evaluation.as_json(),
             "lower_bound": self.lower_bound_json(),
         }
-

@@ -25,18 +25,19 @@ from spinemap_exact.certificate.check import (
     _patterns,
     _profiles,
     _shapes,
+    _trees,
     _witness,
 )
 from spinemap_exact.certificate.check._field import Field
-from spinemap_exact.certificate.check._instance import Packing, Partition, Placement, Unroll
+from spinemap_exact.certificate.check._instance import Mapping, Packing, Partition, Placement, Unroll
 from spinemap_exact.certificate.format import Certificate
 from spinemap_exact.errors import CertificateRejected, InvalidInput
 
-_SCOPES = {Packing: "packing", Unroll: "unroll", Partition: "partition", Placement: "placement"}
+_SCOPES = {Packing: "packing", Unroll: "unroll", Partition: "partition", Placement: "placement", Mapping: "mapping"}
 
 # kind of evidence -> (what it speaks about, what it proves: a bound, or None for infeasibility)
 _KINDS: dict[str, tuple[tuple[type, ...], Callable[[Any, Field, int | None], int | None]]] = {
-    "counting": ((Packing, Unroll, Partition, Placement), _counting.prove),
+    "counting": ((Packing, Unroll, Partition, Placement, Mapping), _counting.prove),
     "exhaustive": ((Packing, Unroll, Partition, Placement), _exhaustive.prove),
     "duals": ((Packing,), _duals.prove),
     "patterns": ((Unroll,), _patterns.prove),
@@ -49,6 +50,7 @@ _KINDS: dict[str, tuple[tuple[type, ...], Callable[[Any, Field, int | None], int
     "clusters": ((Partition,), _clusters.prove),
     "listed": ((Partition,), _listed.prove),
     "conflicts": ((Partition,), _conflicts.prove),
+    "trees": ((Mapping,), _trees.prove),
 }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from spinemap_exact.certificate.check._field import Field
-from spinemap_exact.certificate.check._instance import Instance, Packing, Partition, Placement, Unroll
+from spinemap_exact.certificate.check._instance import Instance, Mapping, Packing, Partition, Placement, Unroll
 
 
 def prove(instance: Instance, evidence: Field, claim: int | None) -> int | None:
@@ -181,6 +181,20 @@ def _hops(instance: Placement) -> int:
     return total
 
 
+# --- mapping ---------------------------------------------------------------------------------------------------------
+
+
+def _of_units(argument: Callable[[Unroll], int | None]) -> Callable[[Mapping], int | None]:
+    """Whatever units a mapping has, they are an unrolling in as many crossbars."""
+
+    def bound(instance: Mapping) -> int | None:
+        objective = "crossbars" if instance.objective == "crossbars" else "units"
+        limits = (None, None, objective, instance.most_crossbars, None)
+        return argument(Unroll(instance.nets, instance.max_rows, instance.max_columns, *limits))
+
+    return bound
+
+
 ARGUMENTS: dict[type, dict[str, Callable[[Any], int | None]]] = {
     Packing: {"zero": _zero, "volume": _volume, "large-items": _large_items},
     Unroll: {"zero": _zero, "columns": _columns, "rows": _rows, "cells": _cells, "units": _units, "depth": _depth},
@@ -192,4 +206,5 @@ ARGUMENTS: dict[type, dict[str, Callable[[Any], int | None]]] = {
         "spread": _spread,
     },
     Placement: {"zero": _zero, "hops": _hops},
+    Mapping: {"zero": _zero, "columns": _of_units(_columns), "rows": _of_units(_rows), "cells": _of_units(_cells)},
 }

@@ -94,7 +94,45 @@ class Placement:
         return self.hop_x * abs(xa - xb) + self.hop_y * abs(ya - yb)
 
 
-Instance = Packing | Unroll | Partition | Placement
+@dataclass(frozen=True)
+class Mapping:
+    """A network onto a chip; ``fj`` and ``ps`` are the costs of packet, hop_x, hop_y, local, synapse (and idle_cell)."""
+
+    nets: Nets
+    width: int
+    height: int
+    io_tile: int | None
+    crossbars: tuple[Crossbar, ...]
+    fj: dict[str, int]
+    ps: dict[str, int]
+    traffic: str
+    objective: str
+    max_crossbars: int | None
+    max_latency_ps: int | None
+    units: tuple[list[int], list[int], list[int]] | None  # unit of synapse, neuron of unit, parent of unit
+
+    @property
+    def most_crossbars(self) -> int:
+        tiles = self.width * self.height
+        return tiles if self.max_crossbars is None else min(tiles, self.max_crossbars)
+
+    @cached_property
+    def max_rows(self) -> int:
+        return max(c.rows for c in self.crossbars)
+
+    @cached_property
+    def max_columns(self) -> int:
+        return max(c.columns for c in self.crossbars)
+
+    @cached_property
+    def crossbar_of_tile(self) -> list[int]:
+        """Types of crossbars are handed out to the tiles in order."""
+        if len(self.crossbars) == 1:
+            return [0] * (self.width * self.height)
+        return [kind for kind, c in enumerate(self.crossbars) for _ in range(c.count or 0)]
+
+
+Instance = Packing | Unroll | Partition | Placement | Mapping
 
 
 def read(given: Any) -> tuple[Instance, str]:
@@ -110,6 +148,7 @@ def read(given: Any) -> tuple[Instance, str]:
         "unroll": _unroll,
         "partition": _partition,
         "placement": _placement,
+        "mapping": _mapping,
     }
     if given.kind not in readers:
         raise InvalidInstance(f"nothing is known of problems of kind {given.kind!r}")
@@ -186,6 +225,46 @@ def _placement(given: Any) -> tuple[Placement, str]:
     )
     _require_placement(instance)
     return instance, digest("placement-problem", n, source, target, flow, matrix, grid, io_tile, inputs)
+
+
+_TERMS = ("packet", "hop_x", "hop_y", "local", "synapse")
+_OBJECTIVES = ("energy", "mean-latency", "worst-latency", "crossbars", "bottleneck")
+
+
+def _mapping(given: Any) -> tuple[Mapping, str]:
+    nets, network_digest = _nets(given.network)
+    grid, costs = given.hardware.grid, given.hardware.costs
+    crossbars = tuple(_crossbar(c, f"crossbars[{k}]") for k, c in enumerate(given.hardware.crossbars))
+    width, height = (_raw.integer(getattr(grid, k), f"grid: {k}", low=1) for k in ("width", "height"))
+    io_tile = _raw.optional(grid.io_tile, "grid: io_tile")
+    fj = {k: _raw.integer(getattr(costs, f"{k}_fj"), f"costs: {k}_fj") for k in (*_TERMS, "idle_cell")}
+    ps = {k: _raw.integer(getattr(costs, f"{k}_ps"), f"costs: {k}_ps") for k in _TERMS}
+    traffic = _raw.choice(str(given.traffic), "traffic", ("per-tile", "per-synapse"))
+    objective = _raw.choice(str(given.objective), "objective", _OBJECTIVES)
+    max_crossbars = _raw.optional(given.max_crossbars, "max_crossbars", low=1)
+    max_latency_ps = _raw.optional(given.max_latency_ps, "max_latency_ps", low=1)
+    units, units_digest = _units(given.unrolling)
+    if not crossbars or (io_tile is not None and io_tile >= width * height):
+        raise InvalidInstance("there is no crossbar, or the I/O tile lies outside of the mesh")
+    if len(crossbars) > 1 and sum(c.count or 0 for c in crossbars) != width * height:
+        raise InvalidInstance("the crossbars of several types are not as many as the tiles")
+    instance = Mapping(
+        nets, width, height, io_tile, crossbars, fj, ps, traffic, objective, max_crossbars, max_latency_ps, units
+    )
+    table = {f"{k}_fj": v for k, v in fj.items()} | {f"{k}_ps": v for k, v in ps.items()}
+    chip = digest(
+        "hardware", {"width": width, "height": height, "io_tile": io_tile}, [asdict(c) for c in crossbars], table
+    )
+    limits = (max_crossbars, max_latency_ps, units_digest)
+    return instance, digest("mapping-problem", network_digest, chip, traffic, objective, *limits)
+
+
+def _units(given: Any) -> tuple[tuple[list[int], list[int], list[int]] | None, str | None]:
+    if given is None:
+        return None, None
+    unit, neuron = (_raw.integers(getattr(given, k), k, np.int32) for k in ("unit_of_synapse", "neuron_of_unit"))
+    parent = _raw.integers(given.parent_of_unit, "parent_of_unit", np.int32, low=-1)
+    return (unit.tolist(), neuron.tolist(), parent.tolist()), digest("unrolling", unit, neuron, parent)
 
 
 def _mesh(given: Any) -> tuple[list[int], list[int], int, int]:

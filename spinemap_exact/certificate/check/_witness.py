@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from spinemap_exact.certificate.check._field import Field
-from spinemap_exact.certificate.check._instance import Instance, Nets, Packing, Partition, Placement, Unroll
+from spinemap_exact.certificate.check._instance import Instance, Mapping, Nets, Packing, Partition, Placement, Unroll
 
 
 def price(instance: Instance, witness: Field) -> int:
@@ -19,6 +19,10 @@ def price(instance: Instance, witness: Field) -> int:
             return _placement(instance, witness)
         case Unroll():
             return _unroll(instance, witness)
+        case Mapping():
+            from spinemap_exact.certificate.check import _mapping  # which goes on from here
+
+            return _mapping.price(instance, witness)
 
 
 def _packing(instance: Packing, witness: Field) -> int:
@@ -92,8 +96,8 @@ def _unroll(instance: Unroll, witness: Field) -> int:
     unit = fields["unit_of_synapse"].integers(len(synapses), 0, units - 1)
     parent = fields["parent_of_unit"].integers(units, -1, units - 1)
     cluster = fields["cluster_of_unit"].integers(units, 0, units - 1)
-    _require_trees(nets, synapses, neuron, unit, parent, witness)
-    depth = _depths(parent, witness)
+    require_trees(nets, synapses, neuron, unit, parent, witness)
+    depth = depths(parent, witness)
     # what a unit reads: axons, named by their neuron, and carries, named by their unit beyond all neurons
     reads: list[set[int]] = [set() for _ in range(units)]
     for (k, _), u in zip(synapses, unit, strict=True):
@@ -110,7 +114,7 @@ def _unroll(instance: Unroll, witness: Field) -> int:
     return sum(nets.spikes[k] * depth[u] for (k, _), u in zip(synapses, unit, strict=True))
 
 
-def _require_trees(
+def require_trees(
     nets: Nets, synapses: list[tuple[int, int]], neuron: list[int], unit: list[int], parent: list[int], witness: Field
 ) -> None:
     for (k, i), u in zip(synapses, unit, strict=True):
@@ -127,7 +131,7 @@ def _require_trees(
             witness.rejected(f"neuron {i} has {count} soma units")
 
 
-def _depths(parent: list[int], witness: Field) -> list[int]:
+def depths(parent: list[int], witness: Field) -> list[int]:
     """Carries between each unit and its soma unit."""
     depth: list[int | None] = [0 if p < 0 else None for p in parent]
     for start in range(len(parent)):
