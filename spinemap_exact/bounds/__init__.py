@@ -1,6 +1,7 @@
 """Lower bounds from the network alone, by counting and by Huffman's code.
 
-`trees` bounds what one neuron costs, `network` the energy of any mapping of all of them, `latency` how long spikes take.
+`trees` bounds what one neuron costs, `network` the energy of any mapping of all of them, `latency` how long spikes
+take.
 """
 
 from spinemap_exact.bounds.latency import (

@@ -1,10 +1,10 @@
 """How long spikes take at least, in any mapping.
 
-As in `bounds.network`, a best mapping has one unit of each neuron on a tile, so that every carry travels. A neuron of m inputs
-whose units hold R of them has carries d deep where R^(d + 1) >= m.
+As in `bounds.network`, a best mapping has one unit of each neuron on a tile, so that every carry travels. A neuron of
+m inputs whose units hold R of them has carries d deep where R^(d + 1) >= m.
 
-The latency summed over all spikes on all synapses is an energy: that of traffic per synapse with the times as prices, since
-carries are read once, and waiting is not shared.
+The latency summed over all spikes on all synapses is an energy: that of traffic per synapse with the times as prices,
+since carries are read once, and waiting is not shared.
 """
 
 from __future__ import annotations

@@ -2,24 +2,26 @@ r"""What any mapping of a network costs at least: whatever its units, their part
 
 Notation: s_k spikes of axon k; R rows and N columns of the largest crossbar, B crossbars at most; h the cheapest hop.
 
-**Merged mappings.** Two units of one neuron in one crossbar can be merged: keep the one from which a spike reaches the
-soma unit more cheaply, and give it all that enters the other. Rows, columns, packets and events do not grow. So, idle
-cells apart, some best mapping has one unit of each neuron on a tile, and there every carry travels: it costs packet + h +
-synapse a spike at least.
+**Merged mappings.** Two units of one neuron in one crossbar can be merged: keep the one from which a spike reaches
+the soma unit more cheaply, and give it all that enters the other. Rows, columns, packets and events do not grow. So,
+idle cells apart, some best mapping has one unit of each neuron on a tile, and there every carry travels: it costs
+packet + h + synapse a spike at least.
 
-**Reads.** Let Y crossbars read k. Each costs ``outside`` = packet + h a spike (external inputs: packet), but the home of
-k, which costs ``local``. Of the Y reads, Y1 are by units that merge carries. With any ``price`` from 0 to ``outside``,
+**Reads.** Let Y crossbars read k. Each costs ``outside`` = packet + h a spike (external inputs: packet), but the home
+of k, which costs ``local``. Of the Y reads, Y1 are by units that merge carries. With any ``price`` from 0 to
+``outside``,
 
     cost of k  >=  price s_k Y1 + the rest,
 
-where the rest is (outside - price) s_k times the crossbars that hold all readers of k, ceil(readers / N) of them; if the
-home reads k, it holds k besides, and outside - local is saved once.
+where the rest is (outside - price) s_k times the crossbars that hold all readers of k, ceil(readers / N) of them; if
+the home reads k, it holds k besides, and outside - local is saved once.
 
-**Rows.** All axons and carries of a mapping take B R rows at most. So ``row`` for each of them, less ``row`` B R, may be
-added. What an axon takes in one crossbar is shared out: ``merging[k]`` to units that merge carries, the rest to others.
+**Rows.** All axons and carries of a mapping take B R rows at most. So ``row`` for each of them, less ``row`` B R, may
+be added. What an axon takes in one crossbar is shared out: ``merging[k]`` to units that merge carries, the rest to
+others.
 
-**Trees.** Both are shared by the neurons of a crossbar. `PricedTree` bounds, for each neuron on its own, what its carries
-and its shares cost, with the least of the prices of its axons. With the rests, their sum bounds the energy.
+**Trees.** Both are shared by the neurons of a crossbar. `PricedTree` bounds, for each neuron on its own, what its
+carries and its shares cost, with the least of the prices of its axons. With the rests, their sum bounds the energy.
 
 Per synapse, a read is not shared: every synapse costs ``outside`` but those at home, N - 1 at most and a self-loop.
 

@@ -1,24 +1,25 @@
 r"""The cheapest tree of units of one neuron: Huffman's code, with prices for rows and reads that are shared.
 
-A neuron reads axons of w_1 >= ... >= w_m spikes. Its units form a tree; a unit at depth d passes every spike below it on
-d times. Each carry costs ``carry`` a spike, a crossbar has R rows, and a carry takes a row of its own where it enters.
+A neuron reads axons of w_1 >= ... >= w_m spikes. Its units form a tree; a unit at depth d passes every spike below it
+on d times. Each carry costs ``carry`` a spike, a crossbar has R rows, and a carry takes a row of its own where it
+enters.
 
 **Without prices** the least sum of spikes on carries is that of the R-ary Huffman code (D. A. Huffman 1952,
 doi:10.1109/JRPROC.1952.273898): leaves are axons, inner nodes units with at most R children.
 
 **With prices.** The neurons of a crossbar share the rows of axons, but not those of carries. Let a crossbar merge Q
-carries; then it has at most R - Q rows for axons, and its units merge Q carries together. So let a unit that merges
-q >= 1 carries choose B >= q, read at most R - B axons, and pay q / B of ``merging[k]`` for each axon k, or 1 / ``sharers``
-of it where B is larger than the number of neurons that can share. A unit that merges none reads R axons and pays
-``idle[k]`` / ``sharers``. A carry pays ``row``. In any mapping B = Q is such a choice; then the units that read k in one
-crossbar pay at most merging[k] + idle[k] together. The least over all trees, `least`, bounds what they pay.
+carries; then it has at most R - Q rows for axons, and its units merge Q carries together. So let a unit that merges q
+>= 1 carries choose B >= q, read at most R - B axons, and pay q / B of ``merging[k]`` for each axon k, or 1 /
+``sharers`` of it where B is larger than the number of neurons that can share. A unit that merges none reads R axons
+and pays ``idle[k]`` / ``sharers``. A carry pays ``row``. In any mapping B = Q is such a choice; then the units that
+read k in one crossbar pay at most merging[k] + idle[k] together. The least over all trees, `least`, bounds what they
+pay.
 
-**Order.** Let merging fall and idle rise as spikes fall, and merging and what each pays of idle together no
-faster than ``carry`` times the spikes.
-Then exchanging two axons shows: busier axons take the slots of less depth, and at one depth those of units that merge
-nothing, then those of the largest B / q. So full units take the axons in order, and a dynamic programme over (axons
-placed, units open at this depth, units open at the next) finds the least. Where more units are open than needed and one,
-only the depth of what is left is counted, which bounds it from below.
+**Order.** Let merging fall and idle rise as spikes fall, and merging and what each pays of idle together no faster
+than ``carry`` times the spikes. Then exchanging two axons shows: busier axons take the slots of less depth, and at
+one depth those of units that merge nothing, then those of the largest B / q. So full units take the axons in order,
+and a dynamic programme over (axons placed, units open at this depth, units open at the next) finds the least. Where
+more units are open than needed and one, only the depth of what is left is counted, which bounds it from below.
 """
 
 from __future__ import annotations

@@ -150,9 +150,7 @@ def _add_map(verbs: Any) -> None:
     )  # fmt: skip
     _add_input(parser)
     _add_hardware(parser)
-    parser.add_argument("--minimise", choices=_GOALS, metavar="GOAL", help=f"{', '.join(_GOALS)}; default: energy")
-    parser.add_argument("--max-crossbars", type=int, metavar="B", help="use at most B crossbars")
-    parser.add_argument("--max-latency", type=_latency_ps, metavar="L", help="no spike slower than L, as in '20 ns'")
+    _add_goal(parser)
     parser.add_argument("--stages", action="store_true", help="stage by stage, each with its own bound")
     parser.add_argument(
         "--stage", choices=("unroll", "partition", "placement"), help="stop after this stage (implies --stages)"
@@ -176,6 +174,12 @@ def _add_map(verbs: Any) -> None:
     )
     parser.add_argument("--force", action="store_true", help="clear what another run has left in DIR")
     _add_limits(parser, 60.0)
+
+
+def _add_goal(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--minimise", choices=_GOALS, metavar="GOAL", help=f"{', '.join(_GOALS)}; default: energy")
+    parser.add_argument("--max-crossbars", type=int, metavar="B", help="use at most B crossbars")
+    parser.add_argument("--max-latency", type=_latency_ps, metavar="L", help="no spike slower than L, as in '20 ns'")
 
 
 def _latency_ps(text: str) -> int:
@@ -241,9 +245,10 @@ def _add_check(verbs: Any) -> None:
         "verify a certificate without any solver",
         "Verify a certificate from the instance and integer arithmetic alone. NETWORK is what was given to map, with\n"
         "the mapping beside the certificate or under --mapping, which must be the solution that is certified;\n"
-        "or, with --problem, the file that was given to solve.",
+        "a goal or a limit of map is given again. Or, with --problem, the file that was given to solve.",
     )
     _add_input(parser)
+    _add_goal(parser)
     parser.add_argument("certificate", metavar="CERTIFICATE")
     _add_hardware(parser)
     parser.add_argument("--mapping", metavar="FILE", help="default: mapping.json beside the certificate, or "

@@ -60,7 +60,9 @@ def lower_bound(b: dict[str, Any]) -> str:
     latency = "" if mean is None else f", mean latency {duration_text(mean)}"
     gap = "" if b["energy_gap"] is None else f" (gap {100 * b['energy_gap']:.1f} %)"
     line = f"at least     {energy_text(b['energy_fj'])} a window{gap}{latency}: {b['scope']}"
-    return "\n".join([line, *([lower_bound(b["these_units"])] if "these_units" in b else [])])
+    units = b.get("these_units")
+    differs = units is not None and units["energy_fj"] != b["energy_fj"]
+    return "\n".join([line, *([lower_bound(units)] if differs else [])])
 
 
 def solution_json(solution: Any) -> Any:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from spinemap_exact import __version__
 from spinemap_exact.cli import text
-from spinemap_exact.cli.checking import PARTITION, mapping_file, require_witness
+from spinemap_exact.cli.checking import PARTITION, has_mapping, mapping_file, require_witness
 from spinemap_exact.cli.folder import MapFolder, certificate_of
 from spinemap_exact.cli.progress import Reporter, interruptible
 from spinemap_exact.errors import InvalidInput
@@ -340,13 +340,18 @@ def _asked_of_checker(args: argparse.Namespace, scope: str) -> tuple[Any, Mappin
     if hardware is None:
         raise InvalidInput(f"say which hardware {args.input} was mapped onto: --hardware PRESET or FILE.toml")
     mapping = path = None
-    if scope != "unroll" or args.mapping:
+    if (scope not in ("unroll", "mapping")) or has_mapping(args):
         from spinemap_exact.io.mapping_file import read_mapping, read_partition
 
         file, path = mapping_file(args, scope)
         read = read_partition if file.name == PARTITION else read_mapping
         mapping = read(file, network, hardware)
     traffic = args.traffic or "per-tile"
+    if scope == "mapping":
+        from spinemap_exact.problems.mapping import MappingProblem
+
+        limits = args.max_crossbars, args.max_latency
+        return MappingProblem(network, hardware, traffic, args.minimise or "energy", *limits), mapping, path
     problem = stage_problem(scope, network, hardware, mapping, traffic, unit_fan_in=args.unit_fan_in)
     return problem, mapping, path
 

@@ -10,8 +10,8 @@ from spinemap_exact.kernels.mapping_state import ABSENT, BARE, ROOT
 from spinemap_exact.kernels.partition_annealing import below
 
 (
-    SYNAPSE, AXON, UNIT, EXCHANGE_UNITS, EXCHANGE_CROSSBARS, CARRY, SOMA, SPLIT, EXCHANGE_SYNAPSES, EXCHANGE_AXONS, FOLLOW,
-    GROUP,
+    SYNAPSE, AXON, UNIT, EXCHANGE_UNITS, EXCHANGE_CROSSBARS, CARRY, SOMA, SPLIT, EXCHANGE_SYNAPSES, EXCHANGE_AXONS,
+    FOLLOW, GROUP,
 ) = range(12)  # fmt: skip
 _PUT, _BIRTH, _DEATH, _REPARENT, _REROOT, _RELOCATE, _SITES = range(7)
 

@@ -10,8 +10,8 @@ from numba import njit
 def fill(table, spikes, merging, idle, rows, sharers, carry, row):
     """Fill the table (open here, open below, axons placed) with the least cost that leads to each entry.
 
-    ``spikes``, ``merging`` and ``idle`` are sums over the busiest axons; the table holds a value above all costs, but for
-    zero where no axon is placed. Returns the least where more units are open than the table counts.
+    ``spikes``, ``merging`` and ``idle`` are sums over the busiest axons; the table holds a value above all costs, but
+    for zero where no axon is placed. Returns the least where more units are open than the table counts.
     """
     wide, m = table.shape[0] - 1, len(spikes) - 1
     never = table[0, 0, 0]

@@ -1,8 +1,8 @@
 """From a network and hardware to a mapping: the only place where stages are wired.
 
-`asked` says which problem each stage poses, `solve` how one problem is solved, `evidence` what of it is verified and in
-which time, `whole` maps a network at once, `stages` one stage after the other, `outcome` is what comes of it, `spent` where the time went.
-`lexicographic` solves one partition problem for two goals.
+`asked` says which problem each stage poses, `solve` how one problem is solved, `evidence` what of it is verified and
+in which time, `whole` maps a network at once, `stages` one stage after the other, `outcome` is what comes of it,
+`spent` where the time went. `lexicographic` solves one partition problem for two goals.
 """
 
 from spinemap_exact.pipeline.asked import STAGES, stage_problem

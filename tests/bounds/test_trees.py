@@ -6,6 +6,7 @@ import random
 from dataclasses import replace
 from fractions import Fraction
 from functools import cache
+from itertools import pairwise
 
 import pytest
 
@@ -60,7 +61,7 @@ def random_tree(seed: int) -> PricedTree:
     rows, m, carry, row = draw.randint(2, 4), draw.randint(2, 7), draw.randint(1, 10), draw.choice([0, 0, 3, 9])
     weights = sorted((draw.choice([0, 1, 5, draw.randint(0, 20)]) for _ in range(m)), reverse=True)
     merging, idle = [draw.randint(0, 8)], [draw.choice([0, 5])]
-    for above, below in zip(weights, weights[1:], strict=False):
+    for above, below in pairwise(weights):
         slack = carry * (above - below)
         falls = draw.randint(0, slack) if slack else 0
         merging.append(max(0, merging[-1] - falls))

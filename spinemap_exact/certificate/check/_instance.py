@@ -96,7 +96,7 @@ class Placement:
 
 @dataclass(frozen=True)
 class Mapping:
-    """A network onto a chip; ``fj`` and ``ps`` are the costs of packet, hop_x, hop_y, local, synapse (and idle_cell)."""
+    """A network onto a chip; ``fj`` and ``ps`` are the costs of packet, hop_x, hop_y, local, synapse, idle_cell."""
 
     nets: Nets
     width: int

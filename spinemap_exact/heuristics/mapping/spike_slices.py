@@ -1,8 +1,8 @@
 """Cheapest trees for neurons that need several units, crossbars shared as these trees ask for, quick placement.
 
-The trees are those of the bound (`bounds.trees`): busy axons where few carries are needed, quiet ones far down, and each
-unit knows in how large a company its axons are cheap enough. Neurons that read the same axons are put into crossbars in
-such companies. A price of rows, the least that lets everything fit, makes companies larger.
+The trees are those of the bound (`bounds.trees`): busy axons where few carries are needed, quiet ones far down, and
+each unit knows in how large a company its axons are cheap enough. Neurons that read the same axons are put into
+crossbars in such companies. A price of rows, the least that lets everything fit, makes companies larger.
 """
 
 from __future__ import annotations

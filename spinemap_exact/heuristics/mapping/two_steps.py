@@ -1,4 +1,4 @@
-"""Given units, or those of row slices, clustered for few packets and placed for few hops; several times, the best kept."""
+"""Given units, or those of row slices: clustered for few packets, placed for few hops, several times."""
 
 from __future__ import annotations
 

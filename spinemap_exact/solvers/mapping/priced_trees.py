@@ -1,7 +1,7 @@
 """A bound on any mapping of the network, in seconds, beside the mapping that is given.
 
-What is bounded depends on the objective: energy and mean latency by cheapest trees of units (`bounds`), the slowest spike by
-how deep trees must be, crossbars by counting. Nothing is known of the busiest link.
+What is bounded depends on the objective: energy and mean latency by cheapest trees of units (`bounds`), the slowest
+spike by how deep trees must be, crossbars by counting. Nothing is known of the busiest link.
 """
 
 from __future__ import annotations
