@@ -130,6 +130,7 @@ class Watch:
         self._start = clock()
         self._objective: int | None = None
         self._dual_bound: int | None = None
+        self._keep: Callable[[Any], None] | None = None
 
     @property
     def elapsed_s(self) -> float:
@@ -178,6 +179,19 @@ class Watch:
             seed=self.limits.seed if seed is None else seed,
         )
         return Watch(limits, stop=self._stop, clock=self._clock)
+
+    def search(self, time_s: float | None, keep: Callable[[Any], None] | None) -> Watch:
+        """Return a watch for a search whose finds are wanted as they come: by the listener, and by ``keep``."""
+        found, begun, listen = self.part(time_s), self.elapsed_s, self._listen
+        if listen is not None:
+            found._listen = lambda progress: listen(replace(progress, time_s=begun + progress.time_s))
+        found._keep = keep
+        return found
+
+    def offer(self, solution: Any) -> None:
+        """Hand over a feasible solution that is better than all before, in case the process is killed."""
+        if self._keep is not None:
+            self._keep(solution)
 
     def after(self, time_s: float | None) -> Watch:
         """Return a watch for what follows: same stop flag, listener and clock, which begins anew."""

@@ -60,13 +60,12 @@ def test_map_evaluate_and_back(small, tmp_path):
     for level in (result, *result["stages"].values()):
         keys = {"status", "objective", "dual_bound", "gap", "vouched_by", "runtime_s", "solver", "seed"}
         assert keys <= level.keys()
-    assert set(result["stages"]) == {"unroll", "partition", "placement"}
-    assert result["stages"]["partition"]["status"] == "OPTIMAL"
-    assert result["stages"]["partition"]["vouched_by"]["trust"] in ("attested", "verified")
-    # three clusters of two; every net reads two units: at best one source of each pair stays half at home
-    assert result["evaluation"]["crossbars"] == 3
-    assert 0 < result["lower_bound"]["energy_fj"] <= result["evaluation"]["energy_fj"]["total"]
-    assert result["lower_bound"]["energy_gap"] < 1
+    assert set(result["stages"]) == {"mapping"}
+    assert result["lower_bound"]["scope"] == "any mapping of this network"
+    assert result["lower_bound"]["these_units"]["scope"] == "these units"
+    assert 0 < result["lower_bound"]["energy_fj"] <= result["lower_bound"]["these_units"]["energy_fj"]
+    assert result["lower_bound"]["these_units"]["energy_fj"] <= result["evaluation"]["energy_fj"]["total"]
+    assert result["objective"] == result["evaluation"]["energy_fj"]["total"]
 
     again = run("evaluate", args[0], tmp_path / "out" / "mapping.json", *args[1:], "--json")
     assert again.returncode == 0, again.stderr
@@ -81,9 +80,44 @@ def test_map_evaluate_and_back(small, tmp_path):
     }
 
 
+def test_stages_are_solved_one_after_the_other(small):
+    args = (small / "ring.csv", "--spikes", small / "counts.csv", "--hardware", small / "chip.toml")
+    done = run("map", *args, "--stages", "--json", "--workers", 1, "--time-limit", 60)
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert set(result["stages"]) == {"unroll", "partition", "placement"}
+    assert result["stages"]["partition"]["status"] == "OPTIMAL"
+    assert result["stages"]["partition"]["vouched_by"]["trust"] in ("attested", "verified")
+    # three clusters of two; every net reads two units: at best one source of each pair stays half at home
+    assert result["evaluation"]["crossbars"] == 3
+    assert result["lower_bound"]["scope"] == "these units"
+    assert 0 < result["lower_bound"]["energy_fj"] <= result["evaluation"]["energy_fj"]["total"]
+
+
+def test_the_certificate_of_a_whole_mapping_is_checked(small, tmp_path):
+    args = (small / "ring.csv", "--hardware", small / "chip.toml")
+    run("map", *args, "--workers", 1, "--time-limit", 10, "--max-crossbars", 4, "--out", tmp_path)
+
+    done = run("check", args[0], tmp_path / "mapping.certificate", *args[1:], "--max-crossbars", 4)
+    other = run("check", args[0], tmp_path / "mapping.certificate", *args[1:])
+
+    assert done.returncode == 0, done.stderr
+    assert "is the solution that is certified" in done.stdout
+    assert (other.returncode, "rejected: instance" in other.stderr) == (1, True)  # five crossbars are another question
+
+
+def test_limits_below_what_is_possible_are_infeasible(small):
+    """Six units in crossbars of two columns; a remote spike takes a packet and a hop at least."""
+    args = ("map", small / "ring.csv", "--hardware", small / "chip.toml")
+    few = run(*args, "--max-crossbars", 2)
+    fast = run(*args, "--max-latency", "1 ps")
+    assert (few.returncode, "at least 3 crossbars (by counting columns), 2 may be used" in few.stdout) == (3, True)
+    assert fast.returncode in (0, 3)
+
+
 def test_certificates_are_written_and_checked(small, tmp_path):
     args = (small / "ring.csv", "--hardware", small / "chip.toml")
-    run("map", *args, "--workers", 1, "--out", tmp_path)
+    run("map", *args, "--stages", "--workers", 1, "--out", tmp_path)
     for stage in ("unroll", "partition", "placement"):
         done = run("check", args[0], tmp_path / f"{stage}.certificate", *args[1:])
         assert done.returncode == 0, done.stderr
@@ -113,10 +147,11 @@ def test_a_partition_is_written_and_its_certificate_checked(small, tmp_path):
 
 
 def test_a_limit_of_no_time_ends_with_a_status(small):
-    done = run("map", small / "ring.csv", "--hardware", small / "chip.toml", "--time-limit", 0.01, "--json")
-    result = json.loads(done.stdout)
-    assert (done.returncode, result["status"] in ("OPTIMAL", "FEASIBLE")) == (0, True)
-    assert set(result["stages"]["partition"]["spent_s"]) >= {"warm start", "check"}
+    args = ("map", small / "ring.csv", "--hardware", small / "chip.toml", "--time-limit", 0.01, "--json")
+    for done, stage in ((run(*args), "mapping"), (run(*args, "--stages"), "partition")):
+        result = json.loads(done.stdout)
+        assert (done.returncode, result["status"] in ("OPTIMAL", "FEASIBLE")) == (0, True)
+        assert set(result["stages"][stage]["spent_s"]) >= {"warm start", "check"}
 
 
 def test_bin_packing_is_solved_and_its_certificate_checked(tmp_path):
@@ -177,7 +212,10 @@ def test_info_says_what_is_short(small):
         (("map", "nowhere.csv", "--hardware", "loihi"), "nowhere.csv"),
         (("map", "{ring}", "--hardware", "loihy"), "unknown hardware preset 'loihy'"),
         (("map", "{ring}"), "say which hardware"),
-        (("map", "{ring}", "--hardware", "{chip}", "--solver", "nope"), "unknown solver 'nope'"),
+        (("map", "{ring}", "--hardware", "{chip}", "--stages", "--solver", "nope"), "unknown solver 'nope'"),
+        (("map", "{ring}", "--hardware", "{chip}", "--solver", "nope"), "unknown mapping solver 'nope'"),
+        (("map", "{ring}", "--hardware", "{chip}", "--stages", "--max-crossbars", "3"), "choose one"),
+        (("map", "{ring}", "--hardware", "{chip}", "--max-latency", "fast"), "max-latency"),
         (("map", "{ring}", "--hardware", "{chip}", "--time-limit", "-1"), "time limit -1.0 s"),
         (("map", "{ring}", "--hardware", "{chip}", "--workers", "0"), "0 workers"),
         (("solve", "{cores}", "--problem", "noc", "--mesh", "2x1"), "cores.csv: 3 clusters, 2 tiles"),
@@ -197,7 +235,7 @@ def test_info_says_what_is_short(small):
             ("solve", "{cores}", "--problem", "noc", "--mesh", "2x2", "--certificate", "c", "--certify-time", "0"),
             "--certify-time 0 is not a positive number",
         ),
-        (("map", "{ring}", "--hardware", "{mixed}"), "only --stage unroll and partition"),
+        (("map", "{ring}", "--hardware", "{mixed}", "--stages"), "only --stage unroll and partition"),
     ],
 )
 def test_bad_input_is_one_sentence_and_status_2(small, tmp_path, args, message):
@@ -246,7 +284,7 @@ def test_require_proof(tmp_path):
     pairs = [(a, b) for a in range(12) for b in range(12) if (7 * a + 5 * b + a * b) % 4 == 1 and a != b]
     (tmp_path / "net.csv").write_text("pre,post\n" + "".join(f"{a},{b}\n" for a, b in pairs))
     (tmp_path / "chip.toml").write_text("[grid]\nwidth = 2\nheight = 2\n[crossbar]\nrows = 12\ncolumns = 4\n")
-    args = ("map", tmp_path / "net.csv", "--hardware", tmp_path / "chip.toml", "--solver", "none")
+    args = ("map", tmp_path / "net.csv", "--hardware", tmp_path / "chip.toml", "--stages", "--solver", "none")
     assert run(*args).returncode == 0
     assert run(*args, "--require-proof").returncode == 5
 
@@ -272,13 +310,13 @@ def test_an_interrupt_still_delivers(tmp_path, number):
         [str(c) for c in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=dict(os.environ)
     )
     for line in process.stderr:
-        if "partition: " in line and "solver" in line:
+        if "mapping: " in line and "incumbent" in line:
             break
     time.sleep(1.0)
     process.send_signal(number)
     out, _ = process.communicate(timeout=120)
     result = json.loads(out)
-    assert result["stages"]["partition"]["objective"] is not None
+    assert result["objective"] is not None
     assert (tmp_path / "out" / "mapping.json").exists()
     assert process.returncode == 0
 

@@ -80,6 +80,7 @@ def read_all(folder: Path, network: Network, hardware: Hardware) -> list[str]:
 @pytest.mark.parametrize(
     ("moment", "there"),
     [
+        ("mapping: incumbent", {"partition.json", "mapping.json"}),
         ("partition: warm start", {"unroll.certificate"}),
         ("partition: incumbent", {"partition.json", "mapping.json", "unroll.certificate"}),
         ("placement: ", {"partition.json", "mapping.json", "unroll.certificate", "partition.certificate"}),
@@ -87,7 +88,8 @@ def read_all(folder: Path, network: Network, hardware: Hardware) -> list[str]:
 )
 def test_a_killed_run_leaves_the_best_so_far(tangle, tmp_path, moment, there):
     net, chip = tangle
-    process = begin("map", net, "--hardware", chip, "--time-limit", 6, "--out", tmp_path / "out")
+    stages = [] if moment.startswith("mapping") else ["--stages"]
+    process = begin("map", net, "--hardware", chip, *stages, "--time-limit", 6, "--out", tmp_path / "out")
     wait_for(process, moment)
     kill(process)
 
@@ -99,7 +101,7 @@ def test_a_killed_run_leaves_the_best_so_far(tangle, tmp_path, moment, there):
 
 def test_what_was_killed_is_cleared_by_force(tangle, tmp_path):
     net, chip = tangle
-    process = begin("map", net, "--hardware", chip, "--time-limit", 60, "--out", tmp_path)
+    process = begin("map", net, "--hardware", chip, "--stages", "--time-limit", 60, "--out", tmp_path)
     wait_for(process, "partition: warm start")
     kill(process)
     killed = read_manifest(tmp_path)["id"]
@@ -153,7 +155,7 @@ def test_an_interrupt_ends_the_search_for_evidence(tmp_path, number):
 def test_a_run_that_is_interrupted_says_so_in_its_folder(tangle, tmp_path):
     net, chip = tangle
     process = begin("map", net, "--hardware", chip, "--time-limit", 600, "--out", tmp_path / "out")
-    wait_for(process, "solver")
+    wait_for(process, "mapping: incumbent")
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=120)
 

@@ -20,6 +20,8 @@ __all__ = ["MAX_BYTES", "Certificate", "from_bytes", "read", "read_instance", "t
 FORMAT = "spinemap-exact certificate"
 INSTANCE_FORMAT = "spinemap-exact instance"
 VERSION = 1
+LARGEST = 2**63 - 1
+"""Of the bounds in a certificate."""
 SCOPES = ("unroll", "packing", "partition", "placement", "mapping")
 _KEYS = {"format", "version", "scope", "instance", "lower", "upper", "infeasible", "witness", "evidence"}
 _NETWORK = {"fanout_ptr", "fanout_idx", "spikes", "is_input"}
@@ -78,7 +80,7 @@ class Certificate:
             raise CertificateMalformed("instance: not a SHA-256 in hexadecimal")
         for name in ("lower", "upper"):
             value = getattr(self, name)
-            if value is not None and (type(value) is not int or not 0 <= value < 2**63):
+            if value is not None and (type(value) is not int or not 0 <= value <= LARGEST):
                 raise CertificateMalformed(f"{name}: neither null nor an integer from 0 to 2^63 - 1")
         if type(self.infeasible) is not bool:
             raise CertificateMalformed("infeasible: neither true nor false")

@@ -11,7 +11,7 @@ from typing import Any
 
 from spinemap_exact.certificate import _cluster_proof, _conflict_proof, _list_proof, _mesh_proof, _pair_proof, check
 from spinemap_exact.certificate.check import VerifiedBounds
-from spinemap_exact.certificate.format import Certificate
+from spinemap_exact.certificate.format import LARGEST, Certificate
 from spinemap_exact.errors import CertificateMalformed, CertificateRejected
 from spinemap_exact.result import Limits, SolveResult, Status, Watch
 
@@ -50,6 +50,8 @@ def certificates(problem: Any, result: SolveResult[Any], watch: Watch) -> Iterat
     Of a result that is infeasible nothing else is of interest, and nothing is yielded if the solver alone proved it.
     """
     upper = result.objective
+    if upper is not None and upper > LARGEST:  # energies of extreme prices: files hold no such number
+        return
     witness = None if result.incumbent is None else witness_table(problem.kind, result.incumbent)
     check.check(problem, Certificate(problem.kind, problem.digest, None, upper, False, witness, None))
     # the evidence has been before the checker, and so has the witness

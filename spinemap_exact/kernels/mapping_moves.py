@@ -82,10 +82,10 @@ def _unit(now, random, i):
 
 @njit(cache=True, **BARE)
 def _parent_for(chip, now, random, i, t):
-    """Where a new unit in ``t`` sends its carry: to the soma unit or to another one, whichever is closer and has room."""
+    """Where a new unit in ``t`` sends its carry: to the soma unit or another one, whichever is closer and has room."""
     best = now.home[i]
     other = _unit(now, random, i)
-    if other == best or other == t:
+    if other in (best, t):
         return best
     is_full = now.rows[best] >= chip.rows[now.site[best]]
     is_other_full = now.rows[other] >= chip.rows[now.site[other]]

@@ -30,7 +30,6 @@ _WARM_STARTS = {
 _LARGE = {"unroll": 1_000_000, "partition": 5_000_000, "placement": 1_500}
 _FOR_LARGE = ("sequential",)
 _WARM_SHARE = 0.35  # of the stage, at most; small problems get less
-_MAPPING_S = 60.0  # where there is no limit
 _SEARCH_SHARE = 0.9  # of a whole mapping: its bound takes seconds at most
 
 
@@ -117,7 +116,7 @@ def _warm_start(
     share = None if asked else _warm_time_s(problem, watch.limits.time_s)
     for name in names:
         watch.report(note=f"warm start {name}")
-        found = heuristics.load(problem.kind, name)(problem, watch.part(share), best)
+        found = heuristics.load(problem.kind, name)(problem, watch.search(share, keep), best)
         if found is None or problem.violations(found):
             continue
         if best is None or problem.cost(found) < problem.cost(best):
@@ -137,7 +136,8 @@ def _default_warm_starts(problem: Any) -> tuple[str, ...]:
 def _warm_time_s(problem: Any, time_s: float | None) -> float:
     """Seconds for one warm start: enough for many restarts, little beside the solve."""
     if problem.kind == "mapping":
-        return _MAPPING_S if time_s is None else _SEARCH_SHARE * time_s
+        enough = max(3.0, 0.05 * problem.network.num_synapses)
+        return enough if time_s is None else min(enough, _SEARCH_SHARE * time_s)
     enough = 0.1 * problem.num_tiles if isinstance(problem, PlacementProblem) else 2e-4 * _num_items(problem) ** 2
     return max(0.5, enough) if time_s is None else min(max(0.5, enough), _WARM_SHARE * time_s)
 

@@ -76,6 +76,7 @@ def _annealed(problem: MappingProblem, watch: Watch, start: Mapping | None, goal
             better = search.anneal(watch, random, trials, (_WARM, _COLD))
         if better:
             watch.report(search.found + search.constant, note="annealing")
+            watch.offer(search.mapping())
             if steps and goal is not None:
                 break
         done += 1

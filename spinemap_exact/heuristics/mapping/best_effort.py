@@ -4,22 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from spinemap_exact.bounds import network_bound
 from spinemap_exact.heuristics.mapping import anneal, spike_slices, two_steps
 from spinemap_exact.mapping import Mapping
 from spinemap_exact.problems.mapping import MappingObjective, MappingProblem
 from spinemap_exact.result import Watch
 
 _SHARE_OF_CONSTRUCTIONS = 0.3
+_MANY_SYNAPSES = 20_000  # beyond which a bound takes seconds
 
 
 def run(problem: MappingProblem, watch: Watch, start: Mapping | None = None) -> Mapping | None:
     """Return the cheapest mapping that is found."""
-    best = None
+    best, least = None, _least(problem)
     for found in _starts(problem, watch, start):
         best = _better(problem, watch, best, found)
+        if best is not None and problem.cost(best) == least:
+            return best
     if problem.objective is MappingObjective.BOTTLENECK:
         return best
-    return _better(problem, watch, best, anneal.run(problem, watch.part(), best))
+    return _better(problem, watch, best, anneal.run(problem, watch, best))
+
+
+def _least(problem: MappingProblem) -> int | None:
+    """What no mapping undercuts: who reaches it need not look further."""
+    if problem.objective is not MappingObjective.ENERGY or problem.network.num_synapses > _MANY_SYNAPSES:
+        return None
+    return network_bound(problem.network, problem.hardware, problem.traffic, problem.max_crossbars).energy_fj
 
 
 def _better(problem: MappingProblem, watch: Watch, best: Mapping | None, found: Mapping | None) -> Mapping | None:
@@ -28,6 +39,7 @@ def _better(problem: MappingProblem, watch: Watch, best: Mapping | None, found: 
     if best is not None and problem.cost(best) <= problem.cost(found):
         return best
     watch.report(objective=problem.cost(found))
+    watch.offer(found)
     return found
 
 
