@@ -29,16 +29,18 @@ class CpSatModel(Model[S]):
         Raises
         ------
         EngineDefect
-            If a variable gets no value: CP-SAT drops incomplete hints without a word.
+            If a variable gets no value: CP-SAT drops incomplete hints without a word. Those that can take a single one
+            need none, and the builder adds such variables of its own for constraints without variables.
         """
         self.proto.clear_hints()
         hinted = set()
         for variable, value in self.values(solution):
             self.proto.add_hint(variable, value)
             hinted.add(variable.index)
-        variables = len(self.proto.proto.variables)
-        if len(hinted) != variables:
-            raise EngineDefect(f"the warm start gives {len(hinted)} of {variables} variables a value")
+        domains = [variable.domain for variable in self.proto.proto.variables]
+        free = {v for v, domain in enumerate(domains) if domain[0] < domain[-1]}
+        if not free <= hinted:
+            raise EngineDefect(f"the warm start gives {len(free & hinted)} of {len(free)} variables a value")
 
     def minimise(self, terms: Iterable[tuple[int, Any]], constant: int = 0) -> None:
         """Minimise the sum of ``coefficient * variable`` plus a constant."""

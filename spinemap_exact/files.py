@@ -7,6 +7,7 @@ number of five thousand digits and a full disk each end in one sentence.
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import os
 import reprlib
@@ -27,7 +28,7 @@ MOST_TEXT = 2**28
 MOST_BYTES = 2**31
 """Bytes of all arrays that one file may hold."""
 
-_LONGEST_PATH = 4_000
+_LONGEST_PATH, _PIECE = 4_000, 2**20
 _MOST_LEVELS, _MOST_DOTS, _MOST_TOML = 64, 100, 2**20
 _repr = reprlib.Repr()
 _repr.maxstring, _repr.maxother, _repr.maxlong = 80, 80, 40
@@ -84,10 +85,12 @@ def read_bytes(path: Path, most: int = MOST_TEXT) -> bytes:
     """Return the content of a file, unpacked if its name ends in ``.gz``."""
     require_regular(path, most)
     with reading(path), gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-        content: bytes = file.read(most + 1)
-    if len(content) > most:
+        content = io.BytesIO()
+        while content.tell() <= most and (piece := file.read(_PIECE)):  # `read` sets aside all that it is asked for
+            content.write(piece)
+    if content.tell() > most:
         raise InvalidInput(f"{path} unpacks to more than the {size_text(most)} that are read")
-    return content
+    return content.getvalue()
 
 
 def read_text(path: Path) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import re
 import subprocess
 import sys
+import tracemalloc
 from io import BytesIO
 from pathlib import Path
 
@@ -31,12 +33,20 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("name", "packed"), [("a.txt", "text"), ("a.gz", "gzip")])
 def test_the_limit_of_bytes(tmp_path: Path, name: str, packed: str) -> None:
-    import gzip
-
     (tmp_path / name).write_bytes(b"x" * 100 if packed == "text" else gzip.compress(b"x" * 100))
     assert len(read_bytes(tmp_path / name, 100)) == 100
     with pytest.raises(InvalidInput, match=r"at most|more than the"):
         read_bytes(tmp_path / name, 99)
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.gz"])
+def test_a_small_file_takes_little_memory(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes(gzip.compress(b"x" * 100) if name == "a.gz" else b"x" * 100)
+    tracemalloc.start()
+    read_bytes(tmp_path / name, 2**31)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2**24
 
 
 @pytest.mark.parametrize("text", ["9" * 5000, "[" * 5000, "NaN", "-Infinity", '{"a": [Infinity]}'])

@@ -46,8 +46,7 @@ def levels(problem: UnrollProblem) -> range:
     fan_in = problem.network.fan_in[problem.neurons]
     units = homogeneous_units(fan_in, problem.rows) if problem.rows > 1 else fan_in * 0 + 1
     axons = int((problem.network.fan_out > 0).sum())
-    fewest = max(
-        1,
+    fewest = max(  # 0 of a network without neurons
         -(-int(units.sum()) // problem.columns),
         -(-(axons + int((units - 1).sum())) // problem.rows),
         -(-int((fan_in + units - 1).sum()) // (problem.rows * problem.columns)),

@@ -29,7 +29,7 @@ import numpy as np
 
 from spinemap_exact.arrays import Array
 from spinemap_exact.errors import InvalidInput, MissingExtra
-from spinemap_exact.files import shown
+from spinemap_exact.files import cut, shown
 from spinemap_exact.io import _linear as linear
 from spinemap_exact.io._draft import Draft
 from spinemap_exact.io._files import plural
@@ -70,8 +70,6 @@ def read_nir(
         graph.fuse_thresholds()
         graph.infer_shapes()
         draft = graph.draft()
-    except RecursionError as defect:
-        raise InvalidInput(f"{path} has hundreds of nodes in a row without a neuron among them") from defect
     except InvalidInput as defect:
         raise defect if str(path) in str(defect) else InvalidInput(f"{path}: {defect}") from defect
     return draft.finish(None if spikes is None else Path(spikes), weight_threshold)
@@ -126,7 +124,7 @@ class _Graph:
     maps: dict[str, dict[str, LinearMap]] = field(default_factory=dict)
 
     def flatten(self, graph: Any, prefix: str = "") -> None:
-        """Take over nodes and edges, those of subgraphs included."""
+        """Take over nodes and edges, those of subgraphs included; files of more than a few levels are not read."""
         ends: dict[str, dict[str, list[str]]] = {}
         for name, node in graph.nodes.items():
             full, kind = prefix + name, type(node).__name__
@@ -271,7 +269,8 @@ class _Graph:
             total += size
         pres, posts, weights = [np.empty(0, np.int64)], [np.empty(0, np.int64)], [np.empty(0)]
         for node in [*(n for n in neurons if not n.outer_input), *readouts]:
-            for source, entries in self._through(node, ()).items():
+            self._compose_above(node)
+            for source, entries in self._through(node).items():
                 pres.append(entries.source + start[source])
                 posts.append(entries.target + start[node.name])
                 weights.append(entries.weight)
@@ -327,11 +326,26 @@ class _Graph:
             ending.update(dict.fromkeys(above))
         return [n for n in self.nodes.values() if n.kind in _MIXING and not self.is_neuron(n) and n.name in ending]
 
-    def _incoming(self, node: _Node, above: tuple[str, ...]) -> dict[str, LinearMap]:
+    def _compose_above(self, node: _Node) -> None:
+        """Compose the maps of all nodes between a node and the neurons before it, those nearest to them first."""
+        below = {node.name: iter(node.inputs)}
+        while below:
+            name, inputs = next(reversed(below.items()))
+            above = next((n for n in inputs if n not in self.maps and not self.is_neuron(self.nodes[n])), None)
+            if above is None:
+                below.popitem()
+                if below:
+                    self.maps[name] = self._through(self.nodes[name])
+            elif above in below:
+                raise InvalidInput(f"{self.source}: nodes {cut(', '.join(below))} form a circle without a neuron")
+            else:
+                below[above] = iter(self.nodes[above].inputs)
+
+    def _incoming(self, node: _Node) -> dict[str, LinearMap]:
         """What reaches a node, by the neuron node that it comes from."""
         found: dict[str, list[LinearMap]] = {}
         for name in node.inputs:
-            for source, entries in self._outgoing(self.nodes[name], above).items():
+            for source, entries in self._outgoing(self.nodes[name]).items():
                 found.setdefault(source, []).append(entries)
         maps = {source: linear.added(parts) for source, parts in found.items()}
         for entries in maps.values():
@@ -344,19 +358,13 @@ class _Graph:
         if given != self._size(node):
             raise InvalidInput(f"{self.source}: node {node.name} takes {self._size(node)} values, but is given {given}")
 
-    def _outgoing(self, node: _Node, above: tuple[str, ...]) -> dict[str, LinearMap]:
-        """The output of a node as a linear map of the neurons that it comes from."""
-        if self.is_neuron(node):
-            return {node.name: linear.identity(self._size(node))}
-        if node.name in above:
-            raise InvalidInput(f"{self.source}: nodes {', '.join(above)} form a circle without a neuron")
-        if node.name not in self.maps:
-            self.maps[node.name] = self._through(node, above)
-        return self.maps[node.name]
+    def _outgoing(self, node: _Node) -> dict[str, LinearMap]:
+        """The output of a node as a linear map of the neurons that it comes from; see `_compose_above`."""
+        return {node.name: linear.identity(self._size(node))} if self.is_neuron(node) else self.maps[node.name]
 
-    def _through(self, node: _Node, above: tuple[str, ...]) -> dict[str, LinearMap]:
+    def _through(self, node: _Node) -> dict[str, LinearMap]:
         """What reaches a node and passes its own matrix, if it has one."""
-        incoming = self._incoming(node, (*above, node.name))
+        incoming = self._incoming(node)
         own = self._own_map(node)
         if own is None:
             return incoming

@@ -3,8 +3,8 @@
 CP-SAT blocks Python's signal handlers while it solves, so it runs in a thread of its own; the caller's thread watches
 the clock. What the engine says about a search that found nothing is not a bound: it writes 0.0 there.
 
-It calculates in integers of 64 bits, without tolerances, and `validate` refuses a model whose sums might exceed them:
-its word is taken for all others. Bounds on the way come as doubles and are taken below 2^52, the last one as an
+It calculates in integers of 64 bits, without tolerances; `validate` refuses a model whose sums might exceed them, and
+so does the search if those of the presolved model might. Its word is taken for all others. Bounds on the way come as doubles and are taken below 2^52, the last one as an
 integer.
 """
 
@@ -181,8 +181,10 @@ class _Run:
 
     def _outcome(self, solver: Any) -> Status:
         response = solver.response_proto
+        if response.status == cp_model.MODEL_INVALID:  # `validate` does not see what presolving adds up
+            raise InvalidInput("costs or sizes are beyond CP-SAT's integers once it has presolved the model")
         if response.status not in _STATUS:
-            raise EngineDefect(f"{ENGINE} ended with the unlisted status {solver.status_name()}")
+            raise EngineDefect(f"{ENGINE} ended with the unlisted status {response.status}")
         status = _STATUS[response.status]
         if status.has_solution:
             self.offer(solver.value)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from certificate_cases import claim
 
 from spinemap_exact.certificate import write
 from spinemap_exact.certificate.check import check
 from spinemap_exact.cli.verbs import _certified
+from spinemap_exact.errors import CertificateRejected
 from spinemap_exact.hardware import Crossbar
 from spinemap_exact.network import Network
 from spinemap_exact.pipeline import certify, solve_problem
@@ -52,6 +54,19 @@ def test_infeasibility_is_verified(name):
 
     assert (stage.result.vouched_by.trust, stage.unverified) == ("verified", "")
     assert check(problem, stage.certificate).infeasible
+
+
+@pytest.mark.parametrize("options", [{}, {"max_crossbars": 2**40}])
+@pytest.mark.parametrize("lower", [3, 4, 5, 6, 2**40])
+def test_trying_everything_needs_no_more_crossbars_than_there_are_columns(lower, options):
+    # 6 inputs of 2 neurons in 3 rows: 3 units each (2 carries), 6 units of 3 rows each: 4 crossbars of 2 columns
+    problem = UnrollProblem(layer(6, 2), 3, 2, **options)
+    certificate = claim(problem, lower, {"kind": "exhaustive"})
+    if lower <= 4:
+        assert check(problem, certificate).lower == lower
+    else:
+        with pytest.raises(CertificateRejected, match="crossbars suffice|more than"):
+            check(problem, certificate)
 
 
 def placed(bound: int):

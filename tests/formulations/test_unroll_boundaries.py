@@ -46,6 +46,11 @@ def test_rows_are_shared_by_neurons(cover, rows, expected):
     assert rows == 3 or cover(dense(4, 2), rows, 2) == expected
 
 
+@pytest.mark.parametrize("options", [{}, {"max_crossbars": 1}, {"max_units": 1}])
+def test_inputs_alone_need_no_crossbar(cover, options):
+    assert cover(dense(2, 0), 2, 2, **options) == 0
+
+
 @pytest.mark.parametrize(("columns", "expected"), [(1, 3), (2, 2), (3, 1), (4, 1)])
 def test_columns(cover, columns, expected):
     assert cover(dense(2, 3), 2, columns) == expected

@@ -348,6 +348,12 @@ def test_bad_graphs(tmp_path: Path, nodes: dict[str, Any], edges: list[tuple[str
         read_network(path)
 
 
+def test_as_many_nodes_in_a_row_as_are_read(tmp_path: Path) -> None:
+    scales = {f"s{k}": nir.Scale(np.full(1, -1.0)) for k in range(1997)}
+    network, _ = read_nir(save(tmp_path, {"in": source(1), **scales, "l": lif(1), "out": sink(1)}))
+    assert matrix(network, "in", "l").tolist() == [[-1]]  # (-1)^1997
+
+
 def test_a_missing_extra_names_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "nir", None)
     with pytest.raises(InvalidInput, match=re.escape("pip install 'spinemap-exact[nir]'")):

@@ -9,12 +9,15 @@ import numpy as np
 import pytest
 from oracle import random_network
 
+from spinemap_exact import solvers
 from spinemap_exact.errors import EngineDefect, InvalidInput
 from spinemap_exact.formulations.partition import assignment_cpsat
+from spinemap_exact.formulations.placement import table_cpsat
 from spinemap_exact.hardware import Crossbar
 from spinemap_exact.mapping import Partition
 from spinemap_exact.network import Network
 from spinemap_exact.problems.partition import PartitionProblem
+from spinemap_exact.problems.placement import Mesh, PlacementProblem
 from spinemap_exact.result import Limits, Status, Watch
 from spinemap_exact.solvers import cpsat
 
@@ -91,6 +94,14 @@ def test_an_incomplete_hint_is_noticed():
         cpsat.solve(model_of(Forgetful), bridge(), one_worker(), Partition([0, 0, 1, 1]))
 
 
+@pytest.mark.parametrize("name", ["assignment-cpsat", "representatives-cpsat"])
+def test_a_warm_start_without_units_is_complete(name):
+    inputs = Network.from_synapses([], [], [13, 16], is_input=[True, True])
+    problem = PartitionProblem(inputs, (Crossbar(2, 1, area=12),), max_clusters=2, max_area=15)
+    result = solvers.load("partition", name)(problem, one_worker(), warm_start=Partition([], []))
+    assert (result.status, result.objective) == (Status.OPTIMAL, 0)
+
+
 def test_an_infeasible_warm_start_is_refused():
     with pytest.raises(InvalidInput, match="the warm start is not feasible: cluster 0 needs 3 columns"):
         cpsat.solve(assignment_cpsat, bridge(), one_worker(), Partition([0, 0, 0, 1]))
@@ -100,6 +111,15 @@ def test_costs_beyond_its_integers_are_refused():
     huge = bridge(2**61)
     with pytest.raises(InvalidInput, match="beyond CP-SAT's integers"):
         cpsat.solve(assignment_cpsat, huge, one_worker())
+
+
+def test_costs_that_only_presolving_adds_up_are_refused():
+    # 15 pairs of at most 5 * 2^57 fit in int64; the tables rewritten as 30 costs a pair, 70 * 2^57 in all, do not
+    a, b = np.triu_indices(6, 1)
+    mesh = Mesh(np.zeros(6, dtype=int), np.arange(6))
+    problem = PlacementProblem(6, flow_from=a, flow_to=b, flow=np.full(15, 2**57), mesh=mesh)
+    with pytest.raises(InvalidInput, match="beyond CP-SAT's integers once it has presolved the model"):
+        cpsat.solve(table_cpsat, problem, one_worker())
 
 
 def test_large_costs_are_exact():

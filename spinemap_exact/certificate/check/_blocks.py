@@ -40,19 +40,22 @@ class Margins:
 
     def tiles(self) -> Iterator[list[tuple[int, int]]]:
         """All sets of tiles, as (x, y), with these numbers: column by column, the lowest rows first."""
-        return _tiles(self.columns, self.rows)
+        begun: list[tuple[list[tuple[int, int]], tuple[int, ...], int]] = [([], self.rows, 0)]
+        while begun:
+            tiles, rows, x = begun.pop()
+            if x < len(self.columns):
+                begun += reversed(list(self._filled(tiles, rows, x)))
+            elif not any(rows):
+                yield tiles
 
-
-def _tiles(columns: tuple[int, ...], rows: tuple[int, ...], x: int = 0) -> Iterator[list[tuple[int, int]]]:
-    if x == len(columns):
-        if not any(rows):
-            yield []
-        return
-    for chosen in combinations([y for y, left in enumerate(rows) if left], columns[x]):
-        left = tuple(count - (y in chosen) for y, count in enumerate(rows))
-        if max(left) < len(columns) - x:
-            for rest in _tiles(columns, left, x + 1):
-                yield [(x, y) for y in chosen] + rest
+    def _filled(
+        self, tiles: list[tuple[int, int]], rows: tuple[int, ...], x: int
+    ) -> Iterator[tuple[list[tuple[int, int]], tuple[int, ...], int]]:
+        """The ways to choose the tiles of column x, with how many tiles of each row are left."""
+        for chosen in combinations([y for y, left in enumerate(rows) if left], self.columns[x]):
+            left = tuple(count - (y in chosen) for y, count in enumerate(rows))
+            if max(left) < len(self.columns) - x:
+                yield tiles + [(x, y) for y in chosen], left, x + 1
 
 
 def _occupied(chains: Chains, lines: list[int], n: int) -> Chains:

@@ -54,7 +54,10 @@ def _packing(instance: Packing, evidence: Field, claim: int | None) -> int:
 
 
 def _placement(instance: Placement, evidence: Field, claim: int | None) -> int:
-    """Place cluster after cluster on every free tile; no branch is cut, since no cost need be kept."""
+    """Place cluster after cluster on every free tile; no branch is cut, since no cost need be kept.
+
+    With so few steps there are eight clusters at most, one within the other.
+    """
     n, tiles = instance.num_clusters, instance.num_tiles
     Steps(evidence).spend(sum(perm(tiles, k) * (k + 1) for k in range(1, n + 1)) if tiles < 30 else MAX_STEPS + 1)
     away = [[instance.distance(a, b) for b in range(tiles)] for a in range(tiles)]
@@ -129,19 +132,20 @@ def _unroll(instance: Unroll, evidence: Field, claim: int | None) -> int | None:
     the crossbar where each synapse ends, and how many carries enter each: as many as it has columns, less one, and any
     such numbers can be realised as a tree. A unit with a single input only passes it on, so it can be left out, unless
     the neuron has no other input. Crossbars are alike, so their order does not matter. Limits on units, depth or
-    fan-in only exclude solutions. Without any crossbar nothing is left as soon as a neuron asks for one.
+    fan-in only exclude solutions. Without any crossbar nothing is left as soon as a neuron asks for one, and those
+    beyond the columns that all neurons can have stay empty.
     """
     if instance.objective != "crossbars" and claim is not None:
         return 0
     crossbars = instance.max_crossbars if claim is None else claim - 1
     if crossbars is None or crossbars < 0:
         return 0
+    neurons = [fed for fed, is_input in zip(instance.nets.pres, instance.nets.is_input, strict=True) if not is_input]
+    crossbars = min(crossbars, sum(max(1, len(fed) - 1) for fed in neurons))
     steps = Steps(evidence)
     axons = {k: 1 << bit for bit, k in enumerate(k for k, posts in enumerate(instance.nets.posts) if posts)}
     states: set[tuple[_Crossbar, ...]] = {((0, 0, 0),) * crossbars}
-    for fed, is_input in zip(instance.nets.pres, instance.nets.is_input, strict=True):
-        if is_input:
-            continue
+    for fed in neurons:
         reached = set()
         ways = _shares([axons[k] for k in fed], crossbars, steps)
         for way in ways:

@@ -54,7 +54,7 @@ def choose(classes: Classes, patterns: Array, bins: int, watch: Watch) -> list[A
     if status == cp_model.UNKNOWN:
         return Answer.UNKNOWN
     if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
-        raise EngineDefect(f"CP-SAT ended with the unlisted status {solver.status_name(status)}")
+        raise EngineDefect(f"CP-SAT ended with the unlisted status {status}")
     uses = [solver.value(variable) for variable in use]
     return [patterns[p].astype(np.int64) for p, times in enumerate(uses) for _ in range(times)]
 
