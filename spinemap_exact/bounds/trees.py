@@ -143,7 +143,7 @@ class PricedTree:
         """Lower bound on the cost of any tree: the least but for shares, which are rounded down."""
         if self.is_whole:  # or there is a carry
             return min(sum(self.idle) // self.sharers, self.row)
-        if not self._is_small:
+        if not self.is_small:
             return self.carry * huffman_carries(self.weights, self.rows)
         table, beyond = self._filled
         return min(int(table[:, :, -1].min()), beyond) // SCALE
@@ -153,8 +153,8 @@ class PricedTree:
         return -(-self.num_axons // self.rows) + 1
 
     @property
-    def _is_small(self) -> bool:
-        """The table fits the memory, and no entry overflows."""
+    def is_small(self) -> bool:
+        """Trees are compared one by one: the table fits the memory, and no entry overflows."""
         spikes, merging, idle = self._sums
         deepest = int(spikes[-1]) * self.carry * SCALE * self.num_axons
         charged = (int(merging[-1]) + self.row * SCALE) * self.num_axons + int(idle[-1])
@@ -182,9 +182,17 @@ class PricedTree:
         return table, int(beyond)
 
     def units(self) -> list[Unit]:
-        """Return the units of a cheapest tree, the soma unit first, parents before their children."""
+        """Return the units of a cheapest tree, the soma unit first, parents before their children.
+
+        Raises
+        ------
+        ValueError
+            If the tree is not small.
+        """
         if self.is_whole:
             return [Unit(0, 0, self.num_axons, 0, None)]
+        if not self.is_small:
+            raise ValueError(f"{self.num_axons} axons are too many, or their spikes, for a table of trees")
         return _Walk(self).units()
 
 

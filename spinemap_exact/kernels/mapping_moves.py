@@ -82,7 +82,7 @@ def _unit(now, random, i):
 
 @njit(cache=True, **BARE)
 def _parent_for(chip, now, random, i, t):
-    """Where a new unit in ``t`` sends its carry: to the soma unit or another one, whichever is closer and has room."""
+    """Where a new unit in ``t`` sends its carry: to the soma unit or to another one, whichever has room."""
     best = now.home[i]
     other = _unit(now, random, i)
     if other in (best, t):

@@ -24,14 +24,16 @@ from spinemap_exact.result import Watch
 
 _HALVINGS = 12
 _PLACEMENT_S = 1.0
+_DEAREST = 1 << 40  # price of a row, in fJ
 _LOOK_BACK = 64  # crossbars that are tried for a group, the latest first
 
 
 def run(problem: MappingProblem, watch: Watch, start: Mapping | None = None) -> Mapping | None:
     """Return a mapping made from the cheapest trees; None if it does not fit at any price of a row."""
-    if problem.unrolling is not None or not problem.hardware.is_uniform:
+    if problem.unrolling is not None or not problem.hardware.is_uniform or problem.hardware.max_rows == 1:
         return None
-    plan = _cheapest(_Slices(problem), watch)
+    slices = _Slices(problem)
+    plan = _cheapest(slices, watch) if slices.are_small else None
     if plan is None:
         return None
     unrolling, partition = plan.packed()
@@ -55,7 +57,7 @@ def _cheapest(slices: _Slices, watch: Watch) -> _Plan | None:
     if plan.fits:
         return plan
     low, high, best = 0, 1 << 10, None
-    while best is None and high < 1 << 62 and not watch.should_stop():
+    while best is None and high <= _DEAREST and not watch.should_stop():
         plan = slices.plan(high)
         low, high, best = (low, high, plan) if plan.fits else (high, high * 8, None)
     for _ in range(_HALVINGS if best is not None else 0):
@@ -116,21 +118,26 @@ class _Slices:
         axons = [network.fan_in_of(int(i)) for i in first]
         return [(m, a[np.argsort(-network.spikes[a], kind="stable")]) for m, a in zip(members, axons, strict=True)]
 
+    @property
+    def are_small(self) -> bool:
+        """Trees can be compared one by one at any price of a row that is tried."""
+        return all(self._tree(len(neurons), axons, _DEAREST).is_small for neurons, axons in self.classes)
+
     def plan(self, row: int) -> _Plan:
         """Trees at this price of a row, and their groups in as few crossbars as first-fit finds."""
-        trees = [self._tree(len(neurons), axons, row) for neurons, axons in self.classes]
+        trees = [self._tree(len(neurons), axons, row).units() for neurons, axons in self.classes]
         groups = [g for (c, tree) in zip(self.classes, trees, strict=True) for g in self._groups(*c, tree)]
         plan = _Plan(self.problem, self.classes, trees)
         for group in sorted(groups, key=lambda g: (-len(g.axons) - g.carries, g.rank)):
             plan.place(group)
         return plan
 
-    def _tree(self, neurons: int, axons: Array, row: int) -> list[Unit]:
+    def _tree(self, neurons: int, axons: Array, row: int) -> PricedTree:
         spikes = tuple(self.network.spikes[axons].tolist())
         return PricedTree(
             spikes, self.crossbar.rows, self.carry, tuple(self.read * s + row for s in spikes),
             min(self.crossbar.columns, neurons), (row,) * len(axons), row,
-        ).units()  # fmt: skip
+        )  # fmt: skip
 
     def _groups(self, neurons: Array, axons: Array, tree: list[Unit]) -> Iterator[_Group]:
         for rank, unit in enumerate(tree):
