@@ -178,6 +178,8 @@ class _Counting:
 
 _THRESHOLDS = 6  # that are tried between axons that pay where carries are merged and axons that do not
 _ROUNDS = 24
+_MOST_STEPS = 2_000_000_000  # of one evaluation: some seconds; beyond that Huffman's code alone
+_TRIED = 100  # evaluations for the price of a row
 
 
 class _Search:
@@ -189,9 +191,13 @@ class _Search:
 
     def best(self) -> Prices:
         """Prices of reads first, without prices of rows; then the price of a row that makes the bound largest."""
-        if not self.counting.wide_classes or self.counting.traffic is Traffic.PER_SYNAPSE:
-            return Prices(self.none, self.none)
+        unpriced = Prices(self.none, self.none)
+        steps = sum(tree.steps for tree, _, _ in self.counting.trees(unpriced))
+        if steps == 0 or steps > _MOST_STEPS or self.counting.traffic is Traffic.PER_SYNAPSE:
+            return unpriced
         prices = self._with_reads()
+        if steps > _MOST_STEPS // _TRIED:
+            return prices
         known = {0: prices}
 
         def value(row: int) -> int:

@@ -143,7 +143,7 @@ class PricedTree:
         """Lower bound on the cost of any tree: the least but for shares, which are rounded down."""
         if self.is_whole:  # or there is a carry
             return min(sum(self.idle) // self.sharers, self.row)
-        if not self.is_small:
+        if not self.is_small or not (self.row or any(self.merging)):
             return self.carry * huffman_carries(self.weights, self.rows)
         table, beyond = self._filled
         return min(int(table[:, :, -1].min()), beyond) // SCALE
@@ -151,6 +151,11 @@ class PricedTree:
     @property
     def _most_open(self) -> int:
         return -(-self.num_axons // self.rows) + 1
+
+    @property
+    def steps(self) -> int:
+        """Steps of the dynamic programme, about."""
+        return self.num_axons * self._most_open**2 * self.rows
 
     @property
     def is_small(self) -> bool:

@@ -28,7 +28,7 @@ _WARM_STARTS = {
 }
 # Beyond these sizes (synapses, items or tiles) only one pass of slicing is made.
 _LARGE = {"unroll": 1_000_000, "partition": 5_000_000, "placement": 1_500}
-_FOR_LARGE = ("sequential",)
+_FOR_LARGE = {"unroll": ("row-slices",), "partition": ("sequential",), "placement": ("sequential",)}
 _WARM_SHARE = 0.35  # of the stage, at most; small problems get less
 _SEARCH_SHARE = 0.9  # of a whole mapping: its bound takes seconds at most
 
@@ -130,7 +130,7 @@ def _warm_start(
 def _default_warm_starts(problem: Any) -> tuple[str, ...]:
     known = heuristics.names(problem.kind)
     names = tuple(name for name in _WARM_STARTS[problem.kind] if name in known)
-    return _FOR_LARGE if size(problem) > _LARGE.get(problem.kind, math.inf) else names
+    return _FOR_LARGE[problem.kind] if size(problem) > _LARGE.get(problem.kind, math.inf) else names
 
 
 def _warm_time_s(problem: Any, time_s: float | None) -> float:
