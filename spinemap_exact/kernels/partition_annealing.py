@@ -17,7 +17,7 @@ _RAISE, _LOWER = 1.035, 0.985  # in balance where three states in ten are within
 
 
 @njit(cache=True, inline="always")
-def _below(state, limit):  # xorshift64*: the same numbers on every machine, from a state of our own
+def below(state, limit):  # xorshift64*: the same numbers on every machine, from a state of our own
     x = state[0]
     x ^= x >> np.uint64(12)
     x ^= x << np.uint64(25)
@@ -92,27 +92,27 @@ def anneal(
         fine *= _RAISE if beyond > 0 else _LOWER
         fine = min(max(fine, penalty[0]), penalty[1])
         for _ in range(_BLOCK):
-            u = units[_below(state, n)]
+            u = units[below(state, n)]
             a = home[u]
             b = np.int64(-1)
             fan_in, fan_out = ptr[u + 1] - ptr[u], out_ptr[u + 1] - out_ptr[u]
-            if fan_in + fan_out > 0 and _below(state, 3) > 0:
-                pick = _below(state, fan_in + fan_out)
+            if fan_in + fan_out > 0 and below(state, 3) > 0:
+                pick = below(state, fan_in + fan_out)
                 if pick >= fan_in:
                     b = home[out_idx[out_ptr[u] + pick - fan_in]]
                 else:
                     k = idx[ptr[u] + pick]
                     b = home[k]
                     if b < 0 or b == a:
-                        b = home[out_idx[out_ptr[k] + _below(state, out_ptr[k + 1] - out_ptr[k])]]
+                        b = home[out_idx[out_ptr[k] + below(state, out_ptr[k + 1] - out_ptr[k])]]
             if b < 0 or not chosen[b]:
-                b = slots[_below(state, m)]
+                b = slots[below(state, m)]
             if a == b:
                 continue
             gain, freed, taken = change(u, a, b, ptr, idx, spikes, loop, per_synapse, home, count)
             v = -1
-            if crowd[b] > 0 and _below(state, 2) == 0:
-                v = member[b, _below(state, crowd[b])]
+            if crowd[b] > 0 and below(state, 2) == 0:
+                v = member[b, below(state, crowd[b])]
                 _put(u, a, b, ptr, idx, home, count)
                 more, freed_b, taken_a = change(v, b, a, ptr, idx, spikes, loop, per_synapse, home, count)
                 gain += more
@@ -144,7 +144,7 @@ def anneal(
             worse = w_packets * gain + w_area * (new_area - taken_area) + fine * (new_beyond - beyond)
             if worse > 0 and (
                 worse > 25.0 * temperature
-                or np.exp(-worse / temperature) * 1073741824.0 < np.float64(_below(state, 1073741824))
+                or np.exp(-worse / temperature) * 1073741824.0 < np.float64(below(state, 1073741824))
             ):
                 if v >= 0:
                     _put(u, b, a, ptr, idx, home, count)
