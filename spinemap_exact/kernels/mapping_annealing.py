@@ -14,7 +14,7 @@ from spinemap_exact.kernels.mapping_state import BARE, LATE, PRICE, all_late, be
 from spinemap_exact.kernels.partition_annealing import below
 
 _BLOCK = 32  # proposals at one temperature
-_RAISE, _LOWER = 1.035, 0.985  # in balance where three states in ten are within the limits
+_RAISE, _LOWER = 0.035, 0.015  # in balance where three states in ten are within the limits
 
 
 @njit(cache=True, **BARE)
@@ -36,8 +36,9 @@ def anneal(net, chip, now, log, rates, heat, penalty, trials, random, given, bes
     ----------
     rates : (moves,) int64
         Running sums of how often each move is proposed.
-    penalty : (3,) float64
-        The least and the highest price of breaking limits, and the one now, which is left there for the next call.
+    penalty : (4,) float64
+        Price of breaking limits: the least; the highest; the one now, which is left there for the next call; and how
+        fast it changes. Too fast, and it freezes a state beyond the limits before the others have made room.
     best : tuple of arrays
         Slots of synapses, parents of units and sites of slots of the best state met at the end of a block of proposals.
     found : int
@@ -50,7 +51,7 @@ def anneal(net, chip, now, log, rates, heat, penalty, trials, random, given, bes
     recount = given and chip.max_delay >= 0
     for _ in range(blocks):
         temperature *= cooling
-        fine = min(max(fine * (_RAISE if excess > 0 else _LOWER), penalty[0]), penalty[1])
+        fine = min(max(fine * np.exp(penalty[3] * (_RAISE if excess > 0 else -_LOWER)), penalty[0]), penalty[1])
         for _ in range(_BLOCK):
             draw, move = below(random, rates[-1]), 0
             while rates[move] <= draw:

@@ -10,8 +10,8 @@ from spinemap_exact.kernels.mapping_state import ABSENT, BARE, ROOT
 from spinemap_exact.kernels.partition_annealing import below
 
 (
-    SYNAPSE, AXON, UNIT, EXCHANGE_UNITS, EXCHANGE_CROSSBARS, CARRY, SOMA, SPLIT, EXCHANGE_SYNAPSES, EXCHANGE_AXONS, FOLLOW,
-    GROUP,
+    SYNAPSE, AXON, UNIT, EXCHANGE_UNITS, EXCHANGE_CROSSBARS, CARRY, SOMA, SPLIT, EXCHANGE_SYNAPSES, EXCHANGE_AXONS,
+    FOLLOW, GROUP,
 ) = range(12)  # fmt: skip
 _PUT, _BIRTH, _DEATH, _REPARENT, _REROOT, _RELOCATE, _SITES = range(7)
 
@@ -82,10 +82,10 @@ def _unit(now, random, i):
 
 @njit(cache=True, **BARE)
 def _parent_for(chip, now, random, i, t):
-    """Where a new unit in ``t`` sends its carry: to the soma unit or to another one, whichever is closer and has room."""
+    """Where a new unit in ``t`` sends its carry: to the soma unit or to another one, whichever has room."""
     best = now.home[i]
     other = _unit(now, random, i)
-    if other == best or other == t:
+    if other in (best, t):
         return best
     is_full = now.rows[best] >= chip.rows[now.site[best]]
     is_other_full = now.rows[other] >= chip.rows[now.site[other]]

@@ -122,9 +122,14 @@ def fill(net, chip, now, place, parent, site):
     for i in net.neurons:
         for t in range(len(site)):
             if parent[i, t] != ABSENT:
-                birth(chip, now, i, t, parent[i, t])
-                if parent[i, t] == ROOT:
-                    now.home[i] = t
+                birth(chip, now, i, t, ROOT)
+    for i in net.neurons:  # a cell is only counted where there are columns
+        for t in range(len(site)):
+            if parent[i, t] >= 0:
+                now.parent[i, t] = parent[i, t]
+                _edge(chip, now, i, parent[i, t], 1)
+            elif parent[i, t] == ROOT:
+                now.home[i] = t
     for s in range(len(place)):
         _attach(net, chip, now, s, place[s])
 

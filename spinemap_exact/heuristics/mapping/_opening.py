@@ -20,7 +20,7 @@ def opening(problem: MappingProblem, watch: Watch) -> tuple[Unrolling, Array]:
     unrolling, clusters = _unrolled(problem, watch)
     units = unrolling.unit_network(problem.network)
     stage = PartitionProblem(units, problem.hardware.crossbars, problem.most_crossbars, problem.traffic)
-    found: Partition | None = heuristics.load("partition", "best-effort")(stage, _share(watch), clusters)
+    found = _partition(stage, clusters, watch)
     slots = problem.hardware.grid.num_tiles
     if found is None:
         columns = max(c.columns for c in problem.hardware.crossbars)
@@ -28,6 +28,14 @@ def opening(problem: MappingProblem, watch: Watch) -> tuple[Unrolling, Array]:
     free = {kind: list(tiles) for kind, tiles in _tiles_of_kinds(problem).items()}
     slot_of_cluster = np.array([free[kind].pop(0) for kind in found.crossbar_of_cluster.tolist()], dtype=np.int64)
     return unrolling, slot_of_cluster[found.cluster_of_unit]
+
+
+def _partition(stage: PartitionProblem, clusters: Partition | None, watch: Watch) -> Partition | None:
+    """Clusters as they were packed, or else what is found quickly, or else what is found at all."""
+    if clusters is not None and not stage.violations(clusters):
+        return clusters
+    found: Partition | None = heuristics.load("partition", "sequential")(stage, watch.part())
+    return found or heuristics.load("partition", "best-effort")(stage, _share(watch))
 
 
 def _unrolled(problem: MappingProblem, watch: Watch) -> tuple[Unrolling, Partition | None]:

@@ -34,7 +34,9 @@ RATES = {
 }
 """How often a move is proposed."""
 
-_WHOLE_UNITS = (moves.UNIT, moves.EXCHANGE_UNITS, moves.EXCHANGE_CROSSBARS, moves.GROUP)
+WHOLE_UNITS = (moves.UNIT, moves.EXCHANGE_UNITS, moves.EXCHANGE_CROSSBARS, moves.GROUP)
+_PENALTY = (0.01, 1000.0, 50.0)  # least, highest and first, in units of `Search.scale`
+_AGILE = 700  # units, or synapses, up to which the penalty changes at its full speed
 _CHUNK = 4_000  # proposals between two looks at the clock
 _BY_LATENCY = (MappingObjective.MEAN_LATENCY, MappingObjective.WORST_LATENCY)
 
@@ -143,10 +145,11 @@ class Search:
         only : tuple of int, optional
             Moves to choose from.
         """
-        allowed = only or (_WHOLE_UNITS if self.given else tuple(RATES))
+        allowed = only or (WHOLE_UNITS if self.given else tuple(RATES))
         rates = np.cumsum([RATES[move] if move in allowed else 0 for move in sorted(RATES)])
         scale = self.scale(random)
-        penalty = np.array([0.01, 1000.0, 2.0]) * scale
+        movable = len(self.net.neurons) if self.given else len(self.net.pre)
+        penalty = np.array([*(scale * np.array(_PENALTY)), min(1.0, _AGILE / max(1, movable))])
         numbers = random.integers(1, 2**62, size=1, dtype=np.uint64)
         before, chunks = self.found, max(1, trials // _CHUNK)
         cooling = heat[1] / heat[0]

@@ -21,7 +21,9 @@ from spinemap_exact.result import Watch
 _FIRST_TRIALS = 100_000
 _ROUNDS_A_LENGTH = 2  # anneals before they become twice as long
 _ROUNDS = 6  # where there is no time limit
-_HOT, _WARM, _COLD = 2.0, 0.3, 0.02  # temperatures, in mean prices of the spikes of a source
+_TRIALS_A_SLOT, _SETTLING = 100, (1.0, 0.01)  # where only crossbars are exchanged, to begin with
+_BY_LIMITS = (MappingObjective.CROSSBARS, MappingObjective.WORST_LATENCY)
+_HOT, _WARM, _COLD = 0.5, 0.2, 0.005  # temperatures, in mean prices of the spikes of a source
 
 
 def run(problem: MappingProblem, watch: Watch, start: Mapping | None = None) -> Mapping | None:
@@ -38,46 +40,52 @@ def run(problem: MappingProblem, watch: Watch, start: Mapping | None = None) -> 
         start = None
     if not Search.fits(problem):
         return start
-    best, goal = start, None if start is None else problem.cost(start)
-    while True:
-        found = _annealed(problem, watch, best, goal)
+    best = start
+    while (limits := _limits(problem, best)) is not None:
+        found = _annealed(problem, watch, best, *limits)
         if found is None or (best is not None and problem.cost(found) >= problem.cost(best)):
-            return best
-        best, goal = found, problem.cost(found)
-        if problem.objective in (MappingObjective.ENERGY, MappingObjective.MEAN_LATENCY) or watch.should_stop():
-            return best
+            break
+        best = found
+        if problem.objective not in _BY_LIMITS or watch.should_stop():
+            break
+    return best
 
 
-def _annealed(problem: MappingProblem, watch: Watch, start: Mapping | None, goal: int | None) -> Mapping | None:
-    """Anneal energy or latency, below ``goal`` where the problem counts crossbars or the slowest spike."""
+def _limits(problem: MappingProblem, best: Mapping | None) -> tuple[int, int | None] | None:
+    """Most crossbars and longest delay, below those of ``best`` where they are what counts; None if nothing is left."""
     crossbars, delay = problem.most_crossbars, problem.max_latency_ps
-    steps = problem.objective in (MappingObjective.CROSSBARS, MappingObjective.WORST_LATENCY)
-    if steps and goal is not None:
-        if problem.objective is MappingObjective.CROSSBARS:
-            crossbars = goal - 1
-        else:
-            delay = goal - 1
+    if best is not None and problem.objective is MappingObjective.CROSSBARS:
+        crossbars = problem.cost(best) - 1
+    if best is not None and problem.objective is MappingObjective.WORST_LATENCY:
+        delay = problem.cost(best) - 1
+    return None if crossbars < 1 or (delay is not None and delay < 0) else (crossbars, delay)
+
+
+def _annealed(
+    problem: MappingProblem, watch: Watch, start: Mapping | None, crossbars: int, delay: int | None
+) -> Mapping | None:
+    """Anneal energy or latency within these limits; where a tighter one is what counts, the first mapping will do."""
     search = Search(problem, crossbars, delay)
     random = np.random.default_rng(watch.limits.seed)
     if start is None:
         search.load(*opening(problem, watch), np.arange(search.slots))
-        search.anneal(watch, random, 100 * search.slots, (1.0, 0.01), only=(EXCHANGE_CROSSBARS,))
+        search.anneal(watch, random, _TRIALS_A_SLOT * search.slots, _SETTLING, only=(EXCHANGE_CROSSBARS,))
     else:
         search.load_mapping(start)
+    is_enough = start is not None and problem.objective in _BY_LIMITS
     begin = search.now.place.copy(), search.now.parent.copy(), search.now.site.copy()
-    trials = _FIRST_TRIALS
-    done = 0
-    while not (watch.should_stop() or (watch.remaining_s is None and done >= _ROUNDS)):
-        if done % 2 == 0 or search.found < 0:
-            search.set(*begin)
-            better = search.anneal(watch, random, trials, (_HOT, _COLD))
-        else:
+    trials, done = _FIRST_TRIALS, 0
+    while not (watch.should_stop() or (watch.remaining_s is None and done == _ROUNDS)):
+        if done % 2 == 0 and search.found >= 0:  # a good start comes first
             search.restart()
             better = search.anneal(watch, random, trials, (_WARM, _COLD))
+        else:
+            search.set(*begin)
+            better = search.anneal(watch, random, trials, (_HOT, _COLD))
         if better:
-            watch.report(search.found + search.constant, note="annealing")
-            if steps and goal is not None:
-                break
+            watch.report(problem.cost(search.mapping()), note="annealing")
+        if better and is_enough:
+            break
         done += 1
         if done % _ROUNDS_A_LENGTH == 0:
             trials *= 2
