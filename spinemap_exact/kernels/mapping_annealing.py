@@ -9,8 +9,10 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from spinemap_exact.kernels.mapping_delays import all_late
 from spinemap_exact.kernels.mapping_moves import propose, take_back
-from spinemap_exact.kernels.mapping_state import BARE, LATE, PRICE, all_late, beyond
+from spinemap_exact.kernels.mapping_state import BARE, LATE, PRICE
+from spinemap_exact.kernels.mapping_steps import beyond
 from spinemap_exact.kernels.partition_annealing import below
 
 _BLOCK = 32  # proposals at one temperature

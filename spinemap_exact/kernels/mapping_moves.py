@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from numba import njit
 
-from spinemap_exact.kernels import mapping_state as state
+from spinemap_exact.kernels import mapping_steps as steps
 from spinemap_exact.kernels.mapping_state import ABSENT, BARE, ROOT
 from spinemap_exact.kernels.partition_annealing import below
 
@@ -29,49 +29,49 @@ def take_back(net, chip, now, log):
     for n in range(log[0, 0], 0, -1):
         step, i, a, b = log[n, 0], log[n, 1], log[n, 2], log[n, 3]
         if step == _PUT:
-            state.put(net, chip, now, i, a)
+            steps.put(net, chip, now, i, a)
         elif step == _BIRTH:
-            state.death(chip, now, i, a)
+            steps.death(chip, now, i, a)
         elif step == _DEATH:
-            state.birth(chip, now, i, a, b)
+            steps.birth(chip, now, i, a, b)
         elif step == _REPARENT:
-            state.reparent(net, chip, now, i, a, b)
+            steps.reparent(net, chip, now, i, a, b)
         elif step == _REROOT:
-            state.reroot(net, chip, now, i, a)
+            steps.reroot(net, chip, now, i, a)
         elif step == _RELOCATE:
-            state.relocate(net, chip, now, i, b, a)
+            steps.relocate(net, chip, now, i, b, a)
         else:
-            state.exchange_sites(net, chip, now, a, b)
+            steps.exchange_sites(net, chip, now, a, b)
 
 
 @njit(cache=True, **BARE)
 def _put(net, chip, now, log, s, b):
     _note(log, _PUT, s, now.place[s], b)
-    state.put(net, chip, now, s, b)
+    steps.put(net, chip, now, s, b)
 
 
 @njit(cache=True, **BARE)
 def _reparent(net, chip, now, log, i, t, p):
     _note(log, _REPARENT, i, t, now.parent[i, t])
-    state.reparent(net, chip, now, i, t, p)
+    steps.reparent(net, chip, now, i, t, p)
 
 
 @njit(cache=True, **BARE)
 def _reroot(net, chip, now, log, i, t):
     _note(log, _REROOT, i, now.home[i], t)
-    state.reroot(net, chip, now, i, t)
+    steps.reroot(net, chip, now, i, t)
 
 
 @njit(cache=True, **BARE)
 def _relocate(net, chip, now, log, i, a, b):
     _note(log, _RELOCATE, i, a, b)
-    state.relocate(net, chip, now, i, a, b)
+    steps.relocate(net, chip, now, i, a, b)
 
 
 @njit(cache=True, **BARE)
 def _death(chip, now, log, i, t):
     _note(log, _DEATH, i, t, now.parent[i, t])
-    state.death(chip, now, i, t)
+    steps.death(chip, now, i, t)
 
 
 @njit(cache=True, **BARE)
@@ -120,7 +120,7 @@ def _transfer(net, chip, now, log, random, s, b):
             return
         p = _parent_for(chip, now, random, i, b)
         _note(log, _BIRTH, i, b, p)
-        state.birth(chip, now, i, b, p)
+        steps.birth(chip, now, i, b, p)
     _put(net, chip, now, log, s, b)
     _settle(net, chip, now, log, i, a)
 
@@ -128,7 +128,7 @@ def _transfer(net, chip, now, log, random, s, b):
 @njit(cache=True, **BARE)
 def _merge(net, chip, now, log, i, a, b):
     """The unit in ``a`` becomes one with that in ``b``."""
-    if state.is_above(now, i, a, b):
+    if steps.is_above(now, i, a, b):
         if now.parent[i, a] == ROOT:
             _reroot(net, chip, now, log, i, b)
         elif now.parent[i, b] != now.parent[i, a]:
@@ -275,7 +275,7 @@ def _change_tree(net, chip, now, log, random, i):
     """A carry goes to another unit."""
     t, p = _unit(now, random, i), _unit(now, random, i)
     old = now.parent[i, t]
-    if old >= 0 and old != p and not state.is_above(now, i, t, p):
+    if old >= 0 and old != p and not steps.is_above(now, i, t, p):
         _reparent(net, chip, now, log, i, t, p)
         _settle(net, chip, now, log, i, old)
 
@@ -335,7 +335,7 @@ def propose(net, chip, now, log, random, move, given):
         a, b = below(random, len(now.site)), below(random, len(now.site))
         if a != b and now.columns[a] + now.columns[b] > 0:
             _note(log, _SITES, 0, a, b)
-            state.exchange_sites(net, chip, now, a, b)
+            steps.exchange_sites(net, chip, now, a, b)
         return
     i = net.neurons[below(random, len(net.neurons))]
     a = _unit(now, random, i)

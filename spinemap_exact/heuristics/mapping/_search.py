@@ -8,6 +8,8 @@ from spinemap_exact.arrays import Array
 from spinemap_exact.kernels import mapping_annealing as annealing
 from spinemap_exact.kernels import mapping_moves as moves
 from spinemap_exact.kernels import mapping_state as state
+from spinemap_exact.kernels import mapping_steps as steps
+from spinemap_exact.kernels.mapping_delays import all_late
 from spinemap_exact.kernels.mapping_state import ABSENT, Chip, Net
 from spinemap_exact.mapping import Mapping, Partition, Placement, Unrolling
 from spinemap_exact.network import Network
@@ -73,12 +75,12 @@ class Search:
 
     @property
     def beyond(self) -> int:
-        return int(state.beyond(self.chip, self.now))
+        return int(steps.beyond(self.chip, self.now))
 
     def set(self, place: Array, parent: Array, site: Array) -> None:
         """Start from slots of synapses, parents of units and sites of slots."""
-        state.fill(self.net, self.chip, self.now, place, parent, site)
-        self.now.totals[state.LATE] = state.all_late(self.net, self.chip, self.now)
+        steps.fill(self.net, self.chip, self.now, place, parent, site)
+        self.now.totals[state.LATE] = all_late(self.net, self.chip, self.now)
         if self.beyond == 0 and (self.found < 0 or self.now.totals[state.PRICE] < self.found):
             self.found = int(self.now.totals[state.PRICE])
             for kept, value in zip(self.best, (place, parent, site), strict=True):
