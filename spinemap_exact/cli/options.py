@@ -9,8 +9,6 @@ from typing import Any
 from spinemap_exact import __version__
 from spinemap_exact.cli import bench, library
 from spinemap_exact.cli import verbs as run
-from spinemap_exact.errors import InvalidInput
-from spinemap_exact.units import picoseconds
 
 _GOALS = ("energy", "mean-latency", "worst-latency", "crossbars", "bottleneck")  # of problems.mapping
 
@@ -179,14 +177,7 @@ def _add_map(verbs: Any) -> None:
 def _add_goal(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--minimise", choices=_GOALS, metavar="GOAL", help=f"{', '.join(_GOALS)}; default: energy")
     parser.add_argument("--max-crossbars", type=int, metavar="B", help="use at most B crossbars")
-    parser.add_argument("--max-latency", type=_latency_ps, metavar="L", help="no spike slower than L, as in '20 ns'")
-
-
-def _latency_ps(text: str) -> int:
-    try:
-        return picoseconds(text)
-    except InvalidInput as defect:
-        raise argparse.ArgumentTypeError(str(defect)) from defect
+    parser.add_argument("--max-latency", metavar="L", help="no spike slower than L, as in '20 ns'")
 
 
 def _add_solve(verbs: Any) -> None:

@@ -20,7 +20,7 @@ from spinemap_exact.cli.folder import MapFolder, certificate_of
 from spinemap_exact.cli.progress import Reporter, interruptible
 from spinemap_exact.errors import InvalidInput
 from spinemap_exact.files import require_writable, writing
-from spinemap_exact.units import printable
+from spinemap_exact.units import picoseconds, printable
 
 if TYPE_CHECKING:
     from spinemap_exact.hardware import Hardware
@@ -147,10 +147,14 @@ def _at_once(args: argparse.Namespace, network: Network, hardware: Hardware) -> 
         hardware,
         minimise=args.minimise or "energy",
         max_crossbars=args.max_crossbars,
-        max_latency_ps=args.max_latency,
+        max_latency_ps=_max_latency_ps(args),
         traffic=args.traffic,
         **{option: given[0] if given else None for option, given in names.items()},
     )
+
+
+def _max_latency_ps(args: argparse.Namespace) -> int | None:
+    return None if args.max_latency is None else picoseconds(args.max_latency)
 
 
 def _by_stages(args: argparse.Namespace, network: Network, hardware: Hardware) -> Callable[..., MappingRun]:
@@ -350,7 +354,7 @@ def _asked_of_checker(args: argparse.Namespace, scope: str) -> tuple[Any, Mappin
     if scope == "mapping":
         from spinemap_exact.problems.mapping import MappingProblem
 
-        limits = args.max_crossbars, args.max_latency
+        limits = args.max_crossbars, _max_latency_ps(args)
         return MappingProblem(network, hardware, traffic, args.minimise or "energy", *limits), mapping, path
     problem = stage_problem(scope, network, hardware, mapping, traffic, unit_fan_in=args.unit_fan_in)
     return problem, mapping, path

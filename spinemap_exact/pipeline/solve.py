@@ -116,7 +116,9 @@ def _warm_start(
     share = None if asked else _warm_time_s(problem, watch.limits.time_s)
     for name in names:
         watch.report(note=f"warm start {name}")
-        found = heuristics.load(problem.kind, name)(problem, watch.search(share, keep), best)
+        # what is told is on disk already: only searches of whole mappings hand over what they find on the way
+        part = watch.search(share, keep) if problem.kind == "mapping" else watch.part(share)
+        found = heuristics.load(problem.kind, name)(problem, part, best)
         if found is None or problem.violations(found):
             continue
         if best is None or problem.cost(found) < problem.cost(best):

@@ -90,8 +90,9 @@ class MappingProblem:
             return f"neuron {neuron} has fan-in {network.fan_in[neuron]}, crossbars have one row: it cannot be unrolled"
         how, least = max(counting_bounds(network, rows, columns).items(), key=lambda item: item[1])
         if least > self.most_crossbars:
-            there = "tiles are there" if self.max_crossbars is None else "may be used"
-            return f"the network needs at least {least} crossbars (by counting {how}), {self.most_crossbars} {there}"
+            most = self.most_crossbars
+            there = f"{most} may be used" if most == self.max_crossbars else f"there are {most} tiles"
+            return f"the network needs at least {least} crossbars (by counting {how}), {there}"
         shortest = least_worst_latency_ps(network, hardware)
         if self.max_latency_ps is not None and shortest is not None and shortest > self.max_latency_ps:
             limit = duration_text(self.max_latency_ps)
