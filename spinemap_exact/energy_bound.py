@@ -84,6 +84,14 @@ def bound(
     return Bound(_energy(units, hardware, sources, packets, crossbars), worst, mean)
 
 
+def taken_apart(
+    network: Network, hardware: Hardware, unrolling: Unrolling, traffic: Traffic | str, sources: Array
+) -> int:
+    """Energy at least where units that all read the same ``sources`` do not all lie in one cluster."""
+    units = unrolling.unit_network(network)
+    return _energy(units, hardware, _Sources.of(units, hardware, Traffic(traffic), sources), 0, 0)
+
+
 class _Kind(NamedTuple):
     """What sources have in common that cost the same: synapses, self-loops, and what `Crowds` says of them."""
 
@@ -111,12 +119,16 @@ class _Sources:
     reach_of_inputs: list[int]
 
     @classmethod
-    def of(cls, units: Network, hardware: Hardware, traffic: Traffic) -> _Sources:
+    def of(cls, units: Network, hardware: Hardware, traffic: Traffic, split: Array | None = None) -> _Sources:
+        """Count; the sources ``split`` are known to be read in two clusters at least."""
         rows, columns = max(c.rows for c in hardware.crossbars), max(c.columns for c in hardware.crossbars)
         grid, per_synapse = hardware.grid, traffic is Traffic.PER_SYNAPSE
         loop = np.bincount(units.pre[units.pre == units.post], minlength=units.num_neurons)
         is_unit = np.arange(units.num_neurons) < units.num_units
         table = np.stack([is_unit, units.fan_out, loop, *crowds(units, rows, columns)], axis=1)
+        if split is not None:
+            reading = _Kind._fields.index("reading")
+            table[split, reading] = np.maximum(2, table[split, reading])
         spikes_of: dict[_Kind, int] = defaultdict(int)
         for k in np.flatnonzero((units.spikes > 0) & (units.fan_out > 0)).tolist():
             spikes_of[_Kind(*table[k].tolist())] += int(units.spikes[k])

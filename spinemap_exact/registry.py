@@ -14,7 +14,7 @@ from types import ModuleType
 
 from spinemap_exact.errors import InvalidInput
 
-KINDS = ("unroll", "packing", "partition", "placement")
+KINDS = ("unroll", "packing", "partition", "placement", "mapping")
 
 
 def names(package: ModuleType, kind: str) -> tuple[str, ...]:
