@@ -5,7 +5,6 @@ from __future__ import annotations
 import heapq
 import itertools
 import logging
-import math
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -22,10 +21,10 @@ logger = logging.getLogger(__name__)
 _SMOOTH = 0.6  # weight of the best multipliers in those that are priced
 _TOTAL = 1 << 37  # scaled cost of an incumbent
 _MOST_ROWS = 60  # rows of levels that a round adds
-_PATIENCE = 3  # rounds of rows that may gain little
-_WORTHWHILE = 0.02  # part of the gap that later rounds must close
-_EXACTNESS = 0.003  # part of the gap that the prices of all tiles together may be off by
-_CLOSE = 0.01  # part of the gap within which the relaxation counts as solved
+_PATIENCE = 1  # rounds of rows that may gain little
+_WORTHWHILE = 0.1  # part of the gap that later rounds must close
+_EXACTNESS = 0.01  # part of the gap that the prices of all tiles together may be off by
+_CLOSE = 0.03  # part of the gap within which the relaxation counts as solved
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,7 +35,6 @@ class Proof:
     scale: int
     worths: tuple[int | None, ...]
     value: int
-    added: int
 
 
 @dataclass(eq=False)
@@ -101,6 +99,9 @@ class Tree:
         while waiting and not self.watch.should_stop():
             bound, _, node = heapq.heappop(waiting)
             if bound < self.cutoff:
+                if self._glimpse(node) > bound:
+                    heapq.heappush(waiting, (node.bound, next(self.number), node))
+                    continue
                 self._process(node)
                 if node is self.root:
                     self.root_bound = node.bound
@@ -142,6 +143,14 @@ class Tree:
 
     # --- one node ------------------------------------------------------------------------------------------------
 
+    def _glimpse(self, node: Node) -> int:
+        """Bound a node by its parent's multipliers: it waits for its turn, or is closed at once."""
+        if node.multipliers is not None and node.proof is None and self._fits(node.fixed):
+            anchors = Anchors(self.instance, node.fixed)
+            _, numbers = self._prove(node, anchors, self._inherited(node.multipliers, anchors))
+            node.numbers = [*node.numbers, *numbers]
+        return node.bound
+
     def _process(self, node: Node) -> None:
         """Raise the bound of a node, and branch if that does not close it."""
         self.nodes_done += 1
@@ -166,28 +175,26 @@ class Tree:
 
     def _climb(self, node: Node, anchors: Anchors, master: Master) -> Relaxed | None:
         """Generate columns and rows until neither helps; None if the node is closed, time ran out or HiGHS gave up."""
-        centre = None
-        if node.multipliers is not None:
-            centre = self._prove(node, anchors, master, self._inherited(node.multipliers, anchors), math.inf)
-        rounds, before = 0, node.bound
+        centre, rounds, before = node.proof, 0, node.bound
         while not self._closed(node) and not self.watch.should_stop():
             relaxed = master.solve(self.watch)
             if relaxed is None:
                 logger.debug("HiGHS has no optimum at a node of %d fixed items", (anchors.fixed >= 0).sum())
                 return None
-            exact = self._rounded(relaxed, master)
-            if centre is not None:
-                point = self._prove(node, anchors, master, self._between(centre.multipliers, exact), relaxed.value)
-                centre = max(centre, point, key=lambda p: p.value)
-                if point.added and relaxed.value * self.scale - centre.value > self._slack(relaxed):
-                    continue
-            if centre is None or relaxed.value * self.scale - centre.value > self._slack(relaxed):
-                point = self._prove(node, anchors, master, exact, relaxed.value)
-                centre = point if centre is None else max(centre, point, key=lambda p: p.value)
-                if point.added and relaxed.value * self.scale - centre.value > self._slack(relaxed):
-                    continue
+            exact, slack = self._rounded(relaxed, master), self._slack(relaxed)
+            guesses = [exact] if centre is None else [self._between(centre.multipliers, exact), exact]
+            added = 0
+            for guess in guesses:
+                proof, numbers = self._prove(node, anchors, guess)
+                centre = proof if centre is None else max(centre, proof, key=lambda p: p.value)
+                added = master.add(numbers)
+                if added or relaxed.value * self.scale - centre.value <= slack:
+                    break
+            if added and relaxed.value * self.scale - centre.value > slack:
+                continue
             if self._closed(node) or self.watch.should_stop():
                 break
+            assert centre is not None
             node.multipliers = centre.multipliers
             shares = master.shares(relaxed)
             self._round(relaxed, shares)
@@ -222,9 +229,11 @@ class Tree:
 
     def _rounded(self, relaxed: Relaxed, master: Master) -> Multipliers:
         most = self.scale * master.anchors.increments(master.rows)
-        gamma = np.minimum(most, np.round(relaxed.gamma * self.scale).astype(np.int64))
-        pi, mu = (np.round(x * self.scale).astype(np.int64) for x in (relaxed.pi, relaxed.mu))
-        return Multipliers(pi, mu, gamma, master.rows)
+        pi, mu, gamma = (
+            np.round(np.clip(np.nan_to_num(x) * self.scale, -SAFE, SAFE)).astype(np.int64)
+            for x in (relaxed.pi, relaxed.mu, relaxed.gamma)
+        )
+        return Multipliers(pi, np.minimum(mu, 0), np.clip(gamma, 0, most), master.rows)
 
     @staticmethod
     def _between(centre: Multipliers, exact: Multipliers) -> Multipliers:
@@ -235,8 +244,8 @@ class Tree:
             mixed(centre.pi, exact.pi), mixed(centre.mu, exact.mu), mixed(centre.gamma, exact.gamma), exact.rows
         )
 
-    def _prove(self, node: Node, anchors: Anchors, master: Master, multipliers: Multipliers, value: float) -> Proof:
-        """Price all tiles; raise the bound of the node by integers alone, and give the clusters found to the master."""
+    def _prove(self, node: Node, anchors: Anchors, multipliers: Multipliers) -> tuple[Proof, list[int]]:
+        """Price all tiles and raise the bound of the node, by integers alone; return the clusters found as well."""
         gain, outside, inside = anchors.priced(multipliers, self.scale)
         decided = np.where(anchors.on_tile, 1, np.where(anchors.fixed[:, None] >= 0, -1, 0)).astype(np.int8)
         used = anchors.on_tile.any(axis=0)
@@ -262,12 +271,12 @@ class Tree:
             if worth is not None:
                 surplus = worth - price + int(multipliers.mu[t])
                 total -= surplus if used[t] else max(0, surplus)
-        proof = Proof(multipliers, self.scale, tuple(worths), total, master.add(self.columns.add(clusters)))
+        proof = Proof(multipliers, self.scale, tuple(worths), total)
         bound = self.cutoff if impossible else -(-total // self.scale)
         if node.proof is None or bound > node.bound:
             node.proof = proof
         node.bound = max(node.bound, bound)
-        return proof
+        return proof, self.columns.add(clusters)
 
     # --- branching -----------------------------------------------------------------------------------------------
 
