@@ -35,7 +35,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from spinemap_exact.arrays import dot
+from spinemap_exact.arrays import Array, dot
 from spinemap_exact.hardware import CostModel, Hardware, TileGrid
 from spinemap_exact.kernels.crowds import crowds
 from spinemap_exact.mapping import Unrolling

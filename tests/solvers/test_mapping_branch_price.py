@@ -143,6 +143,20 @@ def test_a_network_of_inputs_alone_costs_nothing():
     assert (result.status, result.objective) == (Status.OPTIMAL, 0)
 
 
+@pytest.mark.parametrize(("tiles", "spikes"), [(257, 1), (3, 2**50)])
+def test_what_is_too_large_to_price_is_counted(tiles, spikes):
+    """Three units in a row, one to a crossbar."""
+    network = Network.from_synapses([0, 1], [1, 2], [spikes, spikes + 1, 0])
+    hardware = Hardware("row", TileGrid(tiles, 1), (Crossbar(1, 1),), CostModel(packet_fj=1, hop_x_fj=1))
+    result = solve(MappingProblem(network, hardware, unrolling=Unrolling.identity(network)), patient())
+    # both sources send a packet over a hop at least
+    assert (result.status, result.dual_bound, result.reason) == (
+        Status.UNKNOWN,
+        2 * (2 * spikes + 1),
+        "too large to price",
+    )
+
+
 @pytest.mark.parametrize(
     ("change", "culprit"),
     [

@@ -21,7 +21,7 @@ from spinemap_exact.mapping import Mapping
 from spinemap_exact.problems.mapping import MappingObjective, MappingProblem
 from spinemap_exact.result import SolveResult, Watch, conclude
 from spinemap_exact.solvers.mapping.branch_price._classes import Whole, classes, grouped
-from spinemap_exact.solvers.mapping.branch_price._instance import Instance
+from spinemap_exact.solvers.mapping.branch_price._instance import Instance, too_large
 from spinemap_exact.solvers.mapping.branch_price._tree import Node, Tree
 
 ENGINE = "branch-price"
@@ -74,19 +74,17 @@ class _Search:
     def __init__(self, problem: MappingProblem, watch: Watch, start: Mapping | None) -> None:
         self.problem, self.watch = problem, watch
         self.best = start if start is not None and not problem.violations(start) else None
-        if problem.unrolling.num_units == 0:  # type: ignore[union-attr]
+        assert problem.unrolling is not None
+        if problem.unrolling.num_units == 0:
             self.best = Instance(problem).mapping(np.zeros(0, dtype=np.int64))
         self.bound = self.counted = energy_bound.bound(
-            problem.network,
-            problem.hardware,
-            problem.unrolling,
-            problem.traffic,  # type: ignore[arg-type]
+            problem.network, problem.hardware, problem.unrolling, problem.traffic
         ).energy_fj
         self.infeasible = False
         self.evidence: Evidence | None = None
         self.details: dict[str, Any] = {"nodes": 0, "root_bound": None, "pricing_calls": 0}
         watch.report(self.energy, self.bound, note="counting")
-        self.too_large = Instance(problem).too_large
+        self.too_large = too_large(problem)
 
     @property
     def energy(self) -> int | None:

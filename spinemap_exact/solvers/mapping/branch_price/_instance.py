@@ -9,12 +9,15 @@ from functools import cached_property
 import numpy as np
 
 from spinemap_exact.arrays import Array
+from spinemap_exact.hardware import Hardware
 from spinemap_exact.mapping import Mapping, Partition, Placement
 from spinemap_exact.problems.mapping import MappingProblem
 from spinemap_exact.problems.partition import Traffic
 
 Cluster = frozenset[int]
 SAFE = 1 << 46  # costs, and scaled ones, stay below
+_MOST_TILES = 256
+_MOST_ENTRIES = 3 * 10**7  # of a table
 
 
 class Instance:
@@ -53,12 +56,12 @@ class Instance:
         self._price(hardware)
         self._list_reads()
 
-    def _price(self, hardware) -> None:  # type: ignore[no-untyped-def]
+    def _price(self, hardware: Hardware) -> None:
         grid, costs = hardware.grid, hardware.costs
         spikes = [int(s) for s, d in zip(self.units.spikes, self.units.fan_out, strict=True) if s and d]
         idle = hardware.crossbar.cells * costs.idle_cell_fj
         unit = math.gcd(costs.packet_fj, costs.hop_x_fj, costs.hop_y_fj, costs.local_fj) * math.gcd(*spikes)
-        self.step = step = math.gcd(unit, idle) or 1
+        self.step: int = math.gcd(unit, idle) or 1
         dx = np.abs(grid.x[:, None] - grid.x[None, :]).astype(object)
         dy = np.abs(grid.y[:, None] - grid.y[None, :]).astype(object)
         hops = dx * costs.hop_x_fj + dy * costs.hop_y_fj
@@ -66,8 +69,10 @@ class Instance:
         none = np.zeros(grid.num_tiles, dtype=object)
         self.entry = costs.packet_fj + (none if grid.io_tile is None else hops[grid.io_tile])
         self.local = costs.local_fj
-        self.tile_cost = idle // step
-        self.constant = self.units.synaptic_events * costs.synapse_fj - self.units.num_synapses * costs.idle_cell_fj
+        self.tile_cost: int = idle // self.step
+        self.constant: int = (
+            self.units.synaptic_events * costs.synapse_fj - self.units.num_synapses * costs.idle_cell_fj
+        )
 
     def _list_reads(self) -> None:
         """Weights, homes and readers of the reads, those of no spikes left out."""
@@ -163,11 +168,6 @@ class Instance:
         whole = all((tile[list(m)] == first[i]).all() for i, m in enumerate(self.items))
         return first if whole else None
 
-    @property
-    def too_large(self) -> bool:
-        """True if costs are beyond the integers of the pricer."""
-        return self.dearest > SAFE
-
     def energy(self, steps: int) -> int:
         """Energy in fJ of a cost in steps."""
         return self.constant + steps * self.step
@@ -175,3 +175,14 @@ class Instance:
     def steps(self, energy_fj: int) -> int:
         """Cost in steps of an energy, rounded up where it is only a bound."""
         return -((self.constant - energy_fj) // self.step)
+
+
+def too_large(problem: MappingProblem) -> bool:
+    """True if tables would not fit into memory, or costs are beyond the integers of the pricer."""
+    assert problem.unrolling is not None
+    units, tiles = problem.unrolling.unit_network(problem.network), problem.hardware.grid.num_tiles
+    n = units.num_units
+    reads = units.num_synapses if problem.traffic is Traffic.PER_SYNAPSE else units.num_neurons
+    if tiles > _MOST_TILES or n * tiles * (n + tiles) > _MOST_ENTRIES or n * reads > _MOST_ENTRIES:
+        return True
+    return Instance(problem).dearest > SAFE

@@ -13,7 +13,7 @@ from spinemap_exact.result import Watch
 from spinemap_exact.solvers.mapping.branch_price._anchors import Anchors
 from spinemap_exact.solvers.mapping.branch_price._instance import Cluster, Instance
 
-_PATIENCE_S = 10.0
+_PATIENCE_S, _SLICE_S = 10.0, 0.5
 _TOTAL = 1e5  # HiGHS cycles on costs of 1e10
 
 
@@ -96,7 +96,8 @@ class Master:
         """(len(numbers), num_tiles) bool: clusters that hold what is fixed to the tile and nothing fixed elsewhere."""
         member = self.columns.member[numbers].astype(np.float64)
         here = member @ self.on_tile
-        return (here == self.on_tile.sum(axis=0)) & (here == (member @ self.is_fixed)[:, None])
+        fit: Array = (here == self.on_tile.sum(axis=0)) & (here == (member @ self.is_fixed)[:, None])
+        return fit
 
     def costs(self, numbers: Array) -> Array:
         """(len(numbers), num_tiles) float64: costs in steps."""
@@ -161,11 +162,13 @@ class Master:
 
     def solve(self, watch: Watch) -> Relaxed | None:
         """None if HiGHS has no optimum, or none in time."""
-        left = watch.remaining_s
-        self.lp.setOptionValue(
-            "time_limit", self.lp.getRunTime() + min(_PATIENCE_S, _PATIENCE_S if left is None else left)
-        )
-        self.lp.run()
+        limit = self.lp.getRunTime() + _PATIENCE_S
+        while not watch.should_stop():  # in slices, each from the basis of the one before
+            self.lp.setOptionValue("time_limit", min(limit, self.lp.getRunTime() + _SLICE_S))
+            self.lp.run()
+            out_of_time = self.lp.getModelStatus() == highspy.HighsModelStatus.kTimeLimit
+            if not out_of_time or self.lp.getRunTime() >= limit:
+                break
         if self.lp.getModelStatus() != highspy.HighsModelStatus.kOptimal:
             return None
         solution = self.lp.getSolution()

@@ -130,7 +130,7 @@ class Pricing:
         pool.scalar[0, pricer.OPEN] = 1
 
     def _explore(self, score: Array, top: int, limits: Array, slack: int, watch: Watch) -> None:
-        pool, chunk, penalties = self.pool, 64, np.zeros(0, dtype=np.int64)
+        pool, chunk, penalties = self.pool, 16, np.zeros(0, dtype=np.int64)
         while not watch.should_stop():
             began = watch.elapsed_s
             done = pricer.explore(

@@ -136,10 +136,12 @@ class Tree:
         weight = instance.weight.astype(np.float64)
         if instance.problem.hardware.grid.io_tile is None:
             weight = np.where(instance.home >= 0, weight, 0.0)
+        size = np.array([len(members) for members in instance.items])
         traffic: Array = instance.reads @ weight + 1e-9
         inner = instance.home >= 0
         np.add.at(traffic, instance.home[inner], (weight * instance.reads.sum(axis=0))[inner])
-        return traffic * np.array([len(members) for members in instance.items])
+        traffic *= size
+        return traffic
 
     # --- one node ------------------------------------------------------------------------------------------------
 
@@ -182,19 +184,18 @@ class Tree:
                 logger.debug("HiGHS has no optimum at a node of %d fixed items", (anchors.fixed >= 0).sum())
                 return None
             exact, slack = self._rounded(relaxed, master), self._slack(relaxed)
-            guesses = [exact] if centre is None else [self._between(centre.multipliers, exact), exact]
-            added = 0
-            for guess in guesses:
-                proof, numbers = self._prove(node, anchors, guess)
+            goal, added = relaxed.value * self.scale - slack, 0
+            if centre is not None:
+                proof, numbers = self._prove(node, anchors, self._between(centre.multipliers, exact))
+                centre, added = max(centre, proof, key=lambda p: p.value), master.add(numbers)
+            if centre is None or (not added and centre.value < goal):
+                proof, numbers = self._prove(node, anchors, exact)
                 centre = proof if centre is None else max(centre, proof, key=lambda p: p.value)
                 added = master.add(numbers)
-                if added or relaxed.value * self.scale - centre.value <= slack:
-                    break
-            if added and relaxed.value * self.scale - centre.value > slack:
+            if added and centre.value < goal:
                 continue
             if self._closed(node) or self.watch.should_stop():
                 break
-            assert centre is not None
             node.multipliers = centre.multipliers
             shares = master.shares(relaxed)
             self._round(relaxed, shares)
@@ -253,11 +254,11 @@ class Tree:
         slack = max(1, int(gap * self.scale / self.instance.num_tiles))
         price = self.scale * self.instance.tile_cost
         worths: list[int | None] = []
-        met: dict[tuple[int | bytes, ...], int | None] = {}
+        met: dict[tuple[int, bytes, bytes, bytes], int | None] = {}
         clusters: list[Cluster] = []
         for t in range(self.instance.num_tiles):
             enough = int(price - multipliers.mu[t]) + slack
-            key = (enough, *(x[:, t].tobytes() for x in (gain, outside, decided)))
+            key = (enough, gain[:, t].tobytes(), outside[:, t].tobytes(), decided[:, t].tobytes())
             if key not in met:
                 most, found = self.pricing.best(
                     gain[:, t], outside[:, t], inside, decided[:, t], enough, slack, self.watch
