@@ -19,6 +19,7 @@ from spinemap_exact.problems.partition import Traffic
 from spinemap_exact.result import Limits, Status, Watch
 from spinemap_exact.solvers.mapping.branch_price import solve
 from spinemap_exact.solvers.mapping.branch_price._anchors import Anchors, Multipliers
+from spinemap_exact.solvers.mapping.branch_price._classes import classes
 from spinemap_exact.solvers.mapping.branch_price._instance import Instance
 from spinemap_exact.solvers.mapping.branch_price._pricing import Pricing
 
@@ -52,6 +53,42 @@ def test_agrees_with_enumeration():
 @pytest.mark.slow
 def test_agrees_with_enumeration_in_hundreds_of_cases():
     agree(range(40, 400))
+
+
+def layers(seed: int) -> MappingProblem:
+    """Two dense layers: units of equal inputs, which mostly lie together."""
+    rng = np.random.default_rng(seed)
+    inputs, first, second = int(rng.integers(1, 4)), 3, 2
+    n = first + second
+    pairs = [(n + k, u) for k in range(inputs) for u in range(first)]
+    pairs += [(u, first + v) for u in range(first) for v in range(second)]
+    pre, post = np.array(pairs).T
+    network = Network.from_synapses(pre, post, rng.integers(1, 2**20, n + inputs), is_input=np.arange(n + inputs) >= n)
+    costs = CostModel(**{name: int(rng.integers(0, 2**10)) for name in CostModel.__dataclass_fields__})
+    hardware = Hardware("tiny", TileGrid(2, 2), (Crossbar(4, int(rng.integers(2, 4))),), costs)
+    return MappingProblem(network, hardware, unrolling=Unrolling.identity(network))
+
+
+def test_layers_agree_with_enumeration_and_are_whole_on_trial():
+    merged = 0
+    for seed in range(25):
+        problem = layers(seed)
+        found = sorted(mappings(problem))
+        tiles, cluster = np.unique(found[min(seed % 5, len(found) - 1)][1], return_inverse=True)
+        start = Mapping(problem.unrolling, Partition(cluster.ravel()), Placement(tiles))
+        result = solve(problem, patient(), start)
+        assert (result.objective, result.dual_bound) == (found[0][0], found[0][0]), seed
+        merged += len(result.evidence.classes) if result.evidence else 0
+    assert merged > 0
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_no_mapping_that_takes_a_class_apart_undercuts_what_that_costs(seed):
+    problem = layers(seed)
+    found = list(mappings(problem))
+    for whole in classes(problem):
+        apart = [energy for energy, tile in found if len({tile[u] for u in whole.units}) > 1]
+        assert not apart or whole.apart_fj <= min(apart)
 
 
 @pytest.mark.parametrize("questions", [0, 1, 2, 5, 10, 20, 50, 100])
