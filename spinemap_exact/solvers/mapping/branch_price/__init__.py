@@ -22,7 +22,8 @@ from spinemap_exact.problems.mapping import MappingObjective, MappingProblem
 from spinemap_exact.result import SolveResult, Watch, conclude
 from spinemap_exact.solvers.mapping.branch_price._classes import Whole, classes, grouped
 from spinemap_exact.solvers.mapping.branch_price._instance import Instance, too_large
-from spinemap_exact.solvers.mapping.branch_price._tree import Node, Tree
+from spinemap_exact.solvers.mapping.branch_price._node import Node
+from spinemap_exact.solvers.mapping.branch_price._tree import Tree
 
 ENGINE = "branch-price"
 _LIKELY = 0.5  # part of the gap that taking a class apart must cost for a trial
@@ -129,7 +130,7 @@ class _Search:
             bound = min(bound, self.energy)
         self.bound = max(self.bound, bound)
         self.details["nodes"] += tree.nodes_done
-        self.details["pricing_calls"] += tree.pricing.calls
+        self.details["pricing_calls"] += tree.pricer.pricing.calls
         if self.details["root_bound"] is None and tree.root_bound is not None:
             self.details["root_bound"] = instance.energy(tree.root_bound)
 

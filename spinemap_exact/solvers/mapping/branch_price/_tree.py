@@ -5,52 +5,23 @@ from __future__ import annotations
 import heapq
 import itertools
 import logging
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 
 from spinemap_exact.arrays import Array
 from spinemap_exact.result import Watch
-from spinemap_exact.solvers.mapping.branch_price._anchors import Anchors, Multipliers
-from spinemap_exact.solvers.mapping.branch_price._instance import SAFE, Cluster, Instance
+from spinemap_exact.solvers.mapping.branch_price._anchors import Anchors
+from spinemap_exact.solvers.mapping.branch_price._instance import Cluster, Instance
 from spinemap_exact.solvers.mapping.branch_price._master import Columns, Master, Relaxed
-from spinemap_exact.solvers.mapping.branch_price._pricing import Pricing
+from spinemap_exact.solvers.mapping.branch_price._node import Node, Pricer
 
 logger = logging.getLogger(__name__)
 
-_SMOOTH = 0.6  # weight of the best multipliers in those that are priced
-_TOTAL = 1 << 37  # scaled cost of an incumbent
 _MOST_ROWS = 60  # rows of levels that a round adds
 _PATIENCE = 1  # rounds of rows that may gain little
 _WORTHWHILE = 0.1  # part of the gap that later rounds must close
-_EXACTNESS = 0.01  # part of the gap that the prices of all tiles together may be off by
 _CLOSE = 0.03  # part of the gap within which the relaxation counts as solved
-
-
-@dataclass(frozen=True, eq=False)
-class Proof:
-    """Multipliers, the scale of these, and for each tile what no cluster is worth more than (None: there is none)."""
-
-    multipliers: Multipliers
-    scale: int
-    worths: tuple[int | None, ...]
-    value: int
-
-
-@dataclass(eq=False)
-class Node:
-    """A node of the tree; ``children`` pairs tiles of ``item`` with nodes, one for each orbit of tiles.
-
-    A leaf has a ``proof``, or none if what is fixed fits no crossbar or nothing is left to decide.
-    """
-
-    fixed: Array
-    bound: int
-    multipliers: Multipliers | None
-    numbers: list[int]
-    proof: Proof | None = None
-    item: int | None = None
-    children: list[tuple[int, Node]] = field(default_factory=list)
 
 
 class Tree:
@@ -81,11 +52,8 @@ class Tree:
         self.instance, self.watch = instance, watch
         self.cutoff, self.floor = cutoff, floor
         self.incumbent = incumbent
-        self.scale = max(1, _TOTAL // max(1, cutoff))
-        while self.scale > 1 and self.scale * instance.dearest > SAFE:
-            self.scale //= 2
-        self.pricing = Pricing(instance)
         self.columns = Columns(instance)
+        self.pricer = Pricer(instance, self.columns, watch, cutoff)
         self.number = itertools.count()
         self.nodes_done = 0
         self.root = Node(np.full(instance.num_items, -1, dtype=np.int64), floor, None, [])
@@ -149,7 +117,7 @@ class Tree:
         """Bound a node by its parent's multipliers: it waits for its turn, or is closed at once."""
         if node.multipliers is not None and node.proof is None and self._fits(node.fixed):
             anchors = Anchors(self.instance, node.fixed)
-            _, numbers = self._prove(node, anchors, self._inherited(node.multipliers, anchors))
+            _, numbers = self.pricer.prove(node, anchors, self.cutoff, self.pricer.inherited(node.multipliers, anchors))
             node.numbers = [*node.numbers, *numbers]
         return node.bound
 
@@ -183,13 +151,15 @@ class Tree:
             if relaxed is None:
                 logger.debug("HiGHS has no optimum at a node of %d fixed items", (anchors.fixed >= 0).sum())
                 return None
-            exact, slack = self._rounded(relaxed, master), self._slack(relaxed)
-            goal, added = relaxed.value * self.scale - slack, 0
+            exact, slack = self.pricer.rounded(relaxed, master), self._slack(relaxed)
+            goal, added = relaxed.value * self.pricer.scale - slack, 0
             if centre is not None:
-                proof, numbers = self._prove(node, anchors, self._between(centre.multipliers, exact))
+                proof, numbers = self.pricer.prove(
+                    node, anchors, self.cutoff, self.pricer.between(centre.multipliers, exact)
+                )
                 centre, added = max(centre, proof, key=lambda p: p.value), master.add(numbers)
             if centre is None or (not added and centre.value < goal):
-                proof, numbers = self._prove(node, anchors, exact)
+                proof, numbers = self.pricer.prove(node, anchors, self.cutoff, exact)
                 centre = proof if centre is None else max(centre, proof, key=lambda p: p.value)
                 added = master.add(numbers)
             if added and centre.value < goal:
@@ -215,69 +185,7 @@ class Tree:
     def _slack(self, relaxed: Relaxed) -> float:
         """Scaled cost that is not worth another round, where the relaxation cannot close the node anyway."""
         left = self.cutoff - 1 - relaxed.value
-        return self.scale * max(0.3, _CLOSE * left if left > 0 else 0.0)
-
-    def _inherited(self, parent: Multipliers, anchors: Anchors) -> Multipliers:
-        """The multipliers of a parent, such that the child's bound is no lower at once.
-
-        Where a reader is fixed now, what its levels were charged in the tile goes back to the source.
-        """
-        live, pi = anchors.live(parent.rows), parent.pi.copy()
-        for (r, _, _), gamma in zip(parent.rows[~live].tolist(), parent.gamma[~live].tolist(), strict=True):
-            if anchors.fixed[self.instance.home[r]] < 0:
-                pi[self.instance.home[r]] += gamma
-        return Multipliers(pi, parent.mu, parent.gamma[live], parent.rows[live])
-
-    def _rounded(self, relaxed: Relaxed, master: Master) -> Multipliers:
-        most = self.scale * master.anchors.increments(master.rows)
-        pi, mu, gamma = (
-            np.round(np.clip(np.nan_to_num(x) * self.scale, -SAFE, SAFE)).astype(np.int64)
-            for x in (relaxed.pi, relaxed.mu, relaxed.gamma)
-        )
-        return Multipliers(pi, np.minimum(mu, 0), np.clip(gamma, 0, most), master.rows)
-
-    @staticmethod
-    def _between(centre: Multipliers, exact: Multipliers) -> Multipliers:
-        def mixed(a: Array, b: Array) -> Array:
-            return np.round(_SMOOTH * a + (1.0 - _SMOOTH) * b).astype(np.int64)
-
-        return Multipliers(
-            mixed(centre.pi, exact.pi), mixed(centre.mu, exact.mu), mixed(centre.gamma, exact.gamma), exact.rows
-        )
-
-    def _prove(self, node: Node, anchors: Anchors, multipliers: Multipliers) -> tuple[Proof, list[int]]:
-        """Price all tiles and raise the bound of the node, by integers alone; return the clusters found as well."""
-        gain, outside, inside = anchors.priced(multipliers, self.scale)
-        decided = np.where(anchors.on_tile, 1, np.where(anchors.fixed[:, None] >= 0, -1, 0)).astype(np.int8)
-        used = anchors.on_tile.any(axis=0)
-        gap = max(0.3, _EXACTNESS * (self.cutoff - node.bound))
-        slack = max(1, int(gap * self.scale / self.instance.num_tiles))
-        price = self.scale * self.instance.tile_cost
-        worths: list[int | None] = []
-        met: dict[tuple[int, bytes, bytes, bytes], int | None] = {}
-        clusters: list[Cluster] = []
-        for t in range(self.instance.num_tiles):
-            enough = int(price - multipliers.mu[t]) + slack
-            key = (enough, gain[:, t].tobytes(), outside[:, t].tobytes(), decided[:, t].tobytes())
-            if key not in met:
-                most, found = self.pricing.best(
-                    gain[:, t], outside[:, t], inside, decided[:, t], enough, slack, self.watch
-                )
-                met[key] = most
-                clusters += found
-            worths.append(met[key])
-        total = int(multipliers.pi.sum()) + int(multipliers.mu.sum())
-        impossible = any(w is None for w, fixed in zip(worths, used, strict=True) if fixed)
-        for t, worth in enumerate(worths):
-            if worth is not None:
-                surplus = worth - price + int(multipliers.mu[t])
-                total -= surplus if used[t] else max(0, surplus)
-        proof = Proof(multipliers, self.scale, tuple(worths), total)
-        bound = self.cutoff if impossible else -(-total // self.scale)
-        if node.proof is None or bound > node.bound:
-            node.proof = proof
-        node.bound = max(node.bound, bound)
-        return proof, self.columns.add(clusters)
+        return self.pricer.scale * max(0.3, _CLOSE * left if left > 0 else 0.0)
 
     # --- branching -----------------------------------------------------------------------------------------------
 
