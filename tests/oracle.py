@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from itertools import permutations
+from itertools import permutations, product
 
 import numpy as np
 
-from spinemap_exact.hardware import Crossbar
+from spinemap_exact.hardware import CostModel, Crossbar, Hardware, TileGrid
+from spinemap_exact.mapping import Unrolling
 from spinemap_exact.network import Network
+from spinemap_exact.problems.mapping import MappingProblem
 from spinemap_exact.problems.packing import PackingProblem
 from spinemap_exact.problems.partition import PartitionObjective, PartitionProblem, Traffic
 from spinemap_exact.problems.placement import Mesh, PlacementProblem
@@ -22,9 +24,13 @@ from spinemap_exact.problems.unroll import UnrollObjective, UnrollProblem
 
 def optimum(problem) -> int | None:
     """Return the least cost of any feasible solution, or None if there is none."""
-    return {"partition": _partition, "placement": _placement, "packing": _packing, "unroll": _unroll}[problem.kind](
-        problem
-    )
+    return {
+        "partition": _partition,
+        "placement": _placement,
+        "packing": _packing,
+        "unroll": _unroll,
+        "mapping": _mapping,
+    }[problem.kind](problem)
 
 
 def random_problem(kind: str, seed: int):
@@ -34,6 +40,7 @@ def random_problem(kind: str, seed: int):
         "placement": random_placement_problem,
         "packing": random_packing_problem,
         "unroll": partial(random_unroll_problem, neurons=3, max_fan_in=3),
+        "mapping": random_mapping_problem,
     }[kind](seed)
 
 
@@ -417,3 +424,53 @@ def _set_partitions(items: list) -> Iterator[list[list]]:
         yield [[first], *blocks]
         for b in range(len(blocks)):
             yield [*blocks[:b], [first, *blocks[b]], *blocks[b + 1 :]]
+
+
+# --- mapping of given units ----------------------------------------------------------------------------------------
+
+
+def mappings(problem: MappingProblem) -> Iterator[tuple[int, tuple[int, ...]]]:
+    """Energy of every way to put given units on tiles within the limits, and the tile of each unit: up to 6 units."""
+    units, hardware = problem.unrolling.unit_network(problem.network), problem.hardware
+    costs, crossbar, grid = hardware.costs, hardware.crossbar, hardware.grid
+    synapses = list(zip(units.pre.tolist(), units.post.tolist(), strict=True))
+    spikes, n = units.spikes.tolist(), units.num_units
+
+    def way(a: int, b: int) -> int:
+        dx, dy = abs(a % grid.width - b % grid.width), abs(a // grid.width - b // grid.width)
+        return costs.packet_fj + dx * costs.hop_x_fj + dy * costs.hop_y_fj
+
+    def read(k: int, tile: tuple[int, ...], t: int) -> int:
+        if k >= n:
+            return costs.packet_fj if grid.io_tile is None else way(grid.io_tile, t)
+        return costs.local_fj if tile[k] == t else way(tile[k], t)
+
+    def fits(tile: tuple[int, ...], t: int) -> bool:
+        axons = {pre for pre, post in synapses if tile[post] == t}
+        return tile.count(t) <= crossbar.columns and len(axons) <= crossbar.rows
+
+    fixed = sum(spikes[pre] for pre, _ in synapses) * costs.synapse_fj - len(synapses) * costs.idle_cell_fj
+    for tile in product(range(grid.num_tiles), repeat=n):
+        if all(fits(tile, t) for t in set(tile)):
+            reads = [(pre, tile[post]) for pre, post in synapses]
+            sent = reads if problem.traffic is Traffic.PER_SYNAPSE else sorted(set(reads))
+            idle = len(set(tile)) * crossbar.cells * costs.idle_cell_fj
+            yield fixed + idle + sum(spikes[k] * read(k, tile, t) for k, t in sent), tile
+
+
+def _mapping(problem: MappingProblem) -> int | None:
+    return min((energy for energy, _ in mappings(problem)), default=None)
+
+
+def random_mapping_problem(seed: int, units: int | None = None) -> MappingProblem:
+    """Return units to place with self loops, inputs and silent sources; local reads may be dearer than packets."""
+    rng = np.random.default_rng([seed, 5])
+    n = int(rng.integers(2, 6)) if units is None else units
+    network = random_network(rng, n, int(rng.integers(0, 3)), density=rng.uniform(0.2, 0.7))
+    width, height = [(2, 2), (3, 1), (1, 3), (2, 1), (3, 2)][rng.integers(5)]
+    entry = int(rng.integers(width * height)) if rng.random() < 0.5 else None
+    rows = max(1, int(network.fan_in.max())) + int(rng.integers(0, 3))
+    crossbar = Crossbar(rows, int(rng.integers(1, 4)))
+    costs = CostModel(**{name: int(rng.integers(0, 8)) for name in CostModel.__dataclass_fields__})
+    hardware = Hardware("tiny", TileGrid(width, height, entry), (crossbar,), costs)
+    return MappingProblem(network, hardware, Traffic(rng.choice(list(Traffic))), unrolling=Unrolling.identity(network))

@@ -9,6 +9,8 @@ import pytest
 from spinemap_exact.energy_bound import bound
 from spinemap_exact.evaluator import evaluate
 from spinemap_exact.hardware import CostModel, Crossbar, Hardware, TileGrid
+from spinemap_exact.instances import instances
+from spinemap_exact.io.mapping_file import read_mapping
 from spinemap_exact.mapping import Mapping, Partition, Placement, Unrolling
 from spinemap_exact.network import Network
 from spinemap_exact.problems.partition import Traffic
@@ -70,11 +72,22 @@ def chain_of_two(network: Network) -> Unrolling:
     return packed.unrolling
 
 
-@pytest.mark.parametrize("magnitudes", ((9, 8), (2**54, 2**62)))
-@pytest.mark.parametrize("seed", range(24))
+@pytest.mark.parametrize("magnitudes", [(9, 8), (2**54, 2**62)])
+@pytest.mark.parametrize("seed", range(40))
 @pytest.mark.parametrize("traffic", list(Traffic))
 def test_no_mapping_undercuts_the_bound(seed, traffic, magnitudes):
     """Also with 2^54 spikes and costs of 2^62, whose products only Python's integers hold."""
+    stays_below_all_mappings(seed, traffic, *magnitudes)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("traffic", list(Traffic))
+def test_no_mapping_undercuts_the_bound_in_hundreds_of_cases(traffic):
+    for seed in range(40, 400):
+        stays_below_all_mappings(seed, traffic)
+
+
+def stays_below_all_mappings(seed, traffic, *magnitudes):
     network, hardware, unrolling = random_case(seed, *magnitudes)
     found = evaluations(network, hardware, unrolling, traffic)
     if not found:
@@ -110,3 +123,41 @@ def test_local_reads_that_cost_more_than_a_packet_are_not_counted_as_unavoidable
     costs = CostModel(packet_fj=1, hop_x_fj=1, local_fj=50, idle_cell_fj=0)
     hardware = Hardware("pair", TileGrid(2, 1), (Crossbar(2, 2),), costs)
     assert bound(network, hardware, Unrolling.identity(network)).energy_fj == 12
+
+
+def fork(readers_share: int, **costs: int):
+    """Unit 0 of 5 spikes feeds units 1 and 2, which read two silent inputs each, some of them shared; 4 rows."""
+    own = [3, 4, 5, 6]
+    second = own[2 - readers_share : 4 - readers_share]
+    pairs = [(0, 1), (0, 2), *((k, 1) for k in own[:2]), *((k, 2) for k in second)]
+    pre, post = np.array(pairs).T
+    network = Network.from_synapses(pre, post, [5, 0, 0, 0, 0, 0, 0], is_input=np.arange(7) > 2)
+    hardware = Hardware("row", TileGrid(3, 1), (Crossbar(4, 3),), CostModel(packet_fj=10, hop_x_fj=3, **costs))
+    return network, hardware, Unrolling.identity(network)
+
+
+@pytest.mark.parametrize(("readers_share", "energy"), [(0, 5 * 13), (1, 0)])
+def test_readers_that_do_not_fit_together_are_counted(readers_share, energy):
+    """Together they read 5 sources, one more than there are rows; with one of them shared, 4."""
+    network, hardware, unrolling = fork(readers_share)
+    assert bound(network, hardware, unrolling).energy_fj == energy
+    assert min(e.energy_fj.total for e in evaluations(network, hardware, unrolling, Traffic.PER_TILE)) == energy
+
+
+@pytest.mark.parametrize(("local_fj", "energy"), [(12, 5 * (12 + 13)), (13, 5 * 26), (14, 5 * 26)])
+def test_the_cheaper_of_a_local_read_and_a_packet_is_counted(local_fj, energy):
+    """Two readers that do not fit together: one of them is read locally, or both get a packet over a hop of 13 fJ."""
+    network, hardware, unrolling = fork(0, local_fj=local_fj)
+    assert bound(network, hardware, unrolling).energy_fj == energy
+    assert min(e.energy_fj.total for e in evaluations(network, hardware, unrolling, Traffic.PER_TILE)) == energy
+
+
+@pytest.mark.parametrize(
+    ("name", "energy"), [("digits-64-32-10-64x64", 406_113_800), ("digits-64-100-10-64x64", 4_218_128_800)]
+)
+def test_counting_alone_proves_reference_mappings_of_full_crossbars(name, energy):
+    entry = instances()[name]
+    network, hardware = entry.load()
+    reference = read_mapping(entry.reference, network, hardware)
+    assert evaluate(network, hardware, reference).energy_fj.total == energy
+    assert bound(network, hardware, reference.unrolling).energy_fj == energy

@@ -10,7 +10,12 @@ from spinemap_exact import formulations, registry, solvers
 from spinemap_exact.errors import InvalidInput
 from spinemap_exact.result import Limits, Watch
 
-REFERENCE = {"packing": "assignment-cpsat", "partition": "assignment-cpsat", "placement": "table-cpsat"}
+REFERENCE = {
+    "packing": "assignment-cpsat",
+    "partition": "assignment-cpsat",
+    "placement": "table-cpsat",
+    "mapping": "flow-cpsat",
+}
 MODELS = [
     (kind, name)
     for kind in registry.KINDS

@@ -1,18 +1,16 @@
 """Bounds that need no search: clusters by counting, packets by fan-out and by eigenvalues."""
-# mypy: allow-untyped-decorators, allow-untyped-defs, allow-untyped-calls
 
 from __future__ import annotations
 
 import math
 
 import numpy as np
-from numba import njit
 
 from spinemap_exact.arrays import Array
+from spinemap_exact.kernels.crowds import crowds
 from spinemap_exact.problems.partition import PartitionProblem, Traffic
 from spinemap_exact.result import Watch
 
-_MOST_STEPS = 3 * 10**8  # axons looked at: a second
 _MOST_UNITS = 1500  # eigenvalues of a dense matrix: a second or two
 
 
@@ -31,110 +29,11 @@ def packets_of_sources(problem: PartitionProblem, rows: int, columns: int) -> Ar
     The readers of a source, with the source itself, need as many clusters as their number, their axons, or a set of
     units no two of which fit together demands. Each source is bounded alone, so the sum holds.
     """
-    network, n = problem.network, problem.num_units
-    clusters, local = _crowd(
-        n,
-        network.fanin_ptr,
-        network.fanin_idx.astype(np.int64),
-        network.fanout_ptr,
-        network.fanout_idx.astype(np.int64),
-        network.spikes > 0,
-        rows,
-        columns,
-        _MOST_STEPS,
-    )
-    remote = network.fan_out - local if problem.traffic is Traffic.PER_SYNAPSE else clusters
+    network = problem.network
+    found = crowds(network, rows, columns)
+    remote = network.fan_out - found.local if problem.traffic is Traffic.PER_SYNAPSE else found.remote
     sent: Array = network.spikes * np.maximum(0, remote)
     return sent
-
-
-@njit(cache=True)
-def _crowd(num_units, fanin_ptr, fanin_idx, fanout_ptr, fanout_idx, matters, rows, columns, most_steps):
-    """For each source the least number of remote clusters that read it, and the most synapses that stay local."""
-    num_sources = len(fanout_ptr) - 1
-    clusters = np.zeros(num_sources, dtype=np.int64)
-    local = np.zeros(num_sources, dtype=np.int64)
-    seen = np.full(num_sources, -1, dtype=np.int64)
-    readers_of = np.zeros(num_sources, dtype=np.int64)
-    steps = 0
-    for k in range(num_sources):
-        readers = fanout_idx[fanout_ptr[k] : fanout_ptr[k + 1]]
-        if len(readers) == 0 or not matters[k]:
-            continue
-        own = 1 if k < num_units else 0
-        loop = 0
-        for u in readers:
-            if u == k:
-                loop = 1
-        crowd = np.empty(len(readers) + own - loop, dtype=np.int64)
-        if own:
-            crowd[0] = k
-        size = own
-        for u in readers:
-            if u != k:
-                crowd[size] = u
-                size += 1
-        clusters[k] = -(-size // columns) - own
-        if own:
-            local[k] = min(len(readers), columns - 1 + loop)
-        if steps > most_steps:
-            continue
-        # each cluster of readers holds the source as one row and has rows - 1 left for what else they read
-        touched = 0
-        for u in readers:
-            for p in range(fanin_ptr[u], fanin_ptr[u + 1]):
-                readers_of[fanin_idx[p]] += 1
-                touched += 1
-        others = 0
-        for u in readers:
-            for p in range(fanin_ptr[u], fanin_ptr[u + 1]):
-                axon = fanin_idx[p]
-                if axon != k:
-                    others += -(-readers_of[axon] // columns)
-                readers_of[axon] = 0
-        if rows > 1:
-            clusters[k] = max(clusters[k], -(-others // (rows - 1)) - own)
-        # units no two of which fit together, met greedily, those of many axons first
-        order = np.argsort(-(fanin_ptr[crowd + 1] - fanin_ptr[crowd]), kind="mergesort")
-        clique = np.empty(size, dtype=np.int64)
-        for source_first in range(own + 1):
-            length = 0
-            if source_first:
-                clique[0] = k
-                length = 1
-            apart = 0
-            for i in order:
-                u = crowd[i]
-                if source_first and u == k:
-                    continue
-                for p in range(fanin_ptr[u], fanin_ptr[u + 1]):
-                    seen[fanin_idx[p]] = u
-                fan_in = fanin_ptr[u + 1] - fanin_ptr[u]
-                touched += fan_in
-                fits = False
-                for j in range(length):
-                    v = clique[j]
-                    union = fan_in
-                    for p in range(fanin_ptr[v], fanin_ptr[v + 1]):
-                        if seen[fanin_idx[p]] != u:
-                            union += 1
-                    touched += fanin_ptr[v + 1] - fanin_ptr[v]
-                    if union <= rows:
-                        fits = True
-                        break
-                    if source_first and j == 0:
-                        apart += 1
-                if not fits:
-                    clique[length] = u
-                    length += 1
-            clusters[k] = max(clusters[k], length - own)
-            if source_first:
-                local[k] = min(local[k], len(readers) - apart)
-            for i in range(size):
-                for p in range(fanin_ptr[crowd[i]], fanin_ptr[crowd[i] + 1]):
-                    seen[fanin_idx[p]] = -1
-        steps += touched
-    return clusters, local
 
 
 def packets_by_eigenvalues(

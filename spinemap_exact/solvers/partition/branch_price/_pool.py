@@ -19,10 +19,14 @@ class Pool:
         Size of the graph, and of the list of pairs that must not share a cluster.
     harvest : int
         Sets found that are kept.
+    most_slots : int
+        For searches so short that looking through the slots takes longer than they do.
     """
 
-    def __init__(self, num_groups: int, num_nodes: int, num_arcs: int, num_pairs: int, harvest: int) -> None:
-        slots = max(num_groups + 8, min(4000, _BYTES // (8 * (num_arcs + 2 * num_nodes) + 12 * num_groups)))
+    def __init__(
+        self, num_groups: int, num_nodes: int, num_arcs: int, num_pairs: int, harvest: int, most_slots: int = 4000
+    ) -> None:
+        slots = max(num_groups + 8, min(most_slots, _BYTES // (8 * (num_arcs + 2 * num_nodes) + 12 * num_groups)))
         keep = 12
         self.capacity: Array = np.empty((slots, num_arcs), dtype=np.int64)
         self.excess: Array = np.empty((slots, num_nodes), dtype=np.int64)

@@ -1,0 +1,165 @@
+"""What both flow models of given units share: data, constraints, objective, and how a mapping is read and written."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from spinemap_exact.errors import InvalidInput
+from spinemap_exact.formulations._model import Model, Value
+from spinemap_exact.mapping import Mapping, Partition, Placement
+from spinemap_exact.problems.mapping import MappingObjective, MappingProblem
+from spinemap_exact.problems.partition import Traffic
+
+
+class Data:
+    """Units, tiles, synapses and prices as plain integers.
+
+    Raises
+    ------
+    InvalidInput
+        If the problem is not that of given units, energy and one crossbar type, or limits latency.
+    """
+
+    def __init__(self, problem: MappingProblem) -> None:
+        if problem.unrolling is None:
+            raise InvalidInput("the flow model does not cover unrolling: give it units")
+        if problem.objective is not MappingObjective.ENERGY or problem.max_latency_ps is not None:
+            raise InvalidInput("the flow model does not cover latency, crossbars or links, only energy")
+        if not problem.hardware.is_uniform:
+            raise InvalidInput("the flow model does not cover several crossbar types")
+        self.problem, hardware = problem, problem.hardware
+        units = problem.unrolling.unit_network(problem.network)
+        self.units, self.tiles = range(units.num_units), range(hardware.grid.num_tiles)
+        self.crossbar, self.costs = hardware.crossbar, hardware.costs
+        self.spikes = units.spikes.tolist()
+        self.post = {k: units.fan_out_of(k).tolist() for k in np.flatnonzero(units.fan_out).tolist()}
+        self.per_synapse = problem.traffic is Traffic.PER_SYNAPSE
+        self.idle = self.crossbar.cells * self.costs.idle_cell_fj
+        self.constant = units.synaptic_events * self.costs.synapse_fj - units.num_synapses * self.costs.idle_cell_fj
+
+    @property
+    def reads(self) -> list[tuple[int, int | None]]:
+        """What is served by itself: a source, and a reader of its own under per-synapse traffic."""
+        return [(k, u) for k, posts in self.post.items() for u in (posts if self.per_synapse else [None])]
+
+    def way(self, s: int, t: int) -> int:
+        """Energy of a spike of a unit in s that is read in t."""
+        if s == t:
+            return self.costs.local_fj
+        return self.costs.packet_fj + self._hops(s, t)
+
+    def entry(self, t: int) -> int:
+        """Energy of a spike of an external input that is read in t."""
+        io_tile = self.problem.hardware.grid.io_tile
+        return self.costs.packet_fj + (0 if io_tile is None else self._hops(io_tile, t))
+
+    def _hops(self, s: int, t: int) -> int:
+        width = self.problem.hardware.grid.width
+        dx, dy = abs(s % width - t % width), abs(s // width - t // width)
+        return dx * self.costs.hop_x_fj + dy * self.costs.hop_y_fj
+
+
+class FlowModel(Model[Mapping]):
+    """The constraints of the module docstrings, by their labels; an engine says how variables and rows are made."""
+
+    def __init__(self, problem: MappingProblem) -> None:
+        self.data = data = Data(problem)
+        self.at = {(u, t): self.choice(f"at[{u},{t}]") for u in data.units for t in data.tiles}
+        self.used = {t: self.choice(f"used[{t}]") for t in data.tiles}
+        self.enter = {(k, t): self.share(f"enter[{k},{t}]") for k in data.post for t in data.tiles}
+        self.flow = {
+            (k, u, s, t): self.share(f"flow[{k},{u},{s},{t}]")
+            for k, u in data.reads
+            if k in data.units
+            for s in data.tiles
+            for t in data.tiles
+        }
+        self.put_each_unit_on_one_tile()  # F1
+        self.respect_columns()  # F2
+        self.respect_rows()  # F3
+        self.enter_where_read()  # F4
+        self.serve_what_is_read()  # F5
+        self.serve_from_home()  # F6
+        self.respect_the_number_of_crossbars()  # F7
+        self.minimise_energy()
+
+    @abstractmethod
+    def choice(self, name: str) -> Any:
+        """Return a new variable 0 or 1."""
+
+    @abstractmethod
+    def share(self, name: str) -> Any:
+        """Return a new variable that is 0 or 1 at an optimum because the choices are."""
+
+    @abstractmethod
+    def at_most(self, terms: Iterable[tuple[int, Any]], bound: int) -> None:
+        """Require that the sum of ``coefficient * variable`` is at most ``bound``."""
+
+    def put_each_unit_on_one_tile(self) -> None:
+        for u in self.data.units:
+            self.at_most([(1, self.at[u, t]) for t in self.data.tiles], 1)
+            self.at_most([(-1, self.at[u, t]) for t in self.data.tiles], -1)
+
+    def respect_columns(self) -> None:
+        for t in self.data.tiles:
+            units = [(1, self.at[u, t]) for u in self.data.units]
+            self.at_most([*units, (-self.data.crossbar.columns, self.used[t])], 0)
+
+    def respect_rows(self) -> None:
+        for t in self.data.tiles:
+            rows = [(1, self.enter[k, t]) for k in self.data.post]
+            self.at_most([*rows, (-self.data.crossbar.rows, self.used[t])], 0)
+
+    def enter_where_read(self) -> None:
+        for k, posts in self.data.post.items():
+            for u in posts:
+                for t in self.data.tiles:
+                    self.at_most([(1, self.at[u, t]), (-1, self.enter[k, t])], 0)
+
+    def serve_what_is_read(self) -> None:
+        for k, u in self.data.reads:
+            if k in self.data.units:
+                for t in self.data.tiles:
+                    read = self.enter[k, t] if u is None else self.at[u, t]
+                    self.at_most([(1, read), *((-1, self.flow[k, u, s, t]) for s in self.data.tiles)], 0)
+
+    def serve_from_home(self) -> None:
+        for (k, _, s, _), flow in self.flow.items():
+            self.at_most([(1, flow), (-1, self.at[k, s])], 0)
+
+    def respect_the_number_of_crossbars(self) -> None:
+        most = self.data.problem.most_crossbars
+        if most < len(self.data.tiles):
+            self.at_most([(1, used) for used in self.used.values()], most)
+
+    def minimise_energy(self) -> None:
+        data = self.data
+        inner = [(data.spikes[k] * data.way(s, t), flow) for (k, _, s, t), flow in self.flow.items()]
+        outer = [
+            (data.spikes[k] * data.entry(t), self.enter[k, t] if u is None else self.at[u, t])
+            for k, u in data.reads
+            if k not in data.units
+            for t in data.tiles
+        ]
+        self.minimise([*inner, *outer, *((data.idle, used) for used in self.used.values())], data.constant)
+
+    def read(self, value: Value) -> Mapping:
+        tile = [next(t for t in self.data.tiles if value(self.at[u, t])) for u in self.data.units]
+        tiles, cluster = np.unique(np.array(tile, dtype=np.int64), return_inverse=True)
+        unrolling = self.data.problem.unrolling
+        assert unrolling is not None
+        return Mapping(unrolling, Partition(cluster.ravel()), Placement(tiles))
+
+    def values(self, solution: Mapping) -> Iterable[tuple[Any, int]]:
+        tile = solution.placement.tile_of_cluster[solution.partition.cluster_of_unit].tolist()
+        reading = {k: {tile[u] for u in posts} for k, posts in self.data.post.items()}
+        yield from ((at, int(tile[u] == t)) for (u, t), at in self.at.items())
+        yield from ((used, int(t in tile)) for t, used in self.used.items())
+        yield from ((enter, int(t in reading[k])) for (k, t), enter in self.enter.items())
+        for (k, u, s, t), flow in self.flow.items():
+            read = t in reading[k] if u is None else tile[u] == t
+            yield flow, int(read and tile[k] == s)
