@@ -4,8 +4,8 @@ CP-SAT blocks Python's signal handlers while it solves, so it runs in a thread o
 the clock. What the engine says about a search that found nothing is not a bound: it writes 0.0 there.
 
 It calculates in integers of 64 bits, without tolerances; `validate` refuses a model whose sums might exceed them, and
-so does the search if those of the presolved model might. Its word is taken for all others. Bounds on the way come as doubles and are taken below 2^52, the last one as an
-integer.
+so does the search if those of the presolved model might. Its word is taken for all others. Bounds on the way come as
+doubles and are taken below 2^52, the last one as an integer.
 """
 
 from __future__ import annotations

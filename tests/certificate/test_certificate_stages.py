@@ -65,7 +65,7 @@ def test_trying_everything_needs_no_more_crossbars_than_there_are_columns(lower,
     if lower <= 4:
         assert check(problem, certificate).lower == lower
     else:
-        with pytest.raises(CertificateRejected, match="crossbars suffice|more than"):
+        with pytest.raises(CertificateRejected, match=r"crossbars suffice|more than"):
             check(problem, certificate)
 
 
