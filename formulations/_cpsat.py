@@ -37,8 +37,7 @@ class CpSatModel(Model[S]):
         for variable, value in self.values(solution):
             self.proto.add_hint(variable, value)
             hinted.add(variable.index)
-        domains = [variable.domain for variable in self.proto.proto.variables]
-        free = {v for v, domain in enumerate(domains) if domain[0] < domain[-1]}
+        free = {v for v, variable in enumerate(self.proto.proto.variables) if len(set(variable.domain)) > 1}
         if not free <= hinted:
             raise EngineDefect(f"the warm start gives {len(free & hinted)} of {len(free)} variables a value")
 

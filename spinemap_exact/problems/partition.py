@@ -75,6 +75,8 @@ class PartitionProblem:
             raise InvalidInstance("a partition problem needs a crossbar")
         if self.max_clusters < 1:
             raise InvalidInstance(f"at most {self.max_clusters} clusters leaves no room for any unit")
+        if (largest := max(self.max_clusters, self.max_area or 0)) > INT64_MAX:
+            raise InvalidInstance(f"the limit {largest} overflows int64")
         if self.network.synaptic_events > INT64_MAX:
             raise InvalidInstance("the packets of all synapses together overflow int64")
         if max(c.area for c in self.crossbars) * min(self.max_clusters, max(1, self.num_units)) > INT64_MAX:

@@ -15,6 +15,7 @@ from spinemap_exact.hardware import Crossbar
 from spinemap_exact.mapping import Partition, Unrolling
 from spinemap_exact.network import Network
 from spinemap_exact.problems.classes import Classes
+from spinemap_exact.units import INT64_MAX
 
 
 class UnrollObjective(StrEnum):
@@ -72,6 +73,9 @@ class UnrollProblem:
         object.__setattr__(self, "objective", UnrollObjective(self.objective))
         if self.rows < 1 or self.columns < 1:
             raise InvalidInstance(f"a crossbar of {self.rows} rows and {self.columns} columns holds nothing")
+        limits = self.rows, self.columns, self.max_depth, self.max_crossbars, self.max_units
+        if (largest := max(limit or 0 for limit in limits)) > INT64_MAX:
+            raise InvalidInstance(f"the limit {largest} overflows int64")
         widest = int(self.network.fan_in.max())
         if self.rows == 1 and widest > 1:
             neuron = int(np.argmax(self.network.fan_in))

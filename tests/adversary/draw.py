@@ -10,6 +10,7 @@ Table = dict[str, Any]
 STAGES = ("packing", "unroll", "partition", "placement")
 # where doubles, engines' tolerances, int64 and CP-SAT's integers end; 2^21 is where eight printed digits end
 _EDGES = (21, 25, 31, 40, 49, 53, 59, 62)
+_VAST = (2**31 + 5, 2**40, 2**63 - 1, 2**63)  # limits that nothing reaches
 
 
 def draw(stage: str, rng: Random) -> Table:
@@ -80,11 +81,11 @@ def unroll(rng: Random) -> Table:
         "kind": "unroll",
         "network": table,
         "rows": rows,
-        "columns": rng.choice((1, 2, 2, 3, 2**31 + 5 if rng.random() < 0.1 else 4)),
+        "columns": rng.choice((1, 2, 2, 3, rng.choice(_VAST) if rng.random() < 0.1 else 4)),
         "unit_fan_in": rng.randrange(2, rows + 1) if rows > 1 and rng.random() < 0.25 else None,
-        "max_depth": rng.choice((0, 1, 2)) if rng.random() < 0.2 else None,
+        "max_depth": rng.choice((0, 1, 2, 2, rng.choice(_VAST))) if rng.random() < 0.2 else None,
         "objective": objective,
-        "max_crossbars": rng.randrange(1, 5) if limited else None,
+        "max_crossbars": rng.choice((1, 2, 3, 4, rng.choice(_VAST))) if limited else None,
         "max_units": rng.randrange(1, 8) if rng.random() < 0.15 else None,
     }
 
@@ -110,7 +111,7 @@ def partition(rng: Random) -> Table:
         "kind": "partition",
         "network": table,
         "crossbars": crossbars,
-        "max_clusters": rng.choice((1, 2, 3, max(1, units), 2**31 + 1 if rng.random() < 0.1 else units + 1)),
+        "max_clusters": rng.choice((1, 2, 3, max(1, units), rng.choice(_VAST) if rng.random() < 0.1 else units + 1)),
         "max_area": limit if rng.random() < 0.3 else None,
         "traffic": rng.choice(("per-tile", "per-synapse")),
         "objective": objective,

@@ -58,9 +58,30 @@ def _attempt(order: Table) -> tuple[str, str | None]:
     try:
         return module.perform(order)
     except Exception as defect:
-        last = traceback.extract_tb(defect.__traceback__)[-1]
-        place = f"{Path(last.filename).name}:{last.lineno}"
-        return "crash", f"crash: {type(defect).__name__} in {place}: {str(defect)[:200]}"
+        return _crash(defect)
+
+
+def _crash(defect: Exception) -> tuple[str, str]:
+    last = traceback.extract_tb(defect.__traceback__)[-1]
+    place = f"{Path(last.filename).name}:{last.lineno}"
+    return "crash", f"crash: {type(defect).__name__} in {place}: {str(defect)[:200]}"
+
+
+def drawing(role: str, task: Any) -> Table:
+    """What a process does between two orders: some are drawn with the help of the product."""
+    return {"what": "drawing", "label": role, "task": task}
+
+
+def messages(role: str, task: Any) -> Iterator[tuple[Any, ...]]:
+    """What there is to say while a seed is worked on, or one order."""
+    try:
+        for order in [task] if isinstance(task, dict) else orders(role, task):
+            yield "begin", order
+            yield "end", *perform(order)
+    except Exception as defect:
+        yield "begin", drawing(role, task)
+        yield "end", *_crash(defect)
+    yield ("done",)
 
 
 def serve(role: str, pipe: Connection) -> None:
@@ -75,7 +96,5 @@ def serve(role: str, pipe: Connection) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (taken + _ROOM_BYTES, resource.RLIM_INFINITY))
     pipe.send(("ready",))
     while (task := pipe.recv()) is not None:
-        for order in [task] if isinstance(task, dict) else orders(role, task):
-            pipe.send(("begin", order))
-            pipe.send(("end", *perform(order)))
-        pipe.send(("done",))
+        for message in messages(role, task):
+            pipe.send(message)

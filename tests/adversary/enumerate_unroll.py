@@ -103,7 +103,8 @@ def _shapes_of(instance: Table, neuron: int) -> set[_Shape]:
 def _outcomes(instance: Table, shapes: list[set[_Shape]], crossbars: int) -> set[tuple[int, int]]:
     """Every (units, spikes on carries) that fits into so many crossbars, which are interchangeable."""
     wants = instance["objective"]
-    states: set[tuple[_Boxes, int, int]] = {(((frozenset(), 0, 0),) * crossbars, 0, 0)}
+    most = sum(max((len(units) for units, *_ in options), default=0) for options in shapes)  # more stay empty
+    states: set[tuple[_Boxes, int, int]] = {(((frozenset(), 0, 0),) * min(crossbars, most), 0, 0)}
     for options in shapes:
         reached = set()
         for boxes, count, carried in states:

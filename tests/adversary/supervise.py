@@ -49,13 +49,14 @@ class Process:
         """Have a seed worked on, or one order; ``tell`` is called with each order, its outcome and finding."""
         with suppress(OSError):  # gone already: the next message says so
             self.pipe.send(task)
-        order: Table = {"what": "drawing", "label": self.role, "task": task}
+        order = drawing = duty.drawing(self.role, task)
         while not over.is_set():
             message = self._next(order.get("time_s", 0.0))
             if message[0] == "begin":
                 order = message[1]
             elif message[0] == "end":
                 tell(order, *message[1:])
+                order = drawing
             elif message[0] == "done":
                 return
             else:
@@ -177,7 +178,7 @@ class Campaign:
 def again(path: Path) -> tuple[str, str | None]:
     """Carry the order of a finding out once more, in a process of its own."""
     order = json.loads(path.read_text())["order"]
-    role = {"file": "read", "mapping": "map"}.get(order["what"], "solve")
+    role = {"file": "read", "mapping": "map", "drawing": order["label"]}.get(order["what"], "solve")
     answers: list[tuple[str, str | None]] = []
     process = Process(role)
     process.work(order.get("task", order), lambda _, *answer: answers.append(answer), threading.Event())

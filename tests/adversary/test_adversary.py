@@ -107,6 +107,18 @@ def test_a_process_that_dies_or_hangs_is_noticed_and_replaced(tmp_path, monkeypa
     assert told == list(duty.orders("read", 0))
 
 
+def test_a_crash_while_orders_are_drawn_is_theirs(monkeypatch):
+    def drawn(role, seed):
+        yield from [next(damage.orders(Random(seed), 1))]
+        raise ValueError("nothing to draw")
+
+    monkeypatch.setattr(duty, "orders", drawn)
+    told = list(duty.messages("read", 5))
+    assert [message[0] for message in told] == ["begin", "end", "begin", "end", "done"]
+    assert told[2][1] == {"what": "drawing", "label": "read", "task": 5}
+    assert told[3][2].startswith("crash: ValueError") and told[3][2].endswith("nothing to draw")
+
+
 def test_the_same_seed_gives_the_same_orders():
     first, second = (list(forge.orders(*forge.shipped(Random(5)), [], Random(6), 5)) for _ in range(2))
     assert first == second

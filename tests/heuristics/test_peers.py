@@ -166,6 +166,15 @@ def test_slots_begin_with_the_largest_crossbars_and_respect_their_counts():
     assert slots_of(problem).tolist() == [1, 2, 2, 0, 0]
 
 
+@pytest.mark.parametrize("allowed", [2, 3, 2**31 + 1, 2**40])
+@pytest.mark.parametrize("name", heuristics.names("partition"))
+def test_any_number_of_clusters_may_be_allowed(name, allowed):
+    # two units that read an axon each, one row a crossbar
+    network = Network.from_synapses([2, 3], [1, 0], [3, 3, 3, 3], is_input=[False, False, True, True])
+    problem = PartitionProblem(network, (Crossbar(1, 3), Crossbar(1, 2)), max_clusters=allowed)
+    assert run("partition", name, problem, Limits(time_s=5)).num_clusters == 2
+
+
 @pytest.mark.parametrize("seed", range(8))
 def test_the_increment_of_a_swap_is_the_change_of_the_cost(seed):
     problem = random_problem("placement", seed)

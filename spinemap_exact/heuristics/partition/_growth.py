@@ -13,10 +13,14 @@ from spinemap_exact.result import Watch
 
 
 def slots_of(problem: PartitionProblem) -> Array:
-    """(num_slots,) int64: crossbar types of the clusters that may be opened, the largest first."""
+    """(num_slots,) int64: crossbar types of the clusters that may be opened, the largest first.
+
+    Of one type no more than there are units: any number of clusters may be allowed.
+    """
     largest_first = sorted(range(len(problem.crossbars)), key=lambda k: -problem.crossbars[k].cells)
     counts = [problem.crossbars[k].count or problem.max_clusters for k in largest_first]
-    return np.repeat(largest_first, np.minimum(counts, problem.max_clusters))[: problem.max_clusters].astype(np.int64)
+    most = min(problem.max_clusters, problem.num_units)
+    return np.repeat(largest_first, np.minimum(counts, most))[: problem.max_clusters].astype(np.int64)
 
 
 class Clusters:

@@ -74,7 +74,7 @@ def _impossible(problem: UnrollProblem, least: int) -> str:
     fewest = fewest_units(problem)
     width = problem.unit_fan_in or problem.rows
     if problem.max_depth is not None:
-        slots = width ** (problem.max_depth + 1)
+        slots = width ** (min(problem.max_depth, 62) + 1)  # 2^63 are enough for any fan-in
         for i in np.flatnonzero(problem.network.fan_in > slots)[:1]:
             return (
                 f"neuron {i} has fan-in {problem.network.fan_in[i]}; "
