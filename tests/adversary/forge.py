@@ -148,7 +148,7 @@ def _change_one(table: Any, rng: Random) -> None:
     if sort < 0.08:
         del holder[key]
     elif sort < 0.2:
-        holder[key] = rng.choice(_ODD)
+        holder[key] = copy.deepcopy(rng.choice(_ODD))
     elif isinstance(value, int) and not isinstance(value, bool):
         changes = (value + 1, value - 1, -value, 0, 2 * value, value + rng.randrange(-50, 50), float(value), str(value))
         holder[key] = rng.choice(changes)
@@ -158,7 +158,7 @@ def _change_one(table: Any, rng: Random) -> None:
     elif isinstance(value, dict) and value:
         _change_one(value, rng)
     else:
-        holder[key] = rng.choice(_ODD)
+        holder[key] = copy.deepcopy(rng.choice(_ODD))
 
 
 def _places(value: Any) -> Iterator[tuple[Any, Any]]:

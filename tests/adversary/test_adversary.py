@@ -107,6 +107,15 @@ def test_a_process_that_dies_or_hangs_is_noticed_and_replaced(tmp_path, monkeypa
     assert told == list(duty.orders("read", 0))
 
 
+def test_a_change_leaves_the_next_one_as_it_was():
+    before = str(forge._ODD)
+    for seed in range(300):
+        table = {"a": [[0], {}, 1]}
+        for _ in range(5):
+            forge._change_one(table, Random(seed))
+    assert str(forge._ODD) == before
+
+
 def test_a_crash_while_orders_are_drawn_is_theirs(monkeypatch):
     def drawn(role, seed):
         yield from [next(damage.orders(Random(seed), 1))]
