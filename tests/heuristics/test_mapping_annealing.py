@@ -226,3 +226,12 @@ def test_the_bottleneck_is_refused():
 
 def test_the_heuristic_is_found_by_its_name():
     assert heuristics.load("mapping", "anneal") is anneal.run
+
+
+def test_without_synapses_the_start_is_the_answer():
+    """Two neurons that nobody feeds: nothing can be moved, and nothing costs anything."""
+    network = Network.from_synapses([], [], [5, 7])
+    problem = MappingProblem(network, Hardware("tiny", TileGrid(2, 1), (Crossbar(3, 1),)))
+    start = Mapping(Unrolling.identity(network), Partition([0, 1]), Placement([1, 0]))
+    assert anneal.run(problem, Watch(Limits(time_s=1)), start) is start
+    assert anneal.run(problem, Watch(Limits(time_s=1))) is None

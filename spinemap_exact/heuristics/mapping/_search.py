@@ -63,10 +63,11 @@ class Search:
 
     @staticmethod
     def fits(problem: MappingProblem) -> bool:
-        """True if a state of this problem fits into memory."""
+        """True if there is a synapse to move, and a state of this problem fits into memory."""
         tiles = problem.hardware.grid.num_tiles
         units = problem.unrolling.num_units if problem.unrolling is not None else 0
-        return max(units, problem.network.num_neurons, tiles) * tiles <= MAX_CELLS
+        cells = max(units, problem.network.num_neurons, tiles) * tiles
+        return problem.network.num_synapses > 0 and cells <= MAX_CELLS
 
     @property
     def price(self) -> int:
