@@ -24,7 +24,6 @@ from spinemap_exact.result import Watch
 
 _HALVINGS = 12
 _PLACEMENT_S = 1.0
-_DEAREST = 1 << 40  # price of a row, in fJ
 _LOOK_BACK = 64  # crossbars that are tried for a group, the latest first
 
 
@@ -57,7 +56,7 @@ def _cheapest(slices: _Slices, watch: Watch) -> _Plan | None:
     if plan.fits:
         return plan
     low, high, best = 0, 1 << 10, None
-    while best is None and high <= _DEAREST and not watch.should_stop():
+    while best is None and low < slices.dearest and not watch.should_stop():
         plan = slices.plan(high)
         low, high, best = (low, high, plan) if plan.fits else (high, high * 8, None)
     for _ in range(_HALVINGS if best is not None else 0):
@@ -121,7 +120,12 @@ class _Slices:
     @property
     def are_small(self) -> bool:
         """Trees can be compared one by one at any price of a row that is tried."""
-        return all(self._tree(len(neurons), axons, _DEAREST).is_small for neurons, axons in self.classes)
+        return all(self._tree(len(neurons), axons, self.dearest).is_small for neurons, axons in self.classes)
+
+    @cached_property
+    def dearest(self) -> int:
+        """A price of a row, in fJ, beyond which trees do not change: all that a neuron reads costs less on a carry."""
+        return 1 + self.carry * max((int(self.network.spikes[axons].sum()) for _, axons in self.classes), default=0)
 
     def plan(self, row: int) -> _Plan:
         """Trees at this price of a row, and their groups in as few crossbars as first-fit finds."""
