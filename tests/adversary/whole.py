@@ -52,8 +52,8 @@ def perform(order: Table) -> tuple[str, str | None]:
     instance, how = order["instance"], order.get("how", "stages")
     limits = Limits(time_s=order["time_s"], workers=1, seed=order["seed"])
     options = {"traffic": instance["traffic"], "limits": limits, "stop": StopsAfter(order["stop_after"])}
-    chip = network_of(instance["network"]), hardware_of(instance)
     try:
+        chip = network_of(instance["network"]), hardware_of(instance)
         run = map_by_stages(*chip, **options) if how == "stages" else map_network(*chip, minimise=how, **options)
     except InvalidInput as refusal:
         return "refused", f"refusal of several lines: {refusal}" if "\n" in str(refusal) else None

@@ -58,5 +58,5 @@ def test_few_tiles_make_companies_larger(tiles):
 
 
 def test_what_does_not_fit_is_nothing():
-    problem, found = mapped(dense([1] * 12, 20), Hardware("one", TileGrid(1, 1), (Crossbar(8, 20),)))
+    _, found = mapped(dense([1] * 12, 20), Hardware("one", TileGrid(1, 1), (Crossbar(8, 20),)))
     assert found is None
