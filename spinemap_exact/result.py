@@ -180,7 +180,7 @@ class Watch:
         )
         return Watch(limits, stop=self._stop, clock=self._clock)
 
-    def search(self, time_s: float | None, keep: Callable[[Any], None] | None) -> Watch:
+    def seeking(self, time_s: float | None, keep: Callable[[Any], None] | None) -> Watch:
         """Return a watch for a search whose finds are wanted as they come: by the listener, and by ``keep``."""
         found, begun, listen = self.part(time_s), self.elapsed_s, self._listen
         if listen is not None:

@@ -106,6 +106,17 @@ def test_the_certificate_of_a_whole_mapping_is_checked(small, tmp_path):
     assert (other.returncode, "rejected: instance" in other.stderr) == (1, True)  # five crossbars are another question
 
 
+def test_given_units_are_kept(small, tmp_path):
+    """Units in a file of a run before: their partition and placement are proven, and only theirs."""
+    args = ("map", small / "ring.csv", "--spikes", small / "counts.csv", "--hardware", small / "chip.toml")
+    run(*args, "--workers", 1, "--time-limit", 4, "--out", tmp_path)
+    done = run(*args, "--units", tmp_path / "mapping.json", "--workers", 1, "--time-limit", 30, "--json")
+    result = json.loads(done.stdout)
+    assert done.returncode == 0, done.stderr
+    assert (result["status"], result["scope"]) == ("OPTIMAL", "any mapping of these units")
+    assert result["lower_bound"]["scope"] == "these units"
+
+
 def test_limits_below_what_is_possible_are_infeasible(small, tmp_path):
     """Six units in crossbars of two columns; even a local read takes 5 ps."""
     (tmp_path / "slow.toml").write_text((small / "chip.toml").read_text() + '[latency]\nlocal = "5 ps"\nhop = "9 ps"\n')

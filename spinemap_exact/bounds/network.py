@@ -103,7 +103,7 @@ class _Counting:
         self.rows, self.columns = hardware.max_rows, max(c.columns for c in hardware.crossbars)
         self.remote = costs.packet_fj + min(hops, default=0)
         self.carry = self.remote + costs.synapse_fj
-        self.outside = np.where(network.is_input, costs.packet_fj, self.remote).astype(np.int64)
+        self.outside = np.where(network.is_input, *(np.array(v, dtype=object) for v in (costs.packet_fj, self.remote)))
         self.sharers = np.maximum(1, np.minimum(self.columns, network.fan_out))
         # where a crossbar has one row, nothing can be unrolled
         self.is_wide = network.fan_in > (self.rows if self.rows > 1 else network.num_neurons)
@@ -121,11 +121,12 @@ class _Counting:
         readers, spikes = network.fan_out.astype(object), network.spikes.astype(object)
         loop = np.zeros(network.num_neurons, dtype=np.int64)
         loop[network.pre[network.pre == network.post]] = 1
-        outside = self.outside.astype(object)
+        outside = self.outside
         local = self.hardware.costs.local_fj
         if self.traffic is Traffic.PER_SYNAPSE:
             near = np.where(network.is_input, 0, np.minimum(readers, columns - 1 + loop))
-            return spikes * ((readers - near) * outside + near * np.minimum(outside, local))
+            apart: Array = spikes * ((readers - near) * outside + near * np.minimum(outside, local))
+            return apart
         left = outside - prices.price_of_axon
         away = left * -(-readers // columns)
         home = left * -(-(readers + 1 - loop) // columns) - outside + local
@@ -179,6 +180,7 @@ class _Counting:
 _THRESHOLDS = 6  # that are tried between axons that pay where carries are merged and axons that do not
 _ROUNDS = 24
 _MOST_STEPS = 2_000_000_000  # of one evaluation: some seconds; beyond that Huffman's code alone
+_DEAREST = 1 << 60  # prices that arrays hold
 _TRIED = 100  # evaluations for the price of a row
 
 
@@ -196,7 +198,8 @@ class _Search:
         if steps == 0 or steps > _MOST_STEPS or self.counting.traffic is Traffic.PER_SYNAPSE:
             return unpriced
         prices = self._with_reads()
-        if steps > _MOST_STEPS // _TRIED:
+        scale = max(1, int(self.network.spikes.max()) * self.counting.carry)
+        if steps > _MOST_STEPS // _TRIED or scale > _DEAREST:
             return prices
         known = {0: prices}
 
@@ -206,7 +209,6 @@ class _Search:
             return self.counting.energy(known[row])
 
         # the bound is nearly concave in the price of a row: by powers, then by halving
-        scale = max(1, int(self.network.spikes.max()) * self.counting.carry)
         low = max([0, *(scale >> k for k in range(0, 40, 3) if scale >> k)], key=value)
         step = 7 * low
         for _ in range(_ROUNDS if low else 0):
@@ -220,9 +222,10 @@ class _Search:
         counting = self.counting
         only_wide = np.ones(self.network.num_neurons, dtype=bool)
         only_wide[self.network.pre[~counting.is_wide[self.network.post]]] = False
-        local = np.minimum(counting.outside, counting.hardware.costs.local_fj)
+        outside = np.minimum(counting.outside, _DEAREST).astype(np.int64)
+        local = np.minimum(outside, counting.hardware.costs.local_fj)
         candidates = [Prices(self.none, self.none)]
-        for price in (counting.outside, np.where(self.network.is_input, counting.outside, local)):
+        for price in (outside, np.where(self.network.is_input, outside, local)):
             candidates += [Prices(asked, self.none) for asked in (price, np.where(only_wide, price, 0))]
         return self._best_of_parts(candidates)
 

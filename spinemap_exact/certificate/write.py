@@ -56,6 +56,8 @@ def certificates(problem: Any, result: SolveResult[Any], watch: Watch) -> Iterat
     check.check(problem, Certificate(problem.kind, problem.digest, None, upper, False, witness, None))
     # the evidence has been before the checker, and so has the witness
     for proven, evidence in _verified(problem, result, watch):
+        if proven.lower is not None and proven.lower > LARGEST:
+            continue
         claims = proven.lower, upper, proven.infeasible
         yield Certificate(problem.kind, problem.digest, *claims, witness, evidence), proven
 

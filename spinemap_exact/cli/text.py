@@ -61,8 +61,9 @@ def lower_bound(b: dict[str, Any]) -> str:
     gap = "" if b["energy_gap"] is None else f" (gap {100 * b['energy_gap']:.1f} %)"
     line = f"at least     {energy_text(b['energy_fj'])} a window{gap}{latency}: {b['scope']}"
     units = b.get("these_units")
-    differs = units is not None and units["energy_fj"] != b["energy_fj"]
-    return "\n".join([line, *([lower_bound(units)] if differs else [])])
+    if units is None or units["energy_fj"] == b["energy_fj"]:
+        return line
+    return f"{line}\n{lower_bound(units)}"
 
 
 def solution_json(solution: Any) -> Any:

@@ -25,7 +25,7 @@ from spinemap_exact.units import picoseconds, printable
 if TYPE_CHECKING:
     from spinemap_exact.hardware import Hardware
     from spinemap_exact.io import ProblemFile
-    from spinemap_exact.mapping import Mapping
+    from spinemap_exact.mapping import Mapping, Unrolling
     from spinemap_exact.network import Network
     from spinemap_exact.pipeline import MappingRun, Stage, Wanted
     from spinemap_exact.problems.partition import PartitionProblem
@@ -129,6 +129,7 @@ def _wants_stages(args: argparse.Namespace) -> bool:
         "STAGE=NAME": any("=" in name for name in (*args.solver, *args.warm_start)),
     }
     at_once = {"--minimise": args.minimise, "--max-crossbars": args.max_crossbars, "--max-latency": args.max_latency}
+    at_once["--units"] = args.units
     asked = [[option for option, given in options.items() if given] for options in (of_stages, at_once)]
     if asked[0] and asked[1]:
         raise InvalidInput(f"{asked[1][0]} is for whole mappings, {asked[0][0]} goes stage by stage: choose one")
@@ -148,9 +149,21 @@ def _at_once(args: argparse.Namespace, network: Network, hardware: Hardware) -> 
         minimise=args.minimise or "energy",
         max_crossbars=args.max_crossbars,
         max_latency_ps=_max_latency_ps(args),
+        unrolling=_units(args, network, hardware),
         traffic=args.traffic,
         **{option: given[0] if given else None for option, given in names.items()},
     )
+
+
+def _units(args: argparse.Namespace, network: Network, hardware: Hardware) -> Unrolling | None:
+    from spinemap_exact import instances
+    from spinemap_exact.io.mapping_file import read_mapping
+
+    if args.units is None:
+        return None
+    ships = args.input in instances.names() and not Path(args.input).exists()
+    file = instances.instances()[args.input].reference if ships and args.units == "reference" else Path(args.units)
+    return read_mapping(file, network, hardware).unrolling
 
 
 def _max_latency_ps(args: argparse.Namespace) -> int | None:
@@ -352,10 +365,12 @@ def _asked_of_checker(args: argparse.Namespace, scope: str) -> tuple[Any, Mappin
         mapping = read(file, network, hardware)
     traffic = args.traffic or "per-tile"
     if scope == "mapping":
-        from spinemap_exact.problems.mapping import MappingProblem
+        from spinemap_exact.problems.mapping import MappingObjective, MappingProblem
+        from spinemap_exact.problems.partition import Traffic
 
         limits = args.max_crossbars, _max_latency_ps(args)
-        return MappingProblem(network, hardware, traffic, args.minimise or "energy", *limits), mapping, path
+        goal = MappingObjective(args.minimise or "energy")
+        return MappingProblem(network, hardware, Traffic(traffic), goal, *limits), mapping, path
     problem = stage_problem(scope, network, hardware, mapping, traffic, unit_fan_in=args.unit_fan_in)
     return problem, mapping, path
 

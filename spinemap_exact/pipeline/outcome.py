@@ -23,6 +23,7 @@ from spinemap_exact.problems.unroll import UnrollObjective
 from spinemap_exact.result import Limits, SolveResult, Status, relative_gap
 from spinemap_exact.units import duration_text, energy_text
 
+BY_STAGES = "stage by stage; objective and bound are those of the last stage"
 ANY_MAPPING, THESE_UNITS = "any mapping of this network", "these units"
 
 _SPENT = (WARM_START, SOLVE, CHECK)
@@ -153,6 +154,12 @@ class MappingRun:
         """The mapping was asked for at once, and its bound holds for any mapping of the network."""
         return any(isinstance(stage.problem, MappingProblem) for stage in self.stages)
 
+    @property
+    def scope(self) -> str:
+        """What the bound of a mapping that was asked for at once holds for."""
+        given = any(getattr(stage.problem, "unrolling", None) is not None for stage in self.stages)
+        return f"any mapping of {THESE_UNITS}" if given else ANY_MAPPING
+
     def lower_bound(self) -> energy_bound.Bound | None:
         """What no partition and no placement of the units of this mapping undercuts; None while there is none."""
         if self.mapping is None:
@@ -178,13 +185,16 @@ class MappingRun:
                 whole = stage.result
         if units is None or whole is None or whole.dual_bound is None:
             return units
+        vouched_by = None if whole.vouched_by is None else whole.vouched_by.as_json()
         if whole.dual_bound >= units["energy_fj"]:  # what holds for any mapping holds for one of these units
-            units = {**units, "energy_fj": whole.dual_bound, "energy_gap": whole.gap}
+            units = {**units, "energy_fj": whole.dual_bound, "energy_gap": whole.gap, "vouched_by": vouched_by}
+        if self.scope != ANY_MAPPING:
+            return units
         return {
             "scope": ANY_MAPPING,
             "energy_fj": whole.dual_bound,
             "energy_gap": whole.gap,
-            "vouched_by": None if whole.vouched_by is None else whole.vouched_by.as_json(),
+            "vouched_by": vouched_by,
             "these_units": units,
         }
 
@@ -239,7 +249,7 @@ class MappingRun:
         if self.shortage:
             lines.append(f"proven infeasible: {self.shortage}")
         if self.mapping is not None and self.is_whole:
-            lines.append(f"The bound holds for {ANY_MAPPING} onto this hardware.")
+            lines.append(f"The bound holds for {self.scope} onto this hardware.")
         elif self.mapping is not None and len(self.stages) > 1:
             lines.append("Each bound is for its stage, given the stages above it: optimal stage by stage is not")
             lines.append("optimal overall.")
@@ -251,9 +261,7 @@ class MappingRun:
         return {
             **{k: last[k] for k in ("objective", "dual_bound", "gap", "vouched_by")},
             "status": str(self.status),
-            "scope": ANY_MAPPING
-            if self.is_whole
-            else "stage by stage; objective and bound are those of the last stage",
+            "scope": self.scope if self.is_whole else BY_STAGES,
             "runtime_s": round(self.runtime_s, 3),
             "compiling_s": round(self.compiling_s, 3),
             "solver": self.stages[-1].solver if self.stages else "counting",

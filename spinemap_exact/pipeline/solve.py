@@ -30,6 +30,7 @@ _WARM_STARTS = {
 _LARGE = {"unroll": 1_000_000, "partition": 5_000_000, "placement": 1_500}
 _FOR_LARGE = {"unroll": ("row-slices",), "partition": ("sequential",), "placement": ("sequential",)}
 _WARM_SHARE = 0.35  # of the stage, at most; small problems get less
+_UNITS_S, _UNITS_SHARE = 10.0, 0.2  # where the units of a mapping are given
 _SEARCH_SHARE = 0.9  # of a whole mapping: its bound takes seconds at most
 
 
@@ -117,7 +118,7 @@ def _warm_start(
     for name in names:
         watch.report(note=f"warm start {name}")
         # what is told is on disk already: only searches of whole mappings hand over what they find on the way
-        part = watch.search(share, keep) if problem.kind == "mapping" else watch.part(share)
+        part = watch.seeking(share, keep) if problem.kind == "mapping" else watch.part(share)
         found = heuristics.load(problem.kind, name)(problem, part, best)
         if found is None or problem.violations(found):
             continue
@@ -137,9 +138,11 @@ def _default_warm_starts(problem: Any) -> tuple[str, ...]:
 
 def _warm_time_s(problem: Any, time_s: float | None) -> float:
     """Seconds for one warm start: enough for many restarts, little beside the solve."""
+    if problem.kind == "mapping" and problem.unrolling is not None:  # solved exactly afterwards
+        return _UNITS_S if time_s is None else min(_UNITS_S, _UNITS_SHARE * time_s)
     if problem.kind == "mapping":
-        enough = max(3.0, 0.05 * problem.network.num_synapses)
-        return enough if time_s is None else min(enough, _SEARCH_SHARE * time_s)
+        search = max(3.0, 0.05 * int(problem.network.num_synapses))
+        return search if time_s is None else min(search, _SEARCH_SHARE * time_s)
     enough = 0.1 * problem.num_tiles if isinstance(problem, PlacementProblem) else 2e-4 * _num_items(problem) ** 2
     return max(0.5, enough) if time_s is None else min(max(0.5, enough), _WARM_SHARE * time_s)
 

@@ -10,7 +10,7 @@ from functools import partial
 
 from spinemap_exact.hardware import Hardware
 from spinemap_exact.kernels.compiling import not_counted
-from spinemap_exact.mapping import Mapping
+from spinemap_exact.mapping import Mapping, Unrolling
 from spinemap_exact.network import Network
 from spinemap_exact.pipeline.evidence import Wanted, solve_and_certify
 from spinemap_exact.pipeline.outcome import Found, MappingRun
@@ -28,6 +28,7 @@ def map_network(
     minimise: MappingObjective | str = MappingObjective.ENERGY,
     max_crossbars: int | None = None,
     max_latency_ps: int | None = None,
+    unrolling: Unrolling | None = None,
     limits: Limits | None = None,
     traffic: Traffic | str = Traffic.PER_TILE,
     solver: str | None = None,
@@ -47,6 +48,8 @@ def map_network(
         Energy of a window, mean or worst latency, crossbars, or the busiest link.
     max_crossbars, max_latency_ps : int, optional
         Limits that the mapping respects.
+    unrolling : Unrolling, optional
+        Units to be kept: only their partition and placement are chosen, and the bound is one of these units.
     limits : Limits, optional
         The time stands still while kernels are compiled.
     solver, warm_start : str, optional
@@ -61,7 +64,8 @@ def map_network(
     Returns
     -------
     MappingRun
-        With one stage, ``mapping``, whose bound holds for any mapping of this network onto this hardware.
+        With one stage, ``mapping``, whose bound holds for any mapping of this network onto this hardware, or of the given
+        units.
 
     Raises
     ------
@@ -74,7 +78,7 @@ def map_network(
     >>> run = map_network(*load("digits-64-32-10"), limits=Limits(time_s=30))  # doctest: +SKIP
     """
     problem = MappingProblem(
-        network, hardware, Traffic(traffic), MappingObjective(minimise), max_crossbars, max_latency_ps
+        network, hardware, Traffic(traffic), MappingObjective(minimise), max_crossbars, max_latency_ps, unrolling
     )
     limits, began = limits or Limits(), time.perf_counter()
     with not_counted(time.perf_counter, everywhere=True) as clock:

@@ -165,9 +165,9 @@ class _Tree:
         for j in range(m):
             for n in range(1, needed + 1):
                 for a in range(n + 1):
-                    value = cost.pop((j, a, n - a), None)
-                    if value is None:
+                    if (j, a, n - a) not in cost:
                         continue
+                    value = cost.pop((j, a, n - a))
                     if a == 0:  # all units of this depth are done: what is left lies one deeper
                         deeper = value + _FINE * self.carry * (weight[m] - weight[j])
                         cost[j, n, 0] = min(deeper, cost.get((j, n, 0), deeper))
