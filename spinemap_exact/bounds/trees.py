@@ -17,9 +17,11 @@ pay.
 
 **Order.** Let merging fall and idle rise as spikes fall, and merging and what each pays of idle together no faster
 than ``carry`` times the spikes. Then exchanging two axons shows: busier axons take the slots of less depth, and at
-one depth those of units that merge nothing, then those of the largest B / q. So full units take the axons in order,
-and a dynamic programme over (axons placed, units open at this depth, units open at the next) finds the least. Where
-more units are open than needed and one, only the depth of what is left is counted, which bounds it from below.
+one depth those of units that merge nothing, then those of the largest B / q. So units take the axons in order, each
+as many as it has rows for, or fewer: quiet axons may be cheaper where carries are merged, although a unit that merges
+none has rows left. A dynamic programme over (axons placed, units open at this depth, units open at the next) finds the
+least. Where more units are open than needed and one, only the depth of what is left is counted, which bounds it from
+below.
 """
 
 from __future__ import annotations
@@ -231,8 +233,7 @@ class _Walk:
         if b == 0 and a > 0 and j < m and table[0, a, j] + tree.carry * SCALE * (spikes[m] - spikes[j]) == value:
             return (0, a, j), 0, _NEXT_DEPTH
         for i in range(max(0, j - rows), j + 1):
-            full = i < j and a + 1 <= wide and min(m, i + rows) == j
-            if full and table[a + 1, b, i] + (idle[j] - idle[i]) // tree.sharers == value:
+            if i < j and a + 1 <= wide and table[a + 1, b, i] + (idle[j] - idle[i]) // tree.sharers == value:
                 return (a + 1, b, i), 0, None
             share, charge = rows - (j - i), merging[j] - merging[i]
             for q in range(1 + (i == j), min(b, share) + 1 if j < m else 0):

@@ -17,7 +17,6 @@ def fill(table, spikes, merging, idle, rows, sharers, carry, row):
     never = table[0, 0, 0]
     beyond = never
     for j in range(m):
-        stop = min(m, j + rows)
         for n in range(1, wide + 1):  # units open; what merges without axons of its own opens more
             deeper = table[0, n, j] + carry * (spikes[m] - spikes[j])
             table[n, 0, j] = min(table[n, 0, j], deeper)
@@ -25,7 +24,9 @@ def fill(table, spikes, merging, idle, rows, sharers, carry, row):
                 value = table[a, n - a, j]
                 if value >= never:
                     continue
-                table[a - 1, n - a, stop] = min(table[a - 1, n - a, stop], value + (idle[stop] - idle[j]) // sharers)
+                for stop in range(j + 1, min(m, j + rows) + 1):
+                    cost = value + (idle[stop] - idle[j]) // sharers
+                    table[a - 1, n - a, stop] = min(table[a - 1, n - a, stop], cost)
                 for here in range(j, min(m, j + rows)):  # axons placed once a unit that merges is full
                     share = rows - (here - j)
                     charge = merging[here] - merging[j]

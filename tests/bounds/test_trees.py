@@ -69,10 +69,37 @@ def random_tree(seed: int) -> PricedTree:
     return PricedTree(tuple(weights), rows, carry, tuple(merging), draw.randint(1, 4), tuple(idle), row)
 
 
+def steep_tree(seed: int) -> PricedTree:
+    """Busy axons and quiet ones, and charges that tell them apart as far as their order allows."""
+    draw = random.Random(seed)
+    rows, m, carry, sharers, row = draw.randint(2, 4), draw.randint(5, 8), draw.choice([1, 2, 5]), draw.randint(1, 3), 3
+    busy = draw.randint(2, m)
+    weights = (10,) * busy + (0,) * (m - busy)
+    price, part = draw.randint(0, carry), draw.randint(0, row)
+    part = min(part, 10 * sharers * (carry - price) // (sharers + 1))
+    merging = tuple(price * w + part * (w > 0) for w in weights)
+    return PricedTree(weights, rows, carry, merging, sharers, tuple(row - part * (w > 0) for w in weights), row)
+
+
 @pytest.mark.parametrize("seed", range(120))
 def test_the_least_is_never_above_any_tree(seed):
     tree = random_tree(seed)
     assert tree.least <= least_by_enumeration(tree)
+
+
+@pytest.mark.parametrize("seed", [*range(20), *(pytest.param(s, marks=pytest.mark.slow) for s in range(20, 1000))])
+def test_the_least_is_never_above_any_tree_where_charges_are_steep(seed):
+    tree = steep_tree(seed)
+    assert tree.least <= least_by_enumeration(tree)
+
+
+def test_a_unit_that_merges_nothing_may_leave_a_row_empty():
+    """Five busy axons and three quiet ones, three rows; quiet ones cost nothing but where nothing is merged."""
+    tree = PricedTree((10,) * 5 + (0,) * 3, 3, 2, (11,) * 5 + (0,) * 3, 1, (0,) * 5 + (1,) * 3, 1)
+    # The soma unit merges three carries. Units of three and of two busy axons pay 2 * 50 for their spikes; the third
+    # reads two quiet axons and merges the carry of a unit of one, which pays 1. Four carries take a row each. With a
+    # quiet axon in the empty row, the others in one unit, three axons pay 1 and three carries a row: 106.
+    assert tree.least == least_by_enumeration(tree) == 100 + 1 + 4
 
 
 @pytest.mark.parametrize("seed", range(120, 200))

@@ -172,9 +172,9 @@ class _Tree:
                         deeper = value + _FINE * self.carry * (weight[m] - weight[j])
                         cost[j, n, 0] = min(deeper, cost.get((j, n, 0), deeper))
                         continue
-                    stop = min(m, j + self.rows)
-                    leaf = value + _FINE * (idle[stop] - idle[j]) // self.sharers
-                    cost[stop, a - 1, n - a] = min(leaf, cost.get((stop, a - 1, n - a), leaf))
+                    for stop in range(j + 1, min(m, j + self.rows) + 1):
+                        leaf = value + _FINE * (idle[stop] - idle[j]) // self.sharers
+                        cost[stop, a - 1, n - a] = min(leaf, cost.get((stop, a - 1, n - a), leaf))
                     for here in range(j, min(m, j + self.rows)):
                         self._merge(cost, done, (j, a, n - a), here, value, (weight, merging))
         return min([*done, *(v for (j, _, _), v in cost.items() if j == m)]) // _FINE
