@@ -200,3 +200,16 @@ def test_layers_follow_the_flow_and_survive_circles():
     problem = PlacementProblem(5, [0, 1, 3, 4], [1, 2, 4, 3], [1, 1, 1, 1], mesh=Mesh.of_grid(TileGrid(5, 1)))
     # 0 -> 1 -> 2 first; then the circle of 3 and 4 starts at 3
     assert layers(problem).tolist() == [0, 1, 2, 3, 4]
+
+
+def test_no_saving_is_worth_a_limit():
+    """Four units that read each other and two inputs, 2^56 spikes each: one crossbar would save all, but holds three."""
+    units, inputs = 4, 2
+    pre = np.repeat(np.arange(units + inputs), units)
+    post = np.tile(np.arange(units), units + inputs)
+    is_input = np.arange(units + inputs) >= units
+    network = Network.from_synapses(pre, post, np.full(units + inputs, 2**56), is_input=is_input)
+    problem = PartitionProblem(network, (Crossbar(6, 3),), 4)
+    found = heuristics.load("partition", "kl")(problem, Watch(Limits(time_s=5)))
+    assert found is not None
+    assert problem.violations(found) == []

@@ -27,7 +27,8 @@ def run(problem: PartitionProblem, watch: Watch, start: Partition | None = None)
     if not opening(search, problem, watch, random, start, scattered=True):
         return None
     best, kept = search.current(), 1
-    fine = float(1 << 40)  # no saving is worth leaving the limits
+    # no saving is worth leaving the limits, and none exceeds all events
+    fine = float(max(1 << 40, 2 * problem.network.synaptic_events + problem.network.num_units))
     while kept and not watch.should_stop():
         order = random.permutation(search.num_units)
         kept = 0
