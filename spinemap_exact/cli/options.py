@@ -149,8 +149,12 @@ def _add_map(verbs: Any) -> None:
     _add_input(parser)
     _add_hardware(parser)
     _add_goal(parser)
-    parser.add_argument("--units", metavar="FILE", help="keep the units of this mapping (of a shipped instance also: "
-                        "reference), and choose their crossbars and tiles; the bound is then one of these units")  # fmt: skip
+    parser.add_argument(
+        "--units",
+        metavar="FILE",
+        help="keep the units of this mapping (of a shipped instance also: reference), and choose their crossbars and "
+        "tiles; the bound is then one of these units",
+    )
     parser.add_argument("--stages", action="store_true", help="stage by stage, each with its own bound")
     parser.add_argument(
         "--stage", choices=("unroll", "partition", "placement"), help="stop after this stage (implies --stages)"

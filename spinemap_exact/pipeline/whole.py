@@ -64,8 +64,8 @@ def map_network(
     Returns
     -------
     MappingRun
-        With one stage, ``mapping``, whose bound holds for any mapping of this network onto this hardware, or of the given
-        units.
+        With one stage, ``mapping``, whose bound holds for any mapping of this network onto this hardware, or of the
+        given units.
 
     Raises
     ------

@@ -203,7 +203,7 @@ def test_layers_follow_the_flow_and_survive_circles():
 
 
 def test_no_saving_is_worth_a_limit():
-    """Four units that read each other and two inputs, 2^56 spikes each: one crossbar would save all, but holds three."""
+    """Four units that read each other and two inputs, 2^56 spikes each: one crossbar would save all, it holds three."""
     units, inputs = 4, 2
     pre = np.repeat(np.arange(units + inputs), units)
     post = np.tile(np.arange(units), units + inputs)
