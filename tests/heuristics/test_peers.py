@@ -13,7 +13,7 @@ from spinemap_exact.heuristics.placement._moves import Board, layers
 from spinemap_exact.heuristics.placement.hilbert_force import _tiles_along_curve
 from spinemap_exact.mapping import Partition, Placement
 from spinemap_exact.network import Network
-from spinemap_exact.problems.partition import PartitionProblem
+from spinemap_exact.problems.partition import PartitionObjective, PartitionProblem
 from spinemap_exact.problems.placement import Mesh, PlacementProblem
 from spinemap_exact.result import Limits, Watch
 from tests.oracle import optimum, random_problem
@@ -213,3 +213,13 @@ def test_no_saving_is_worth_a_limit():
     found = heuristics.load("partition", "kl")(problem, Watch(Limits(time_s=5)))
     assert found is not None
     assert problem.violations(found) == []
+
+
+def test_no_saving_of_area_is_worth_a_limit():
+    """Three units on crossbars of two rows, or of one: the area of a crossbar, 2^48, saves nothing that rows cost."""
+    pre, post = [0, 1, 1, 3, 3, 4], [1, 0, 2, 1, 2, 0]
+    network = Network.from_synapses(pre, post, [18, 16, 15, 2, 6], is_input=np.arange(5) >= 3)
+    crossbars = (Crossbar(2, 4, 2**48 + 3, 3), Crossbar(1, 4, 2**48 - 2, 3))
+    problem = PartitionProblem(network, crossbars, 4, objective=PartitionObjective.AREA)
+    found = heuristics.load("partition", "kl")(problem, Watch(Limits(time_s=5, seed=405)))
+    assert found is None or problem.violations(found) == []

@@ -12,6 +12,7 @@ import pytest
 from oracle import optimum, random_network, random_placement_problem
 from pulp import lpSum
 
+from spinemap_exact import solvers
 from spinemap_exact.errors import EngineDefect, InvalidInput
 from spinemap_exact.formulations.packing import assignment_milp as packing
 from spinemap_exact.formulations.partition import assignment_milp
@@ -307,3 +308,15 @@ def test_highs_keeps_the_optimum():
     problem = random_placement_problem(59)
     result = milp.solve(xia_yuan_milp, problem, one_worker(), engine="highs")
     assert (result.objective, result.dual_bound) == (optimum(problem), 77)
+
+
+@pytest.mark.parametrize("name", ["representatives-cbc", "representatives-highs", "representatives-scip"])
+def test_presolving_keeps_the_optimum(name):
+    """Two units that fit one crossbar: the inputs send 19 + 11 packets. HiGHS 1.14 cut that off and proved 52."""
+    pre, post = [0, 1, 1, 2, 3, 3], [0, 0, 1, 1, 0, 1]
+    network = Network.from_synapses(pre, post, [16, 11, 19, 11], is_input=np.arange(4) >= 2)
+    problem = PartitionProblem(network, (Crossbar(4, 2, count=2),), 2)
+    if name.endswith("scip"):
+        pytest.importorskip("pyscipopt")
+    result = solvers.load("partition", name)(problem, Watch(Limits(time_s=30, workers=1)))
+    assert (result.status, result.objective, result.dual_bound) == (Status.OPTIMAL, 30, 30)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from spinemap_exact.arrays import Array
 from spinemap_exact.kernels import partition_moves as moves
 from spinemap_exact.kernels.partition_search import Search, fewest_clusters, opening
 from spinemap_exact.mapping import Partition
@@ -27,8 +28,7 @@ def run(problem: PartitionProblem, watch: Watch, start: Partition | None = None)
     if not opening(search, problem, watch, random, start, scattered=True):
         return None
     best, kept = search.current(), 1
-    # no saving is worth leaving the limits, and none exceeds all events
-    fine = float(max(1 << 40, 2 * problem.network.synaptic_events + problem.network.num_units))
+    fine = 2.0 * max(1 << 40, _most_that_is_saved(problem, search.weights))  # nothing is worth leaving the limits
     while kept and not watch.should_stop():
         order = random.permutation(search.num_units)
         kept = 0
@@ -40,3 +40,9 @@ def run(problem: PartitionProblem, watch: Watch, start: Partition | None = None)
         best = search.current()
         watch.report(problem.cost(best))
     return best
+
+
+def _most_that_is_saved(problem: PartitionProblem, weights: Array) -> float:
+    """All packets and all areas: no move changes more."""
+    area = problem.num_units * max(crossbar.area for crossbar in problem.crossbars)
+    return float(weights[0]) * problem.network.synaptic_events + float(weights[1]) * area
