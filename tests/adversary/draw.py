@@ -162,6 +162,29 @@ def _within_int64(table: Table) -> Table:
     return table
 
 
+def mapping_file(rng: Random) -> Table:
+    """Return the instance file of a whole mapping, at times with two types of crossbars or a limit on their number."""
+    table = mapping(rng)
+    if len(table["tiles"]) < 4 and rng.random() < 0.4:
+        table["network"] = network(rng, 1, 4, rng.uniform(0.7, 1), most=5)  # more than two units
+    tiles, (rows, columns) = len(table["tiles"]), table["tiles"][0]
+    types = [[rows, columns, rows * columns, None]]
+    if tiles > 1 and rng.random() < 0.4:
+        first, other = rng.randrange(1, tiles), [max(1, rows + rng.choice((-1, 1))), rng.choice((1, 2, 3))]
+        types = [[rows, columns, 1, first], [*other, 1, tiles - first]]
+    costs = {f"{k}_{unit}": v for unit in ("fj", "ps") for k, v in table[unit].items()} | {"idle_cell_fj": 0}
+    return {
+        "kind": "mapping",
+        "network": table["network"],
+        "hardware": {"grid": [table["width"], table["height"], table["io_tile"]], "crossbars": types, "costs": costs},
+        "traffic": table["traffic"],
+        "objective": rng.choice(("energy", "energy", "mean-latency")),
+        "max_crossbars": rng.randrange(1, tiles + 2) if rng.random() < 0.4 else None,
+        "max_latency_ps": None,
+        "unrolling": None,
+    }
+
+
 def mapping(rng: Random) -> Table:
     """Return a network of up to three neurons with hardware of up to four tiles; see `enumerate_mapping`."""
     units, inputs = rng.choice(((1, 3), (2, 2), (2, 3), (3, 1), (3, 2)))
