@@ -11,7 +11,7 @@ from random import Random
 from typing import Any
 
 import numpy as np
-from draw import Table
+from draw import Table, mapping_file
 from enumerate_mapping import best_of_file, price_of_file
 from enumerate_stages import (
     TooLarge,
@@ -116,6 +116,19 @@ def problem_of(instance: Table) -> Any:
 def _chip(table: Table) -> Hardware:
     crossbars = tuple(Crossbar(*c) for c in table["crossbars"])
     return Hardware("drawn", TileGrid(*table["grid"]), crossbars, CostModel(**table["costs"]))
+
+
+def mapping_problem(rng: Random, objective: str, idle_cell_fj: int = 0) -> tuple[MappingProblem, int]:
+    """Return a problem that has a solution, and the least cost of any; with idle cells the cost of some solution."""
+    while True:
+        instance = mapping_file(rng) | {"objective": objective}
+        instance["hardware"]["costs"]["idle_cell_fj"] = idle_cell_fj
+        try:
+            problem = problem_of(instance)
+        except InvalidInput:
+            continue
+        if (least := optimum(instance)) not in (None, UNKNOWN):
+            return problem, least
 
 
 def witness_of(kind: str, solution: Any) -> Table:

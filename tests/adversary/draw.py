@@ -206,3 +206,20 @@ def mapping(rng: Random) -> Table:
         "ps": {name: price(0.7) for name in names},
         "traffic": rng.choice(("per-tile", "per-synapse")),
     }
+
+
+def random_mapping(instance: Table, rng: Random) -> Table:
+    """Any units on any tiles of what `mapping` draws, whether they fit or not."""
+    net = instance["network"]
+    owner: list[int] = []
+    parent: list[int] = []
+    for i, is_input in enumerate(net["is_input"]):
+        first = len(owner)
+        for k in range(0 if is_input else rng.choice((1, 1, 2, 3))):
+            owner.append(i)
+            parent.append(rng.randrange(first, first + k) if k else -1)
+    mine = [[u for u, o in enumerate(owner) if o == i] for i in range(len(net["is_input"]))]
+    unit_of = [rng.choice(mine[post]) for post in net["fanout_idx"]]
+    tiles = range(len(instance["tiles"]))
+    return {"neuron_of_unit": owner, "parent_of_unit": parent, "unit_of_synapse": unit_of,
+            "cluster_of_unit": [rng.choice(tiles) for _ in owner], "tile_of_cluster": list(tiles)}  # fmt: skip
