@@ -14,8 +14,9 @@ _VAST = (2**31 + 5, 2**40, 2**63 - 1, 2**63)  # limits that nothing reaches
 
 
 def draw(stage: str, rng: Random) -> Table:
-    """Return an instance of a stage; same generator, same instance."""
-    return {"packing": packing, "unroll": unroll, "partition": partition, "placement": placement}[stage](rng)
+    """Return an instance of a stage, or of all at once; same generator, same instance."""
+    stages = {"packing": packing, "unroll": unroll, "partition": partition, "placement": placement}
+    return {**stages, "mapping": mapping_file}[stage](rng)
 
 
 def numbers(rng: Random, count: int) -> list[int]:

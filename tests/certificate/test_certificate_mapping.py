@@ -73,6 +73,14 @@ def test_an_optimum_is_certified():
     assert (told.lower, told.upper, told.evidence) == (27, 27, "trees")
 
 
+def test_rows_at_a_price_are_charged_and_given_back():
+    problem = five_axons()
+    # a row for the carry and one for each axon of unit 1, which merges nothing; 2 x 3 rows are given back
+    assert verified(problem, {**NOTHING, "row": 1}, None).lower == 27 + 1 + 3 - 6
+    # the two axons of the soma unit pay instead
+    assert verified(problem, {**NOTHING, "row": 1, "merging": [1] * 6}, None).lower == 27 + 1 + 2 - 6
+
+
 def test_one_more_is_rejected():
     problem = five_axons()
     with pytest.raises(CertificateRejected, match=r"claims 28; the evidence proves 27"):
