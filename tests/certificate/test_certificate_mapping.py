@@ -179,7 +179,8 @@ def wide(draw: Random) -> MappingProblem:
     return MappingProblem(network, hardware, draw.choice(["per-tile", "per-synapse"]))
 
 
-@pytest.mark.parametrize("seed", range(40))
+# of the last three, neurons read inputs and neurons at different prices, which once put their charges out of order
+@pytest.mark.parametrize("seed", [*range(40), 1023, 1028, 1031])
 def test_the_checker_proves_what_the_solver_claims(seed):
     problem = wide(Random(seed))
     bound = network_bound(problem.network, problem.hardware, problem.traffic)
