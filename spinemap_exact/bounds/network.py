@@ -236,8 +236,11 @@ class _Search:
         candidates = [replace(prices, row=row)]
         # the dearer a spike is, the less may the part of an axon depend on its spikes
         for price in (prices.price_of_axon, np.minimum(prices.price_of_axon, carry // 2)):
+            dearest = np.zeros_like(price)
+            np.maximum.at(dearest, self._part, price)
+            slope = (carry - dearest[self._part]) // 2  # one for all axons of a tree, or they are not in order
             for threshold in thresholds:
-                part = np.maximum(0, spikes - threshold).astype(object) * ((carry - price) // 2)
+                part = np.maximum(0, spikes - threshold).astype(object) * slope
                 merging = np.where(self._is_read, np.minimum(row, part), 0).astype(np.int64)
                 candidates.append(Prices(price, merging, row))
             candidates.append(Prices(price, np.where(self._is_read, row, 0), row))

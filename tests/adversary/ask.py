@@ -11,7 +11,8 @@ from random import Random
 from typing import Any
 
 import numpy as np
-from draw import Table
+from draw import Table, mapping_file
+from enumerate_mapping import best_of_file, price_of_file
 from enumerate_stages import (
     TooLarge,
     best_packing,
@@ -25,10 +26,11 @@ from enumerate_unroll import best_unroll, price_unroll
 
 from spinemap_exact import heuristics, solvers
 from spinemap_exact.errors import InvalidInput, MissingExtra
-from spinemap_exact.hardware import Crossbar
+from spinemap_exact.hardware import CostModel, Crossbar, Hardware, TileGrid
 from spinemap_exact.mapping import Partition, Placement, Unrolling
 from spinemap_exact.network import Network
 from spinemap_exact.pipeline import solve_problem
+from spinemap_exact.problems.mapping import MappingProblem
 from spinemap_exact.problems.packing import PackingProblem
 from spinemap_exact.problems.partition import PartitionProblem
 from spinemap_exact.problems.placement import Mesh, PlacementProblem
@@ -36,8 +38,20 @@ from spinemap_exact.problems.unroll import PackedUnrolling, UnrollProblem
 from spinemap_exact.result import Limits, SolveResult, Status, Watch
 
 LATE_S = 5.0  # of CPU beyond the time limit; a solver is to return within about a second
-_BEST = {"packing": best_packing, "partition": best_partition, "placement": best_placement, "unroll": best_unroll}
-_PRICE = {"packing": price_packing, "partition": price_partition, "placement": price_placement, "unroll": price_unroll}
+_BEST = {
+    "packing": best_packing,
+    "partition": best_partition,
+    "placement": best_placement,
+    "unroll": best_unroll,
+    "mapping": best_of_file,
+}
+_PRICE = {
+    "packing": price_packing,
+    "partition": price_partition,
+    "placement": price_placement,
+    "unroll": price_unroll,
+    "mapping": price_of_file,
+}
 _TIMES_S = (0.01, 0.05, 0.3, 2.0, 2.0, 5.0)
 
 UNKNOWN = "too large to enumerate"
@@ -91,10 +105,30 @@ def problem_of(instance: Table) -> Any:
     if instance["kind"] == "partition":
         t["crossbars"] = [Crossbar(*c) for c in t["crossbars"]]
         return PartitionProblem(network_of(instance["network"]), **t)
+    if instance["kind"] == "mapping":
+        return MappingProblem(network_of(instance["network"]), _chip(t.pop("hardware")), **t)
     mesh = t["mesh"] and Mesh(*(np.array(axis) for axis in t["mesh"][:2]), *t["mesh"][2:])
     arrays = {k: t[k] and np.array(t[k]) for k in ("flow_from", "flow_to", "flow", "distance", "input_flow")}
     arrays |= {k: np.array([], dtype=np.int64) for k in ("flow_from", "flow_to", "flow") if not t[k]}
     return PlacementProblem(t["num_clusters"], mesh=mesh, io_tile=t["io_tile"], **arrays)
+
+
+def _chip(table: Table) -> Hardware:
+    crossbars = tuple(Crossbar(*c) for c in table["crossbars"])
+    return Hardware("drawn", TileGrid(*table["grid"]), crossbars, CostModel(**table["costs"]))
+
+
+def mapping_problem(rng: Random, objective: str, idle_cell_fj: int = 0) -> tuple[MappingProblem, int]:
+    """Return a problem that has a solution, and the least cost of any; with idle cells the cost of some solution."""
+    while True:
+        instance = mapping_file(rng) | {"objective": objective}
+        instance["hardware"]["costs"]["idle_cell_fj"] = idle_cell_fj
+        try:
+            problem = problem_of(instance)
+        except InvalidInput:
+            continue
+        if (least := optimum(instance)) not in (None, UNKNOWN):
+            return problem, least
 
 
 def witness_of(kind: str, solution: Any) -> Table:

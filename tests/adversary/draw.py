@@ -14,8 +14,9 @@ _VAST = (2**31 + 5, 2**40, 2**63 - 1, 2**63)  # limits that nothing reaches
 
 
 def draw(stage: str, rng: Random) -> Table:
-    """Return an instance of a stage; same generator, same instance."""
-    return {"packing": packing, "unroll": unroll, "partition": partition, "placement": placement}[stage](rng)
+    """Return an instance of a stage, or of all at once; same generator, same instance."""
+    stages = {"packing": packing, "unroll": unroll, "partition": partition, "placement": placement}
+    return {**stages, "mapping": mapping_file}[stage](rng)
 
 
 def numbers(rng: Random, count: int) -> list[int]:
@@ -162,6 +163,29 @@ def _within_int64(table: Table) -> Table:
     return table
 
 
+def mapping_file(rng: Random) -> Table:
+    """Return the instance file of a whole mapping, at times with two types of crossbars or a limit on their number."""
+    table = mapping(rng)
+    if len(table["tiles"]) < 4 and rng.random() < 0.4:
+        table["network"] = network(rng, 1, 4, rng.uniform(0.7, 1), most=5)  # more than two units
+    tiles, (rows, columns) = len(table["tiles"]), table["tiles"][0]
+    types = [[rows, columns, rows * columns, None]]
+    if tiles > 1 and rng.random() < 0.4:
+        first, other = rng.randrange(1, tiles), [max(1, rows + rng.choice((-1, 1))), rng.choice((1, 2, 3))]
+        types = [[rows, columns, 1, first], [*other, 1, tiles - first]]
+    costs = {f"{k}_{unit}": v for unit in ("fj", "ps") for k, v in table[unit].items()} | {"idle_cell_fj": 0}
+    return {
+        "kind": "mapping",
+        "network": table["network"],
+        "hardware": {"grid": [table["width"], table["height"], table["io_tile"]], "crossbars": types, "costs": costs},
+        "traffic": table["traffic"],
+        "objective": rng.choice(("energy", "energy", "mean-latency")),
+        "max_crossbars": rng.randrange(1, tiles + 2) if rng.random() < 0.4 else None,
+        "max_latency_ps": None,
+        "unrolling": None,
+    }
+
+
 def mapping(rng: Random) -> Table:
     """Return a network of up to three neurons with hardware of up to four tiles; see `enumerate_mapping`."""
     units, inputs = rng.choice(((1, 3), (2, 2), (2, 3), (3, 1), (3, 2)))
@@ -183,3 +207,20 @@ def mapping(rng: Random) -> Table:
         "ps": {name: price(0.7) for name in names},
         "traffic": rng.choice(("per-tile", "per-synapse")),
     }
+
+
+def random_mapping(instance: Table, rng: Random) -> Table:
+    """Any units on any tiles of what `mapping` draws, whether they fit or not."""
+    net = instance["network"]
+    owner: list[int] = []
+    parent: list[int] = []
+    for i, is_input in enumerate(net["is_input"]):
+        first = len(owner)
+        for k in range(0 if is_input else rng.choice((1, 1, 2, 3))):
+            owner.append(i)
+            parent.append(rng.randrange(first, first + k) if k else -1)
+    mine = [[u for u, o in enumerate(owner) if o == i] for i in range(len(net["is_input"]))]
+    unit_of = [rng.choice(mine[post]) for post in net["fanout_idx"]]
+    tiles = range(len(instance["tiles"]))
+    return {"neuron_of_unit": owner, "parent_of_unit": parent, "unit_of_synapse": unit_of,
+            "cluster_of_unit": [rng.choice(tiles) for _ in owner], "tile_of_cluster": list(tiles)}  # fmt: skip

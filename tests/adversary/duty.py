@@ -37,7 +37,7 @@ def orders(role: str, seed: int) -> Iterator[Table]:
     elif role == "read":
         yield from damage.orders(rng, _DAMAGES)
     else:
-        kind = rng.choice(draw.STAGES)
+        kind = rng.choice((*draw.STAGES, "mapping"))
         made = rng.choice(
             (lambda: forge.shipped(rng), lambda: forge.written(kind, rng), lambda: forge.simple(kind, rng))
         )()

@@ -1,7 +1,8 @@
 """Whole mappings of tiny networks, tried out from the definitions alone: every unrolling, partition and placement.
 
 An instance is a table with ``network`` (as in an instance file), ``width``, ``height``, ``io_tile``, ``tiles`` (rows
-and columns of the crossbar on each tile), ``fj`` and ``ps`` (prices by name) and ``traffic``.
+and columns of the crossbar on each tile), ``fj`` and ``ps`` (prices by name), ``traffic`` and, if the crossbars are
+limited, ``max_crossbars``. `laid_out` makes such a table of an instance file.
 
 At most one unit of a neuron is put on a tile. Two of them can be merged: the rows are there, a column and the row of a
 carry become free, and what was sent locally is no longer sent. Only idle cells may become more, by the cell of that
@@ -21,6 +22,37 @@ from enumerate_stages import Table, TooLarge, synapses_of
 
 _MOST_STEPS = 300_000
 MEASURES = ("energy", "worst", "mean")
+_MEASURE_OF = {"energy": "energy", "worst-latency": "worst", "mean-latency": "mean"}
+
+
+def laid_out(file: Table) -> Table:
+    """Return what an instance file of a mapping says, with types of crossbars handed out to the tiles in order."""
+    chip, costs = file["hardware"], file["hardware"]["costs"]
+    width, height, io_tile = chip["grid"]
+    tiles = [[rows, columns] for rows, columns, _, count in chip["crossbars"] for _ in range(count or width * height)]
+    prices = {unit: {k[:-3]: v for k, v in costs.items() if k.endswith(unit)} for unit in ("fj", "ps")}
+    rest = {key: file[key] for key in ("network", "traffic", "max_crossbars")}
+    return {**rest, **prices, "width": width, "height": height, "io_tile": io_tile, "tiles": tiles}
+
+
+def best_of_file(file: Table) -> int | None:
+    """Least of the objective of an instance file, latency as its sum over all spikes; None if nothing is feasible."""
+    measure = _MEASURE_OF.get(file["objective"])
+    if measure is None or file["max_latency_ps"] is not None or file["unrolling"] is not None:
+        raise TooLarge
+    return _total(file, best_mapping(laid_out(file), measure))
+
+
+def price_of_file(file: Table, mapping: Table) -> int | None:
+    """Price a mapping by the objective of an instance file; limits are not looked at."""
+    return _total(file, price_mapping(laid_out(file), mapping, _MEASURE_OF[file["objective"]]))
+
+
+def _total(file: Table, value: int | Fraction | None) -> int | None:
+    if file["objective"] != "mean-latency" or value is None:
+        return value
+    network = file["network"]
+    return int(value * sum(network["spikes"][k] for k, _ in synapses_of(network)))
 
 
 def price_mapping(instance: Table, mapping: Table, measure: str = "energy") -> int | Fraction | None:
@@ -203,7 +235,8 @@ class _Search:
             carries = sum(option.carries_into[t] for option in chosen)
             if len(axons) + carries > rows or sum(t in option.tiles for option in chosen) > columns:
                 return False
-        return True
+        used = frozenset().union(*(option.tiles for option in chosen))
+        return len(used) <= (self.instance.get("max_crossbars") or len(used))
 
     def _idle_fj(self, chosen: list[_Option]) -> int:
         used = frozenset().union(*(option.tiles for option in chosen))

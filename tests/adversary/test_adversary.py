@@ -50,6 +50,16 @@ def test_no_forgery_of_what_ships_is_accepted():
         assert not findings(forge.orders(*forge.shipped(rng), others, rng, 20))
 
 
+def test_no_forgery_of_prices_of_trees_is_accepted():
+    attacked = 0
+    for seed in range(12):
+        rng = Random(seed)
+        if (made := forge.written("mapping", rng)) is not None:
+            assert not findings(forge.orders(*made, [], rng, 20))
+            attacked += made[1]["evidence"]["kind"] == "trees"
+    assert attacked >= 3
+
+
 def test_damaged_files_are_read_or_refused():
     for seed in range(40):
         assert not findings(damage.orders(Random(seed), 4))

@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 from ask import UNKNOWN, optimum, problem_of
-from draw import STAGES, draw, mapping
+from draw import STAGES, draw, mapping, random_mapping
 from enumerate_mapping import MEASURES, best_mapping, price_mapping
 from enumerate_stages import TooLarge, best_packing, best_partition, best_placement, price_partition, price_placement
 from enumerate_unroll import best_unroll, price_unroll
@@ -154,21 +154,6 @@ def test_no_mapping_is_cheaper_than_the_best(measure):
                 assert best is None or price_mapping(instance, found, measure) >= best, (instance, found)
                 compared += 1
     assert compared > 100
-
-
-def random_mapping(instance, rng):
-    net = instance["network"]
-    owner, parent = [], []
-    for i, is_input in enumerate(net["is_input"]):
-        first = len(owner)
-        for k in range(0 if is_input else rng.choice((1, 1, 2, 3))):
-            owner.append(i)
-            parent.append(rng.randrange(first, first + k) if k else -1)
-    mine = [[u for u, o in enumerate(owner) if o == i] for i in range(len(net["is_input"]))]
-    unit_of = [rng.choice(mine[post]) for post in net["fanout_idx"]]
-    tiles = range(len(instance["tiles"]))
-    return {"neuron_of_unit": owner, "parent_of_unit": parent, "unit_of_synapse": unit_of,
-            "cluster_of_unit": [rng.choice(tiles) for _ in owner], "tile_of_cluster": list(tiles)}  # fmt: skip
 
 
 def fits(instance, found):
