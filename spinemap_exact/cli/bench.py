@@ -86,7 +86,7 @@ def _list(args: argparse.Namespace, cases: list[Case]) -> int:
     from spinemap_exact.bench.methods import names
     from spinemap_exact.registry import KINDS
 
-    methods = {kind: list(names(kind)) for kind in dict.fromkeys(("mapping", *KINDS))}
+    methods = {kind: list(names(kind)) for kind in KINDS}
     table = [
         {**c.best, "trust": c.trust, "case": c.name, "problem": c.kind, "family": c.family, "digest": c.problem.digest}
         for c in cases
