@@ -126,7 +126,7 @@ _TIME = Shape("a number of seconds", _is_time)
 _REQUIRED = {
     "key": _TEXT,
     "case": _TEXT,
-    "problem": _word("mapping", *KINDS),
+    "problem": _word(*KINDS),
     "digest": _TEXT,
     "method": _TEXT,
     "seed": _WHOLE,

@@ -17,12 +17,10 @@ from spinemap_exact import heuristics, solvers
 from spinemap_exact.bench.suite import Case
 from spinemap_exact.errors import InvalidInput
 from spinemap_exact.files import read_json
-from spinemap_exact.mapping import Mapping, Partition, Placement, Unrolling
+from spinemap_exact.heuristics.mapping import two_steps
+from spinemap_exact.mapping import Partition, Placement
 from spinemap_exact.pipeline import map_by_stages, solve_problem
 from spinemap_exact.problems.mapping import MappingProblem
-from spinemap_exact.problems.partition import PartitionProblem
-from spinemap_exact.problems.placement import placement_problem
-from spinemap_exact.problems.unroll import UnrollProblem
 from spinemap_exact.result import SolveResult, Watch
 
 # Published tool chains: a partition and a placement heuristic.
@@ -32,14 +30,9 @@ PAIRS = {
     "sneap": ("sneap", "sneap"),
     "truenorth": ("sequential", "truenorth"),
 }
-BEST_EFFORT = "best-effort"
 ALIASES = {"spinecluster-kl": "kl"}
-EXACT = "exact"  # every stage by the solver that its size suggests
-_UNROLLING = "row-slices"
-_SHARE_OF_PARTITION = 0.6
-# Few packets need not mean few hops, so best-effort places several partitions and prices the mappings. The first three
-# are those of the published pairs; seeds make the others differ.
-_CANDIDATES = ("kl", "sneap", "sequential", *("best-effort", "kl") * 3)
+EXACT = "exact"  # by the solver that the size suggests, a whole mapping at once
+STAGES = "stages"  # of a mapping: one after the other, each by the solver that its size suggests
 
 Answer = Any  # a solution, None, a SolveResult, or a MappingRun
 
@@ -67,7 +60,7 @@ class Method:
         """True if this method can be asked for an answer to the case."""
         if self.file is not None:
             return self.path(case).exists()
-        return self.is_of_user or _plain(self.name) in names(case.kind) or _stages(self.name, case.kind) is not None
+        return self.is_of_user or _plain(self.name) in names(case.kind) or _pair(self.name, case.kind) is not None
 
     @property
     def is_of_user(self) -> bool:
@@ -90,20 +83,20 @@ class Method:
             return _read_solution(self.path(case), case)
         if self.is_of_user:
             return load_function(self.name)(case.problem, watch)
-        if case.kind == "mapping":
-            return _mapped(case.problem, self.name, watch)
         name = _plain(self.name)
         if name == EXACT:
             return solve_problem(case.problem, watch)[1]
         if name in heuristics.names(case.kind):
             return heuristics.load(case.kind, name)(case.problem, watch)
+        if case.kind == "mapping":
+            return _mapped(case.problem, name, watch)
         return solve_problem(case.problem, watch, solver=name)[1]
 
 
 def names(kind: str) -> tuple[str, ...]:
     """All methods for one kind of problem."""
     if kind == "mapping":
-        return (*PAIRS, BEST_EFFORT, EXACT)
+        return (*PAIRS, *heuristics.names(kind), STAGES, EXACT)
     return (*heuristics.names(kind), *solvers.names(kind), EXACT)
 
 
@@ -130,9 +123,9 @@ def _plain(name: str) -> str:
     return ALIASES.get(name, name)
 
 
-def _stages(name: str, kind: str) -> tuple[str, str] | None:
+def _pair(name: str, kind: str) -> tuple[str, str] | None:
     """Partition and placement heuristic of a mapping method: a published pair, or ``A+B``."""
-    if kind != "mapping" or name in (EXACT, BEST_EFFORT):
+    if kind != "mapping":
         return None
     pair = PAIRS.get(name) or tuple(_plain(part) for part in name.split("+"))
     if len(pair) != 2 or pair[0] not in heuristics.names("partition") or pair[1] not in heuristics.names("placement"):
@@ -141,50 +134,11 @@ def _stages(name: str, kind: str) -> tuple[str, str] | None:
 
 
 def _mapped(problem: MappingProblem, name: str, watch: Watch) -> Answer:
-    network, hardware, traffic = problem.network, problem.hardware, problem.traffic
-    if name == EXACT:
-        return map_by_stages(network, hardware, limits=watch.limits, traffic=traffic)
-    crossbar = hardware.crossbar
-    unrolling = Unrolling.identity(network)
-    if network.fan_in.max() > crossbar.rows:
-        packed = heuristics.load("unroll", _UNROLLING)(UnrollProblem(network, crossbar.rows, crossbar.columns), watch)
-        if packed is None:
-            return None
-        unrolling = packed.unrolling
-    if name == BEST_EFFORT:
-        return _least_energy(problem, unrolling, watch)
-    stages = _stages(name, "mapping")
-    assert stages is not None
-    return _chained(problem, unrolling, stages, watch)
-
-
-def _least_energy(problem: MappingProblem, unrolling: Unrolling, watch: Watch) -> Mapping | None:
-    """Place several partitions, each in an equal share of the time that is left, and return the best mapping."""
-    best: Mapping | None = None
-    for number, partition in enumerate(_CANDIDATES):
-        left = watch.remaining_s
-        share = None if left is None else left / (len(_CANDIDATES) - number)
-        part = watch.part(share, seed=(watch.limits.seed * len(_CANDIDATES) + number) % 2**31)
-        found = _chained(problem, unrolling, (partition, BEST_EFFORT), part)
-        if found is not None and (best is None or problem.cost(found) < problem.cost(best)):
-            best = found
-            watch.report(objective=problem.cost(best))
-        if best is not None and watch.should_stop():
-            break
-    return best
-
-
-def _chained(problem: MappingProblem, unrolling: Unrolling, stages: tuple[str, str], watch: Watch) -> Mapping | None:
-    units = unrolling.unit_network(problem.network)
-    hardware, traffic = problem.hardware, problem.traffic
-    problem_of_units = PartitionProblem(units, hardware.crossbars, hardware.grid.num_tiles, traffic)
-    left = watch.remaining_s
-    share = watch.part(None if left is None else left * _SHARE_OF_PARTITION)
-    clusters = heuristics.load("partition", stages[0])(problem_of_units, share)
-    if clusters is None:
-        return None
-    tiles = heuristics.load("placement", stages[1])(placement_problem(units, clusters, hardware, traffic), watch.part())
-    return None if tiles is None else Mapping(unrolling, clusters, tiles)
+    if name == STAGES:
+        return map_by_stages(problem.network, problem.hardware, limits=watch.limits, traffic=problem.traffic)
+    pair, unrolling = _pair(name, "mapping"), two_steps.units(problem, watch)
+    assert pair is not None
+    return None if unrolling is None else two_steps.chained(problem, unrolling, pair, watch)
 
 
 def _read_solution(path: Path, case: Case) -> Answer:

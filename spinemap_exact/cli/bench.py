@@ -86,7 +86,7 @@ def _list(args: argparse.Namespace, cases: list[Case]) -> int:
     from spinemap_exact.bench.methods import names
     from spinemap_exact.registry import KINDS
 
-    methods = {kind: list(names(kind)) for kind in dict.fromkeys(("mapping", *KINDS))}
+    methods = {kind: list(names(kind)) for kind in KINDS}
     table = [
         {**c.best, "trust": c.trust, "case": c.name, "problem": c.kind, "family": c.family, "digest": c.problem.digest}
         for c in cases
@@ -157,8 +157,8 @@ def add_verbs(verbs: Any, add: Any) -> None:
             "run methods on a suite of problems, resumable",
             "Run every method on every case of a suite with every seed, one JSON line a run. Runs that the file has\n"
             "already are skipped: after a kill the same command goes on. A method is a heuristic or solver; for\n"
-            "networks a published pair (spinemap, pacman, sneap, truenorth) or PARTITION+PLACEMENT; or a function of\n"
-            "yours, FILE.py:function.",
+            "networks a heuristic, exact, stages, a published pair (spinemap, pacman, sneap, truenorth) or\n"
+            "PARTITION+PLACEMENT; or a function of yours, FILE.py:function.",
         )
     )
     parser = add(

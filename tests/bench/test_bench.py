@@ -14,18 +14,21 @@ from pathlib import Path
 
 import pytest
 
+from spinemap_exact import heuristics
 from spinemap_exact.bench import read_runs, read_suite, run_suite
 from spinemap_exact.bench.executors import DaskExecutor, ProcessExecutor, slurm_job_script
-from spinemap_exact.bench.methods import Method
+from spinemap_exact.bench.methods import PAIRS, Method, names
 from spinemap_exact.bench.store import Store
 from spinemap_exact.bench.suite import CLAIMED, VERIFIED, Case
 from spinemap_exact.bench.task import Task, execute
+from spinemap_exact.bounds import network_bound
 from spinemap_exact.certificate import format as certificates
 from spinemap_exact.certificate.format import Certificate
 from spinemap_exact.errors import CertificateRejected, InvalidInput, MissingExtra
 from spinemap_exact.hardware import Crossbar, Hardware, TileGrid
 from spinemap_exact.instances import FOLDER
 from spinemap_exact.instances.generators import random_sparse
+from spinemap_exact.mapping import Unrolling
 from spinemap_exact.problems.mapping import MappingProblem
 from spinemap_exact.result import Limits
 
@@ -132,7 +135,7 @@ def test_damage_elsewhere_is_an_error(tmp_path):
     ("change", "message"),
     [
         ({"digest": None}, "digest is None, not text"),
-        ({"problem": "sudoku"}, "problem is 'sudoku', not one of mapping"),
+        ({"problem": "sudoku"}, "problem is 'sudoku', not one of unroll, .* mapping"),
         ({"problem": ["placement"]}, "problem is"),
         ({"seed": "<script>alert(1)</script>"}, "seed is '<scr"),
         ({"seed": True}, "seed is True, not an integer"),
@@ -184,8 +187,8 @@ def test_what_is_no_run_at_all(tmp_path, line):
 
 def test_what_the_bench_writes_can_be_read(suite, tmp_path):
     out = tmp_path / "runs.jsonl"
-    run_suite(read_suite(suite)[3:], ["exact", "pacman"], [0], QUICK, out, InThisProcess())
-    assert [run["status"] for run in read_runs(out)] == ["FEASIBLE", "FEASIBLE"]
+    run_suite(read_suite(suite)[3:], ["exact", "stages", "pacman"], [0], QUICK, out, InThisProcess())
+    assert [run["status"] for run in read_runs(out)] == ["OPTIMAL", "FEASIBLE", "FEASIBLE"]
 
 
 @pytest.mark.parametrize(
@@ -246,7 +249,7 @@ def test_a_result_brings_bound_and_trust(suite):
     assert (line["status"], line["objective"], line["dual_bound"], line["trust"]) == ("FEASIBLE", 10, 3, "attested")
 
 
-def test_best_effort_keeps_the_mapping_with_the_least_energy(monkeypatch):
+def test_two_steps_keep_the_mapping_with_the_least_energy(monkeypatch):
     problem = MappingProblem(random_sparse(24, 60, seed=3), Hardware("small", TileGrid(3, 3), (Crossbar(12, 4),)))
     endless = Limits(time_s=None, workers=1)
 
@@ -256,8 +259,38 @@ def test_best_effort_keeps_the_mapping_with_the_least_energy(monkeypatch):
     energies = {partition: energy(f"{partition}+best-effort") for partition in ("sequential", "kl")}
     assert energies["kl"] < energies["sequential"]
     for candidates in (list(energies), list(energies)[::-1]):
-        monkeypatch.setattr("spinemap_exact.bench.methods._CANDIDATES", candidates)
-        assert energy("best-effort") < energies["sequential"]
+        monkeypatch.setattr("spinemap_exact.heuristics.mapping.two_steps._PARTITIONS", candidates)
+        assert energy("two-steps") < energies["sequential"]
+
+
+def test_a_bound_of_the_whole_mapping_enters_the_run_and_bounds_of_stages_do_not(suite):
+    net = read_suite(suite)[3]
+    exact, stages = (execute(Task(net, Method(name), QUICK)) for name in ("exact", "stages"))
+    least = network_bound(net.problem.network, net.problem.hardware).energy_fj
+    # 8 neurons and 10 axons fit one crossbar: packets from outside and local reads, which no mapping avoids
+    assert (exact["status"], exact["objective"], exact["dual_bound"]) == ("OPTIMAL", least, least)
+    assert exact["trust"] == "attested"
+    assert (stages["status"], stages["dual_bound"], stages["trust"]) == ("FEASIBLE", None, None)
+    assert list(stages["stages"]) == ["unroll", "partition", "placement"]
+
+
+def test_a_mapping_of_given_units_keeps_them(suite):
+    problem = read_suite(suite)[3].problem
+    given = replace(problem, unrolling=Unrolling.identity(problem.network))
+    line = execute(Task(Case("net", given), Method("exact"), QUICK))
+    assert (line["objective"] is not None, line.get("error")) == (True, None)
+
+
+@pytest.mark.parametrize("method", [*PAIRS, *heuristics.names("mapping"), "kl+tabu"])
+def test_every_way_to_map_a_network_is_a_method(suite, method):
+    net = read_suite(suite)[3]
+    assert method in names("mapping") or "+" in method
+    assert Method(method).applies_to(net)
+
+
+@pytest.mark.parametrize("method", ["kl+kl", "kl", "a+b+c", "branch-price"])
+def test_what_maps_no_network_is_no_method(suite, method):
+    assert not Method(method).applies_to(read_suite(suite)[3])
 
 
 def test_a_users_function_competes(suite):
