@@ -116,7 +116,7 @@ def _judged(problem: MappingProblem, mapping: Mapping | None) -> dict[str, int |
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """Markdown: one line an instance; the gap is that of its best mapping."""
+    """Markdown: one line an instance; the gap is that of its best mapping. A bound of units in bold is met."""
     order = instances.names()
     lines = [f"| instance | {' | '.join(_TITLES)} |", "|---|" + "--:|" * len(_TITLES)]
     for row in sorted(rows, key=lambda row: order.index(row["instance"])):
@@ -127,12 +127,13 @@ def table(rows: list[dict[str, Any]]) -> str:
 def _cells(row: dict[str, Any]) -> list[str]:
     energies = [row[way] and row[way]["energy_fj"] for way in _ENERGIES]
     least, bound = min((e for e in energies if e is not None), default=None), row["bound_fj"]
-    before, after = row["reference"], row["best-effort"]
+    before, after, given, units = row["reference"], row["best-effort"], row["given-units"], row["units_bound_fj"]
+    is_met = given is not None and units == given["energy_fj"]
     return [
         *(_shown(energy, energy_text) for energy in energies),
         energy_text(bound),
         "-" if not least else f"{100 * (least - bound) / least:.1f} %",
-        _shown(row["units_bound_fj"], energy_text),
+        f"**{energy_text(units)}**" if is_met else _shown(units, energy_text),
         *(
             ", ".join(_shown(result and result[what], text) for result in (before, after))
             for what, text in (("crossbars", str), ("latency_worst_ps", duration_text))
