@@ -25,7 +25,9 @@ def mapped(tmp_path_factory):
     (folder / "spikes.csv").write_text("neuron,spikes\n" + "".join(f"{i},{i + 1}\n" for i in range(6)))
     (folder / "chip.toml").write_text(CHIP)
     asked = [str(folder / "ring.csv"), "--spikes", str(folder / "spikes.csv"), "--hardware", str(folder / "chip.toml")]
-    assert main(["map", *asked, "--out", str(folder), "--quiet", "--workers", "1", "--time-limit", "10"]) == 0
+    assert (
+        main(["map", *asked, "--stages", "--out", str(folder), "--quiet", "--workers", "1", "--time-limit", "10"]) == 0
+    )
     return folder, asked
 
 
