@@ -17,6 +17,7 @@ from spinemap_exact.formulations.packing import assignment_milp
 from spinemap_exact.formulations.partition import set_partitioning_milp
 from spinemap_exact.formulations.placement import xia_yuan_milp
 from spinemap_exact.hardware import Crossbar
+from spinemap_exact.mapping import Unrolling
 from spinemap_exact.network import Network
 from spinemap_exact.problems.packing import PackingProblem
 from spinemap_exact.problems.partition import PartitionProblem
@@ -88,8 +89,25 @@ def unroll(rng: np.random.Generator, bits: int):
     return replace(small, network=replace(small.network, spikes=near(rng, bits, size=small.network.num_neurons)))
 
 
+def mapping(rng: np.random.Generator, bits: int):
+    """Spikes and energies whose products have this size."""
+    small = random_problem("mapping", int(rng.integers(1000)))
+    part = bits // 2
+    prices = ("packet_fj", "hop_x_fj", "hop_y_fj", "local_fj")
+    costs = replace(small.hardware.costs, **{name: int(near(rng, part)) for name in prices})
+    network = replace(small.network, spikes=near(rng, bits - part, size=small.network.num_neurons))
+    unrolling = Unrolling.identity(network)
+    return replace(small, network=network, hardware=replace(small.hardware, costs=costs), unrolling=unrolling)
+
+
 # product sums must stay within int64
-DRAW = {"packing": (packing, 59), "partition": (partition, 57), "placement": (placement, 50), "unroll": (unroll, 50)}
+DRAW = {
+    "packing": (packing, 59),
+    "partition": (partition, 57),
+    "placement": (placement, 50),
+    "unroll": (unroll, 50),
+    "mapping": (mapping, 50),
+}
 
 
 def claims_are_true(kind: str, name: str, seed: int) -> None:
