@@ -157,8 +157,10 @@ class MappingRun:
     @property
     def scope(self) -> str:
         """What the bound of a mapping that was asked for at once holds for."""
-        given = any(getattr(stage.problem, "unrolling", None) is not None for stage in self.stages)
-        return f"any mapping of {THESE_UNITS}" if given else ANY_MAPPING
+        problem = next(stage.problem for stage in self.stages if isinstance(stage.problem, MappingProblem))
+        most = problem.max_crossbars
+        limit = "" if most is None else f" in at most {most} crossbars"
+        return (ANY_MAPPING if problem.unrolling is None else f"any mapping of {THESE_UNITS}") + limit
 
     def lower_bound(self) -> energy_bound.Bound | None:
         """What no partition and no placement of the units of this mapping undercuts; None while there is none."""
@@ -188,10 +190,10 @@ class MappingRun:
         vouched_by = None if whole.vouched_by is None else whole.vouched_by.as_json()
         if whole.dual_bound >= units["energy_fj"]:  # what holds for any mapping holds for one of these units
             units = {**units, "energy_fj": whole.dual_bound, "energy_gap": whole.gap, "vouched_by": vouched_by}
-        if self.scope != ANY_MAPPING:
+        if any(getattr(stage.problem, "unrolling", None) is not None for stage in self.stages):
             return units
         return {
-            "scope": ANY_MAPPING,
+            "scope": self.scope,
             "energy_fj": whole.dual_bound,
             "energy_gap": whole.gap,
             "vouched_by": vouched_by,
