@@ -10,11 +10,13 @@ import itertools
 import json
 import multiprocessing
 import os
+import signal
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
 
@@ -37,27 +39,35 @@ class Process:
         self._start()
 
     def _start(self) -> None:
+        self.ready = False
         context = multiprocessing.get_context("spawn")
         self.pipe, other = context.Pipe()
         self.process = context.Process(target=duty.serve, args=(self.role, other), daemon=True)
-        self.process.start()
+        # Ctrl-C is for the campaign: it ends its processes itself, and one that dies of it looks like a finding
+        resource_tracker.ensure_running()  # would let Ctrl-C through again when it begins
+        held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            self.process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, held)
         other.close()
-        if not self.pipe.poll(_START_S) or self.pipe.recv() != ("ready",):
-            raise RuntimeError(f"the process for {self.role} does not start")
 
     def work(self, task: int | Table, tell: Callable[[Table, str, str | None], None], over: threading.Event) -> None:
         """Have a seed worked on, or one order; ``tell`` is called with each order, its outcome and finding."""
         with suppress(OSError):  # gone already: the next message says so
             self.pipe.send(task)
         order = drawing = duty.drawing(self.role, task)
-        while not over.is_set():
-            message = self._next(order.get("time_s", 0.0))
+        while True:
+            message = self._next(order.get("time_s", 0.0) if self.ready else _START_S, over)
+            if message[0] == "ready":
+                self.ready = True
+                continue
             if message[0] == "begin":
                 order = message[1]
             elif message[0] == "end":
                 tell(order, *message[1:])
                 order = drawing
-            elif message[0] == "done":
+            elif message[0] in ("done", "over"):
                 return
             else:
                 self._end()
@@ -65,11 +75,13 @@ class Process:
                 tell(order, *message)
                 return
 
-    def _next(self, limit_s: float) -> tuple[Any, ...]:
-        """What the process says next, or what has become of it."""
+    def _next(self, limit_s: float, over: threading.Event) -> tuple[Any, ...]:
+        """What the process says next, or what has become of it; ``over`` if nobody waits any longer."""
         began = {"of CPU": self._cpu_s(), "of the clock": time.monotonic()}
         try:
             while not self.pipe.poll(1.0):
+                if over.is_set():
+                    return ("over",)
                 for which, now in (("of CPU", self._cpu_s()), ("of the clock", time.monotonic())):
                     if now - began[which] > limit_s + GRACE_S[which]:
                         return "hung", f"hang: no answer after {now - began[which]:.0f} s {which}"
@@ -135,6 +147,8 @@ class Campaign:
         except KeyboardInterrupt:
             say("interrupted")
         self.over.set()
+        for thread in self.threads:
+            thread.join()
 
     def progress(self) -> str:
         with self.lock:
