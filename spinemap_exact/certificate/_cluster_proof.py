@@ -3,7 +3,7 @@
 The best shares for given prices of rows and columns are a maximum flow: what a group gains flows to the items that it
 reads, as far as those cost, and from an item to its owner.
 """
-# mypy: allow-untyped-decorators, allow-untyped-defs, allow-untyped-calls
+# mypy: allow-untyped-defs, allow-untyped-calls
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from spinemap_exact.arrays import Array
 from spinemap_exact.certificate.check import _instance
 from spinemap_exact.certificate.check._clusters import Case, Goal, Pricing
 from spinemap_exact.certificate.check._witness import cluster_packets
+from spinemap_exact.kernels.compiling import kernel
 from spinemap_exact.result import SolveResult, Watch
 from spinemap_exact.solvers.partition import branch_price
 
@@ -27,7 +27,7 @@ _MODEL = 12  # evaluations that the model of the two prices remembers
 _MOST_NODES = 100_000
 
 
-@njit(cache=True)
+@kernel
 def _max_flow(first, arc_at, head, capacity, source, sink, level, cursor, queue, path):
     """Dinic's algorithm; arc ``a`` and its reverse ``a ^ 1`` hold residual capacities. Return the value."""
     total = 0
@@ -79,7 +79,7 @@ def _max_flow(first, arc_at, head, capacity, source, sink, level, cursor, queue,
     return total
 
 
-@njit(cache=True)
+@kernel
 def _best_prices(size, value, rows, columns, max_rows, max_columns, top):
     """Minimise the largest of the model's planes over two prices: nested ternary search on a convex function."""
     best_r, best_c, best = 0.0, 0.0, 1e300

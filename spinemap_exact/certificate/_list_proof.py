@@ -4,7 +4,7 @@ What the checker does with the list, it does here first: with the list of the so
 whether the search among the clusters ends in time.
 """
 
-# mypy: allow-untyped-decorators, allow-untyped-defs, allow-untyped-calls
+# mypy: allow-untyped-defs, allow-untyped-calls
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numba import njit
 
 from spinemap_exact.certificate._cluster_proof import Evaluation, Shares
 from spinemap_exact.certificate.check import _instance
@@ -20,6 +19,7 @@ from spinemap_exact.certificate.check._clusters import Budget, Case, Goal, Prici
 from spinemap_exact.certificate.check._field import Field
 from spinemap_exact.certificate.check._listed import MAX_LISTED, Search
 from spinemap_exact.errors import CertificateRejected
+from spinemap_exact.kernels.compiling import kernel
 from spinemap_exact.result import Watch
 from spinemap_exact.solvers.partition import branch_price
 
@@ -53,7 +53,7 @@ class Lists(Shares):
         )  # fmt: skip
 
 
-@njit(cache=True)
+@kernel
 def _steps(gain, reads, axons, columns, slack, max_rows, max_columns, most):
     """Walk as `_listed.Lister` does; tell whether that ends within ``most`` steps."""
     size, num_axons = reads.shape

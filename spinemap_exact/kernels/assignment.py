@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from spinemap_exact.kernels.compiling import kernel
 
 
-@njit(cache=True, nogil=True)
+@kernel(nogil=True)
 def assign(cost, row_dual, column_dual, row_of_column):  # type: ignore[no-untyped-def]
     """Solve a square assignment problem by shortest augmenting paths; fill the duals and the matching in place.
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numba import njit
 
 from spinemap_exact.arrays import Array
+from spinemap_exact.kernels.compiling import kernel
 from spinemap_exact.kernels.unit_trees import packed_unrolling
 from spinemap_exact.problems.unroll import PackedUnrolling, UnrollProblem
 from spinemap_exact.result import Watch
@@ -122,7 +122,7 @@ def _group(label: Array) -> tuple[Array, Array]:
     return np.concatenate(([0], np.cumsum(np.bincount(label)))), np.argsort(label, kind="stable")
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@kernel
 def _anneal(
     axon: Array,
     neuron: Array,
@@ -244,7 +244,7 @@ def _anneal(
     return bool(total[1] == 0)
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@kernel
 def _carry(
     i: int, b: int, step: int, carries: Array, load: Array, total: Array, rows: int, journal: Array, written: int
 ) -> int:
@@ -257,7 +257,7 @@ def _carry(
     return written + 1
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@kernel
 def _settle(
     i: int,
     a: int,
@@ -292,7 +292,7 @@ def _settle(
     return written
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@kernel
 def _shift(
     s: int,
     a: int,

@@ -1,14 +1,14 @@
 """How many clusters the readers of a source need, by counting columns, rows and units that do not fit together."""
-# mypy: allow-untyped-decorators, allow-untyped-defs, allow-untyped-calls
+# mypy: allow-untyped-defs, allow-untyped-calls
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from spinemap_exact.arrays import Array
+from spinemap_exact.kernels.compiling import kernel
 from spinemap_exact.network import Network
 
 _MOST_STEPS = 3 * 10**8  # axons looked at: a second
@@ -49,7 +49,7 @@ def crowds(units: Network, rows: int, columns: int) -> Crowds:
     )
 
 
-@njit(cache=True)
+@kernel
 def _crowd(num_units, fanin_ptr, fanin_idx, fanout_ptr, fanout_idx, matters, rows, columns, most_steps):
     """Bounds of each source; see `Crowds`."""
     num_sources = len(fanout_ptr) - 1

@@ -2,16 +2,16 @@
 
 Limits are soft, and what they cost rises while a state breaks them and falls while it does not.
 """
-# mypy: allow-untyped-decorators, allow-untyped-defs, allow-untyped-calls
+# mypy: allow-untyped-defs, allow-untyped-calls
 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from spinemap_exact.kernels.compiling import inner, kernel
 from spinemap_exact.kernels.mapping_delays import all_late
 from spinemap_exact.kernels.mapping_moves import propose, take_back
-from spinemap_exact.kernels.mapping_state import BARE, LATE, PRICE
+from spinemap_exact.kernels.mapping_state import LATE, PRICE
 from spinemap_exact.kernels.mapping_steps import beyond
 from spinemap_exact.kernels.partition_annealing import below
 
@@ -19,7 +19,7 @@ _BLOCK = 32  # proposals at one temperature
 _RAISE, _LOWER = 0.035, 0.015  # in balance where three states in ten are within the limits
 
 
-@njit(cache=True, **BARE)
+@inner
 def _keep(now, best):
     for s in range(len(now.place)):
         best[0][s] = now.place[s]
@@ -30,7 +30,7 @@ def _keep(now, best):
         best[2][t] = now.site[t]
 
 
-@njit(cache=True, **BARE)
+@kernel(bare=True)
 def anneal(net, chip, now, log, rates, heat, penalty, trials, random, given, best, found):
     """Anneal while heat falls geometrically between its two values; return the price of ``best``.
 

@@ -1,14 +1,12 @@
 """Spikes that reach the soma too late, in a state of a search for whole mappings."""
-# mypy: allow-untyped-decorators, allow-untyped-defs, allow-untyped-calls
+# mypy: allow-untyped-defs, allow-untyped-calls
 
 from __future__ import annotations
 
-from numba import njit
-
-from spinemap_exact.kernels.mapping_state import BARE
+from spinemap_exact.kernels.compiling import inner, kernel
 
 
-@njit(cache=True, **BARE)
+@inner
 def is_late(net, chip, now, s):
     """1 if a spike on this synapse reaches the soma too late."""
     k, i, t = net.pre[s], net.post[s], now.place[s]
@@ -19,7 +17,7 @@ def is_late(net, chip, now, s):
     return 1 if delay > chip.max_delay else 0
 
 
-@njit(cache=True, **BARE)
+@inner
 def late_around(net, chip, now, i):
     """Late synapses of a neuron, of its axon included."""
     late = 0
@@ -31,7 +29,7 @@ def late_around(net, chip, now, i):
     return late
 
 
-@njit(cache=True, **BARE)
+@kernel(bare=True)
 def all_late(net, chip, now):
     """All late synapses. Where units are given, what they carry on counts to the last one."""
     late = 0

@@ -1,12 +1,11 @@
 """Moves of a search for whole mappings: each is a few steps, written down so that they can be taken back."""
-# mypy: allow-untyped-decorators, allow-untyped-defs, allow-untyped-calls
+# mypy: allow-untyped-defs, allow-untyped-calls
 
 from __future__ import annotations
 
-from numba import njit
-
 from spinemap_exact.kernels import mapping_steps as steps
-from spinemap_exact.kernels.mapping_state import ABSENT, BARE, ROOT
+from spinemap_exact.kernels.compiling import inner, kernel
+from spinemap_exact.kernels.mapping_state import ABSENT, ROOT
 from spinemap_exact.kernels.partition_annealing import below
 
 (
@@ -16,14 +15,14 @@ from spinemap_exact.kernels.partition_annealing import below
 _PUT, _BIRTH, _DEATH, _REPARENT, _REROOT, _RELOCATE, _SITES = range(7)
 
 
-@njit(cache=True, **BARE)
+@inner
 def _note(log, step, i, a, b):
     n = log[0, 0] + 1
     log[0, 0] = n
     log[n, 0], log[n, 1], log[n, 2], log[n, 3] = step, i, a, b
 
 
-@njit(cache=True, **BARE)
+@kernel(bare=True)
 def take_back(net, chip, now, log):
     """Undo all steps in the log, the last one first."""
     for n in range(log[0, 0], 0, -1):
@@ -44,43 +43,43 @@ def take_back(net, chip, now, log):
             steps.exchange_sites(net, chip, now, a, b)
 
 
-@njit(cache=True, **BARE)
+@inner
 def _put(net, chip, now, log, s, b):
     _note(log, _PUT, s, now.place[s], b)
     steps.put(net, chip, now, s, b)
 
 
-@njit(cache=True, **BARE)
+@inner
 def _reparent(net, chip, now, log, i, t, p):
     _note(log, _REPARENT, i, t, now.parent[i, t])
     steps.reparent(net, chip, now, i, t, p)
 
 
-@njit(cache=True, **BARE)
+@inner
 def _reroot(net, chip, now, log, i, t):
     _note(log, _REROOT, i, now.home[i], t)
     steps.reroot(net, chip, now, i, t)
 
 
-@njit(cache=True, **BARE)
+@inner
 def _relocate(net, chip, now, log, i, a, b):
     _note(log, _RELOCATE, i, a, b)
     steps.relocate(net, chip, now, i, a, b)
 
 
-@njit(cache=True, **BARE)
+@inner
 def _death(chip, now, log, i, t):
     _note(log, _DEATH, i, t, now.parent[i, t])
     steps.death(chip, now, i, t)
 
 
-@njit(cache=True, **BARE)
+@inner
 def _unit(now, random, i):
     """A random unit of a neuron."""
     return now.slots_of[i, below(random, now.units[i])]
 
 
-@njit(cache=True, **BARE)
+@inner
 def _parent_for(chip, now, random, i, t):
     """Where a new unit in ``t`` sends its carry: to the soma unit or to another one, whichever has room."""
     best = now.home[i]
@@ -94,7 +93,7 @@ def _parent_for(chip, now, random, i, t):
     return other if below(random, 4) == 0 else best
 
 
-@njit(cache=True, **BARE)
+@inner
 def _settle(net, chip, now, log, i, t):
     """A unit without synapses goes if nothing, or only one carry, enters it; then perhaps its parent, too."""
     while now.parent[i, t] >= 0 and now.served[i, t] == 0 and now.kids[i, t] <= 1:
@@ -108,7 +107,7 @@ def _settle(net, chip, now, log, i, t):
         t = p
 
 
-@njit(cache=True, **BARE)
+@inner
 def _transfer(net, chip, now, log, random, s, b):
     """Serve a synapse in ``b``, in a new unit if need be."""
     i, a = net.post[s], now.place[s]
@@ -125,7 +124,7 @@ def _transfer(net, chip, now, log, random, s, b):
     _settle(net, chip, now, log, i, a)
 
 
-@njit(cache=True, **BARE)
+@inner
 def _merge(net, chip, now, log, i, a, b):
     """The unit in ``a`` becomes one with that in ``b``."""
     if steps.is_above(now, i, a, b):
@@ -143,7 +142,7 @@ def _merge(net, chip, now, log, i, a, b):
     _death(chip, now, log, i, a)
 
 
-@njit(cache=True, **BARE)
+@inner
 def _move_unit(net, chip, now, log, i, a, b, given):
     if a == b:
         return
@@ -153,7 +152,7 @@ def _move_unit(net, chip, now, log, i, a, b, given):
         _merge(net, chip, now, log, i, a, b)
 
 
-@njit(cache=True, **BARE)
+@inner
 def _near_unit(net, now, random, i, a):
     """A slot where something lies that a unit has to do with; sometimes any."""
     inputs, outputs = net.in_ptr[i + 1] - net.in_ptr[i], net.out_ptr[i + 1] - net.out_ptr[i]
@@ -173,7 +172,7 @@ def _near_unit(net, now, random, i, a):
     return below(random, len(now.site))
 
 
-@njit(cache=True, **BARE)
+@inner
 def _near_synapse(net, now, random, s):
     """A slot where the neuron of a synapse, or its axon, is already; sometimes any."""
     k, draw = net.pre[s], below(random, 16)
@@ -186,7 +185,7 @@ def _near_synapse(net, now, random, s):
     return below(random, len(now.site))
 
 
-@njit(cache=True, **BARE)
+@inner
 def _move_axon(net, chip, now, log, random, s):
     """All, or some, of the synapses that an axon has in a crossbar go to another one."""
     k, a, b = net.pre[s], now.place[s], _near_synapse(net, now, random, s)
@@ -199,7 +198,7 @@ def _move_axon(net, chip, now, log, random, s):
         _transfer(net, chip, now, log, random, r, b)
 
 
-@njit(cache=True, **BARE)
+@inner
 def _follow(net, chip, now, log, random, s):
     """The synapses of an axon go, each to where another axon's synapse of the same neuron is."""
     k, a, i = net.pre[s], now.place[s], net.post[s]
@@ -215,7 +214,7 @@ def _follow(net, chip, now, log, random, s):
             _transfer(net, chip, now, log, random, r, now.place[q])
 
 
-@njit(cache=True, **BARE)
+@inner
 def _exchange_axons(net, chip, now, log, random, s):
     """Two axons change places in all neurons, or those with a unit in one crossbar, that read both."""
     k, a, i = net.pre[s], now.place[s], net.post[s]
@@ -244,7 +243,7 @@ def _exchange_axons(net, chip, now, log, random, s):
         _put(net, chip, now, log, q, here)
 
 
-@njit(cache=True, **BARE)
+@inner
 def _exchange_synapses(net, chip, now, log, random, i):
     """Two synapses of a neuron change units."""
     inputs = net.in_ptr[i + 1] - net.in_ptr[i]
@@ -256,7 +255,7 @@ def _exchange_synapses(net, chip, now, log, random, i):
         _put(net, chip, now, log, r, a)
 
 
-@njit(cache=True, **BARE)
+@inner
 def _split(net, chip, now, log, random, i, a):
     """The quietest, or the busiest, synapses of a unit go to another crossbar."""
     number = 1 + below(random, max(1, now.served[i, a]))
@@ -270,7 +269,7 @@ def _split(net, chip, now, log, random, i, a):
             _transfer(net, chip, now, log, random, s, b)
 
 
-@njit(cache=True, **BARE)
+@inner
 def _change_tree(net, chip, now, log, random, i):
     """A carry goes to another unit."""
     t, p = _unit(now, random, i), _unit(now, random, i)
@@ -280,7 +279,7 @@ def _change_tree(net, chip, now, log, random, i):
         _settle(net, chip, now, log, i, old)
 
 
-@njit(cache=True, **BARE)
+@inner
 def _change_soma(net, chip, now, log, random, i):
     """Another unit becomes the soma unit; it may also take over the carries of the old one."""
     old, t = now.home[i], _unit(now, random, i)
@@ -295,7 +294,7 @@ def _change_soma(net, chip, now, log, random, i):
     _settle(net, chip, now, log, i, old)
 
 
-@njit(cache=True, **BARE)
+@inner
 def _move_group(net, chip, now, log, random, a, b, given):
     """Some of the units of a crossbar go to another one."""
     share = 1 + below(random, 7)
@@ -306,7 +305,7 @@ def _move_group(net, chip, now, log, random, a, b, given):
         q = min(q, now.columns[a]) - 1
 
 
-@njit(cache=True, **BARE)
+@inner
 def _exchange_units(net, chip, now, log, random, i, a, b):
     if a == b or now.columns[b] == 0 or now.parent[i, b] != ABSENT:
         return
@@ -316,7 +315,7 @@ def _exchange_units(net, chip, now, log, random, i, a, b):
         _relocate(net, chip, now, log, j, b, a)
 
 
-@njit(cache=True, **BARE)
+@kernel(bare=True)
 def propose(net, chip, now, log, random, move, given):
     """Make a move; what it did is in the log, nothing if it was not possible."""
     log[0, 0] = 0

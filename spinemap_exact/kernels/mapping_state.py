@@ -18,7 +18,6 @@ ABSENT, ROOT = -2, -1  # instead of a parent
 OUTSIDE = -1  # home of an external input
 PRICE, OVERFLOW, USED, LATE, STAMP = range(5)
 CARRY, IDLE = range(2)
-BARE = {"_nrt": False}  # kernels that allocate nothing: counting references to a state's arrays takes most of the time
 
 
 class Net(NamedTuple):
@@ -74,31 +73,39 @@ class Now(NamedTuple):
     totals: Array
 
 
-def empty_state(neurons: int, synapses: int, slots: int) -> Now:
-    """Arrays for a state; `fill` gives them their values."""
+def room_for(neurons: int, synapses: int, slots: int) -> Now:
+    """Arrays for a state; `clear` and `mapping_steps.fill` give them their values."""
 
-    def zeros(*shape: int, kind: type[np.integer] = np.int64) -> Array:
-        return np.zeros(shape, dtype=kind)
+    def zeros(*shape: int) -> Array:  # of one kind: each kernel is compiled again for another one
+        return np.zeros(shape, dtype=np.int64)
 
-    small = {"kind": np.int32}
     return Now(
         place=zeros(synapses),
-        served=zeros(neurons, slots, **small),
-        kids=zeros(neurons, slots, **small),
-        parent=zeros(neurons, slots, **small),
+        served=zeros(neurons, slots),
+        kids=zeros(neurons, slots),
+        parent=zeros(neurons, slots),
         flow=zeros(neurons, slots),
         home=zeros(neurons),
-        reads=zeros(neurons, slots, **small),
+        reads=zeros(neurons, slots),
         rows=zeros(slots),
         columns=zeros(slots),
         cells=zeros(slots),
         site=zeros(slots),
         traffic=zeros(slots, slots),
         entering=zeros(slots),
-        slots_of=zeros(neurons, slots, **small),
+        slots_of=zeros(neurons, slots),
         units=zeros(neurons),
-        member=zeros(slots, neurons, **small),
-        seat=zeros(neurons, slots, **small),
+        member=zeros(slots, neurons),
+        seat=zeros(neurons, slots),
         mark=zeros(slots),
         totals=zeros(5),
     )
+
+
+def clear(now: Now, site: Array) -> None:
+    """Take everything out of the slots, which stand on these sites."""
+    for values in now:
+        values.fill(0)
+    now.parent.fill(ABSENT)
+    now.home.fill(OUTSIDE)
+    now.site[:] = site

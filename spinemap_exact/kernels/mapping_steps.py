@@ -1,19 +1,17 @@
 """Steps that change the state of a search for whole mappings, and its price and overflow exactly."""
-# mypy: allow-untyped-decorators, allow-untyped-defs, allow-untyped-calls
+# mypy: allow-untyped-defs, allow-untyped-calls
 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from spinemap_exact.kernels.compiling import inner, kernel
 from spinemap_exact.kernels.mapping_delays import all_late, is_late, late_around
 from spinemap_exact.kernels.mapping_state import (
     ABSENT,
-    BARE,
     CARRY,
     IDLE,
     LATE,
-    OUTSIDE,
     OVERFLOW,
     PRICE,
     ROOT,
@@ -23,24 +21,15 @@ from spinemap_exact.kernels.mapping_state import (
 from spinemap_exact.kernels.partition_moves import excess
 
 
-@njit(cache=True)
-def fill(net, chip, now, place, parent, site):
-    """Set the state to these slots of synapses, parents of units and sites of slots."""
-    for counts in (now.served, now.kids, now.reads):
-        counts[:] = 0
-    for counts in (now.rows, now.columns, now.cells, now.entering, now.units, now.totals):
-        counts[:] = 0
-    now.flow[:] = 0
-    now.traffic[:] = 0
-    now.parent[:] = ABSENT
-    now.site[:] = site
-    now.home[:] = OUTSIDE
+@kernel
+def fill(net, chip, now, place, parent):
+    """Set an empty state to these slots of synapses and parents of units."""
     for i in net.neurons:
-        for t in range(len(site)):
+        for t in range(len(now.site)):
             if parent[i, t] != ABSENT:
                 birth(chip, now, i, t, ROOT)
     for i in net.neurons:  # a cell is only counted where there are columns
-        for t in range(len(site)):
+        for t in range(len(now.site)):
             if parent[i, t] >= 0:
                 now.parent[i, t] = parent[i, t]
                 _edge(chip, now, i, parent[i, t], 1)
@@ -50,38 +39,38 @@ def fill(net, chip, now, place, parent, site):
         _attach(net, chip, now, s, place[s])
 
 
-@njit(cache=True, **BARE)
+@kernel(bare=True)
 def beyond(chip, now):
     """How far the state breaks limits."""
     return now.totals[OVERFLOW] + excess(now.totals[USED], chip.max_crossbars) + now.totals[LATE]
 
 
-@njit(cache=True, **BARE)
+@inner
 def send(chip, now, a, b, packets):
     now.traffic[a, b] += packets
     now.totals[PRICE] += packets * chip.way[now.site[a], now.site[b]]
 
 
-@njit(cache=True, **BARE)
+@inner
 def _row(chip, now, t, d):
     limit, before = chip.rows[now.site[t]], now.rows[t]
     now.rows[t] = before + d
     now.totals[OVERFLOW] += excess(before + d, limit) - excess(before, limit)
 
 
-@njit(cache=True, **BARE)
+@inner
 def _idle(chip, now, t):
     return chip.prices[IDLE] * max(0, chip.cells[now.site[t]] - now.cells[t])
 
 
-@njit(cache=True, **BARE)
+@inner
 def _cell(chip, now, t, d):
     now.totals[PRICE] -= _idle(chip, now, t)
     now.cells[t] += d
     now.totals[PRICE] += _idle(chip, now, t)
 
 
-@njit(cache=True, **BARE)
+@inner
 def _column(chip, now, t, d):
     limit, before = chip.columns[now.site[t]], now.columns[t]
     now.columns[t] = before + d
@@ -94,14 +83,14 @@ def _column(chip, now, t, d):
         now.totals[PRICE] -= _idle(chip, now, t)
 
 
-@njit(cache=True, **BARE)
+@inner
 def _carry(chip, now, i, t, p, packets):
     """``packets`` more from the unit in ``t`` to its parent in ``p``."""
     send(chip, now, t, p, packets)
     now.totals[PRICE] += packets * chip.prices[CARRY]
 
 
-@njit(cache=True, **BARE)
+@inner
 def _edge(chip, now, i, p, d):
     """A carry more, or less, enters the unit in ``p``."""
     now.kids[i, p] += d
@@ -109,7 +98,7 @@ def _edge(chip, now, i, p, d):
     _cell(chip, now, p, d)
 
 
-@njit(cache=True, **BARE)
+@inner
 def _axon(net, chip, now, k, t, d):
     """A synapse of ``k`` more, or less, in ``t``."""
     before = now.reads[k, t]
@@ -126,7 +115,7 @@ def _axon(net, chip, now, k, t, d):
             send(chip, now, now.home[k], t, packets)
 
 
-@njit(cache=True, **BARE)
+@inner
 def _axons_from_home(net, chip, now, k, d):
     """Send, or take back, all that leaves the home of ``k``."""
     if now.home[k] < 0:
@@ -140,7 +129,7 @@ def _axons_from_home(net, chip, now, k, d):
             send(chip, now, now.home[k], t, packets)
 
 
-@njit(cache=True, **BARE)
+@inner
 def _climb(chip, now, i, t, spikes):
     """So many spikes more enter the unit in ``t`` and all above it."""
     now.flow[i, t] += spikes
@@ -151,7 +140,7 @@ def _climb(chip, now, i, t, spikes):
         now.flow[i, t] += spikes
 
 
-@njit(cache=True, **BARE)
+@inner
 def _attach(net, chip, now, s, t):
     k, i = net.pre[s], net.post[s]
     now.place[s] = t
@@ -163,7 +152,7 @@ def _attach(net, chip, now, s, t):
         now.totals[LATE] += is_late(net, chip, now, s)
 
 
-@njit(cache=True, **BARE)
+@inner
 def put(net, chip, now, s, b):
     """Serve a synapse in ``b``, where its neuron has a unit."""
     k, i, a = net.pre[s], net.post[s], now.place[s]
@@ -176,7 +165,7 @@ def put(net, chip, now, s, b):
     _attach(net, chip, now, s, b)
 
 
-@njit(cache=True, **BARE)
+@inner
 def _enlist(now, i, t):
     now.slots_of[i, now.units[i]] = t
     now.units[i] += 1
@@ -184,7 +173,7 @@ def _enlist(now, i, t):
     now.seat[i, t] = now.columns[t]
 
 
-@njit(cache=True, **BARE)
+@inner
 def _dismiss(now, i, t):
     q = 0
     while now.slots_of[i, q] != t:
@@ -196,7 +185,7 @@ def _dismiss(now, i, t):
     now.seat[other, t] = now.seat[i, t]
 
 
-@njit(cache=True, **BARE)
+@inner
 def birth(chip, now, i, t, p):
     """An empty unit in ``t`` that sends its carry to ``p``."""
     _enlist(now, i, t)
@@ -206,7 +195,7 @@ def birth(chip, now, i, t, p):
         _edge(chip, now, i, p, 1)
 
 
-@njit(cache=True, **BARE)
+@inner
 def death(chip, now, i, t):
     """The unit in ``t`` goes; it has no synapses and no children."""
     p = now.parent[i, t]
@@ -217,7 +206,7 @@ def death(chip, now, i, t):
     _column(chip, now, t, -1)
 
 
-@njit(cache=True, **BARE)
+@inner
 def is_above(now, i, a, t):
     """True if the unit in ``a`` is that in ``t`` or one that its carries pass."""
     while t >= 0 and t != a:
@@ -225,7 +214,7 @@ def is_above(now, i, a, t):
     return t == a
 
 
-@njit(cache=True, **BARE)
+@inner
 def reparent(net, chip, now, i, t, p):
     """The unit in ``t`` sends its carry to ``p``, which is not below it."""
     if chip.max_delay >= 0:
@@ -242,7 +231,7 @@ def reparent(net, chip, now, i, t, p):
         now.totals[LATE] += late_around(net, chip, now, i)
 
 
-@njit(cache=True, **BARE)
+@inner
 def reroot(net, chip, now, i, t):
     """The unit in ``t`` becomes the soma unit: carries between it and the old one turn round."""
     if chip.max_delay >= 0:
@@ -265,7 +254,7 @@ def reroot(net, chip, now, i, t):
         now.totals[LATE] += late_around(net, chip, now, i)
 
 
-@njit(cache=True, **BARE)
+@inner
 def relocate(net, chip, now, i, a, b):
     """The whole unit in ``a`` goes to ``b``, where its neuron has none."""
     if chip.max_delay >= 0:
@@ -307,7 +296,7 @@ def relocate(net, chip, now, i, a, b):
         now.totals[LATE] += late_around(net, chip, now, i)
 
 
-@njit(cache=True, **BARE)
+@inner
 def _standing(chip, now, a, b):
     """Price and overflow of two slots that depend on where they stand."""
     price, overflow = np.int64(0), np.int64(0)
@@ -327,7 +316,7 @@ def _standing(chip, now, a, b):
     return price, overflow
 
 
-@njit(cache=True, **BARE)
+@inner
 def exchange_sites(net, chip, now, a, b):
     """Two crossbars change places with all that they hold."""
     price, overflow = _standing(chip, now, a, b)

@@ -3,16 +3,16 @@
 A level is a network of groups. Sources stay those of the network on every level, so that packets and rows are exact:
 a group reads each of its sources once, however many of its units do.
 """
-# mypy: allow-untyped-decorators, allow-untyped-defs
+# mypy: allow-untyped-defs
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 
 from spinemap_exact.arrays import Array
+from spinemap_exact.kernels.compiling import kernel
 from spinemap_exact.network import Network
 
 _SAMPLES = 8  # readers of a source that are looked at
@@ -103,7 +103,7 @@ def _pointers(keys: Array, count: int) -> Array:
     return np.concatenate(([0], np.cumsum(np.bincount(keys, minlength=count)))).astype(np.int64)
 
 
-@njit(cache=True)
+@kernel
 def match(level, spikes, order, label, max_size, max_rows):
     """Join each group with that of its label with which it shares most spikes, if both fit; return the new numbers."""
     size, pin_ptr, pin_idx, _, out_ptr, out_idx, own_ptr, own_idx, _, home = level
@@ -174,7 +174,7 @@ def match(level, spikes, order, label, max_size, max_rows):
     return parent
 
 
-@njit(cache=True)
+@kernel
 def _fits(g, b, a, level, count, rows, columns, max_rows, max_columns):
     size, pin_ptr, pin_idx, _, _, _, _, _, _, _ = level
     if columns[b] + size[g] > max_columns[b]:
@@ -190,7 +190,7 @@ def _fits(g, b, a, level, count, rows, columns, max_rows, max_columns):
     return True
 
 
-@njit(cache=True)
+@kernel
 def _change(g, a, b, label, level, spikes, count, per_synapse):
     """What moving group ``g`` from cluster ``a``, or from nowhere if that is -1, to ``b`` changes in packets."""
     _, pin_ptr, pin_idx, pin_mult, _, _, own_ptr, own_idx, own_mult, home = level
@@ -230,7 +230,7 @@ def _change(g, a, b, label, level, spikes, count, per_synapse):
     return change
 
 
-@njit(cache=True)
+@kernel
 def _move(g, a, b, label, level, count, rows, columns):
     size, pin_ptr, pin_idx, pin_mult, _, _, _, _, _, _ = level
     for p in range(pin_ptr[g], pin_ptr[g + 1]):
@@ -248,7 +248,7 @@ def _move(g, a, b, label, level, count, rows, columns):
     label[g] = b
 
 
-@njit(cache=True)
+@kernel
 def _near(g, label, level, spikes, worth, touched, near):
     """Write the clusters that ``g`` shares most spikes with to ``near``; return how many."""
     _, pin_ptr, pin_idx, _, out_ptr, out_idx, own_ptr, own_idx, _, home = level
@@ -286,7 +286,7 @@ def _near(g, label, level, spikes, worth, touched, near):
     return kept
 
 
-@njit(cache=True)
+@kernel
 def settle(order, label, level, spikes, count, rows, columns, max_rows, max_columns, per_synapse):
     """Give every group without a cluster the best that has room, a fresh one, or any; return how many are left."""
     clusters = len(rows)
@@ -321,7 +321,7 @@ def settle(order, label, level, spikes, count, rows, columns, max_rows, max_colu
     return left
 
 
-@njit(cache=True)
+@kernel
 def put(label, level, count, rows, columns):
     """Put every group into its cluster, of clusters that are empty."""
     for g in range(len(label)):
@@ -330,7 +330,7 @@ def put(label, level, count, rows, columns):
         _move(g, -1, b, label, level, count, rows, columns)
 
 
-@njit(cache=True)
+@kernel
 def refine(first, stop, order, label, level, spikes, count, rows, columns, max_rows, max_columns, per_synapse):
     """Move the groups ``order[first:stop]`` wherever packets are saved; return packets saved."""
     clusters = len(rows)

@@ -3,20 +3,20 @@
 Limits are soft, and what they cost rises while a state breaks them and falls while it does not: that keeps the search
 near the limits, where good partitions are.
 """
-# mypy: allow-untyped-decorators, allow-untyped-defs, allow-untyped-calls
+# mypy: allow-untyped-defs, allow-untyped-calls
 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from spinemap_exact.kernels.compiling import kernel
 from spinemap_exact.kernels.partition_moves import AREA, OVERFLOW, PACKETS, USED, change, excess
 
 _BLOCK = 32  # proposals at one temperature
 _RAISE, _LOWER = 1.035, 0.985  # in balance where three states in ten are within the limits
 
 
-@njit(cache=True, inline="always")
+@kernel(inline="always")
 def below(state, limit):  # xorshift64*: the same numbers on every machine, from a state of our own
     x = state[0]
     x ^= x >> np.uint64(12)
@@ -26,7 +26,7 @@ def below(state, limit):  # xorshift64*: the same numbers on every machine, from
     return np.int64((((x * np.uint64(2685821657736338717)) >> np.uint64(32)) * np.uint64(limit)) >> np.uint64(32))
 
 
-@njit(cache=True)
+@kernel
 def _put(u, a, b, ptr, idx, home, count):
     for p in range(ptr[u], ptr[u + 1]):
         k = idx[p]
@@ -35,7 +35,7 @@ def _put(u, a, b, ptr, idx, home, count):
     home[u] = b
 
 
-@njit(cache=True)
+@kernel
 def anneal(
     units,
     slots,

@@ -4,23 +4,24 @@ A search state is a label per unit and, for every source and cluster, the number
 columns, packets and overflow follow from that by increments of the fan-in of one unit. Limits are soft inside the
 search: what exceeds them counts as overflow and is penalised, and only states without overflow are handed out.
 """
-# mypy: allow-untyped-decorators, allow-untyped-defs, allow-untyped-calls
+# mypy: allow-untyped-defs, allow-untyped-calls
 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from spinemap_exact.kernels.compiling import kernel
 
 PACKETS, OVERFLOW, USED, AREA = range(4)
 
 
-@njit(cache=True, inline="always")
+@kernel(inline="always")
 def excess(used, limit):
     """Overflow of one resource: squared, lest all of it gather in one cluster."""
     return (used - limit) * (used - limit) if used > limit else 0
 
 
-@njit(cache=True)
+@kernel
 def fill(home, num_units, count, rows, columns, totals, net, limits):
     """Compute everything a state keeps from its labels."""
     ptr, idx, _, _, spikes, fan_out, _ = net
@@ -50,7 +51,7 @@ def fill(home, num_units, count, rows, columns, totals, net, limits):
             totals[AREA] += area[c]
 
 
-@njit(cache=True)
+@kernel
 def change(u, a, b, ptr, idx, spikes, loop, per_synapse, home, count):
     """What moving unit ``u`` from ``a`` to ``b`` changes: packets, rows freed in ``a``, rows taken in ``b``."""
     packets = np.int64(0)
@@ -87,7 +88,7 @@ def change(u, a, b, ptr, idx, spikes, loop, per_synapse, home, count):
     return packets, freed, taken
 
 
-@njit(cache=True)
+@kernel
 def delta(u, b, home, count, rows, columns, totals, net, limits):
     """What moving unit ``u`` to cluster ``b`` changes: packets, overflow, area."""
     ptr, idx, _, _, spikes, _, loop = net
@@ -112,7 +113,7 @@ def delta(u, b, home, count, rows, columns, totals, net, limits):
     return packets, overflow, grown
 
 
-@njit(cache=True)
+@kernel
 def move(u, b, home, count, rows, columns, totals, net, limits):
     """Move unit ``u`` to cluster ``b``; ``totals`` are the caller's to update, but for the clusters in use."""
     ptr, idx, _, _, _, _, _ = net
@@ -134,7 +135,7 @@ def move(u, b, home, count, rows, columns, totals, net, limits):
     home[u] = b
 
 
-@njit(cache=True)
+@kernel
 def _step(u, b, home, count, rows, columns, totals, net, limits):
     packets, overflow, grown = delta(u, b, home, count, rows, columns, totals, net, limits)
     move(u, b, home, count, rows, columns, totals, net, limits)
@@ -143,13 +144,13 @@ def _step(u, b, home, count, rows, columns, totals, net, limits):
     totals[AREA] += grown
 
 
-@njit(cache=True)
+@kernel
 def beyond_limits(totals, top):
     """Overflow with the limits on clusters in use and on area."""
     return totals[OVERFLOW] + excess(totals[USED], top[0]) + (1 if totals[AREA] > top[1] else 0)
 
 
-@njit(cache=True)
+@kernel
 def sweep(first, stop, order, home, num_units, count, rows, columns, totals, net, limits, weights, fine):
     """Try every move and swap of the units ``order[first:stop]`` and keep what improves (Kernighan-Lin).
 
@@ -186,7 +187,7 @@ def sweep(first, stop, order, home, num_units, count, rows, columns, totals, net
     return kept
 
 
-@njit(cache=True)
+@kernel
 def _best_move(u, home, count, rows, columns, totals, net, limits, weights, fine):
     _, _, _, top, _ = limits
     gain, target = -np.inf, -1
@@ -203,7 +204,7 @@ def _best_move(u, home, count, rows, columns, totals, net, limits, weights, fine
     return gain, target
 
 
-@njit(cache=True)
+@kernel
 def fiduccia_mattheyses(steps, home, num_units, count, rows, columns, totals, net, limits, weights, fine, best):
     """One pass: move the unit of highest gain, lock it, go on even where that costs, at most ``steps`` times.
 
@@ -251,7 +252,7 @@ def fiduccia_mattheyses(steps, home, num_units, count, rows, columns, totals, ne
     return found
 
 
-@njit(cache=True)
+@kernel
 def pour(order, ptr, idx, max_rows, max_columns, stamp, labels):
     """Put units in this order into one slot after the other; a slot is closed when a unit does not fit.
 
@@ -280,7 +281,7 @@ def pour(order, ptr, idx, max_rows, max_columns, stamp, labels):
     return slot + 1, within
 
 
-@njit(cache=True)
+@kernel
 def gather(order, net, max_rows, max_columns, labels):
     """Fill one slot after the other with the unit that needs the fewest new rows; ties go by ``order``.
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from spinemap_exact.kernels.compiling import kernel
 
 _NEVER = 20.0  # temperatures: a swap that costs more is accepted less than once in 10^8 times
 
 
-@njit(cache=True)
+@kernel
 def pay(flow, distance, linear, tiles):  # type: ignore[no-untyped-def]
     """(num_clusters, num_tiles) int64: what each cluster would pay on each tile, all others staying where they are.
 
@@ -28,7 +29,7 @@ def pay(flow, distance, linear, tiles):  # type: ignore[no-untyped-def]
     return table
 
 
-@njit(cache=True)
+@kernel
 def anneal(flow, distance, table, movable, tiles, best, state, temperature, cooling, rounds, seed):  # type: ignore[no-untyped-def]
     """Try random swaps: rounds of as many as there are pairs of tiles, each a little colder than the one before.
 

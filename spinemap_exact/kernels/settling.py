@@ -1,12 +1,11 @@
 """Settle units into crossbars: each where it is wished to be if it fits, else where it costs the fewest packets."""
-# mypy: allow-untyped-decorators
 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from spinemap_exact.arrays import Array
+from spinemap_exact.kernels.compiling import kernel
 from spinemap_exact.network import Network
 
 MAX_CELLS = 4 * 10**8
@@ -42,7 +41,7 @@ def settle(network: Network, wish: Array, order: Array, max_rows: Array, max_col
     return labels
 
 
-@njit(cache=True)
+@kernel
 def _fresh(u, c, ptr, idx, present):  # type: ignore[no-untyped-def]
     rows = 0
     for p in range(ptr[u], ptr[u + 1]):
@@ -51,7 +50,7 @@ def _fresh(u, c, ptr, idx, present):  # type: ignore[no-untyped-def]
     return rows
 
 
-@njit(cache=True)
+@kernel
 def _settle(order, wish, ptr, idx, spikes, max_rows, max_columns, present, labels):  # type: ignore[no-untyped-def]
     num_units, slots = len(labels), len(max_rows)
     rows = np.zeros(slots, dtype=np.int64)

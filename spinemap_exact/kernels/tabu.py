@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from spinemap_exact.arrays import Array
+from spinemap_exact.kernels.compiling import kernel
 from spinemap_exact.kernels.placement_annealing import anneal, pay
 from spinemap_exact.mapping import Placement
 from spinemap_exact.problems.coarse import coarsened
@@ -220,7 +220,7 @@ def _turns(problem: PlacementProblem) -> Array:
     return np.array(found)
 
 
-@njit(cache=True)
+@kernel
 def _delta(flow, apart, linear, tiles, i, j):  # type: ignore[no-untyped-def]
     """Change of the cost if clusters ``i`` and ``j`` swap their tiles; ``apart`` is the distance between clusters.
 
@@ -239,14 +239,14 @@ def _delta(flow, apart, linear, tiles, i, j):  # type: ignore[no-untyped-def]
     return change
 
 
-@njit(cache=True)
+@kernel
 def _fill(flow, apart, linear, tiles, delta, movable):  # type: ignore[no-untyped-def]
     for i in range(movable):
         for j in range(i + 1, len(tiles)):
             delta[i, j] = _delta(flow, apart, linear, tiles, i, j)
 
 
-@njit(cache=True)
+@kernel
 def _steps(flow, apart, linear, movable, tiles, best, delta, tabu_until, state, steps):  # type: ignore[no-untyped-def]
     """Take some steps; ``state`` holds cost, best cost, steps taken, step of the best, seed."""
     n = len(tiles)

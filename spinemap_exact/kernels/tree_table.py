@@ -1,12 +1,12 @@
 """The dynamic programme over trees of units; `bounds.trees` says what it is for, and proves it."""
-# mypy: allow-untyped-decorators, allow-untyped-defs, allow-untyped-calls
+# mypy: allow-untyped-defs, allow-untyped-calls
 
 from __future__ import annotations
 
-from numba import njit
+from spinemap_exact.kernels.compiling import kernel
 
 
-@njit("int64(int64[:,:,::1], int64[::1], int64[::1], int64[::1], int64, int64, int64, int64)", cache=True)
+@kernel("int64(int64[:,:,::1], int64[::1], int64[::1], int64[::1], int64, int64, int64, int64)")
 def fill(table, spikes, merging, idle, rows, sharers, carry, row):
     """Fill the table (open here, open below, axons placed) with the least cost that leads to each entry.
 

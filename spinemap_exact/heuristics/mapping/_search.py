@@ -56,7 +56,7 @@ class Search:
         self.network, self.slots = network, problem.hardware.grid.num_tiles
         self.net = _net(network, problem.unrolling)
         self.chip, self.constant = _chip(problem, network, max_crossbars, max_latency_ps)
-        self.now = state.empty_state(network.num_neurons, network.num_synapses, self.slots)
+        self.now = state.room_for(network.num_neurons, network.num_synapses, self.slots)
         self.log = np.zeros((6 * network.num_synapses + 8 * network.num_neurons + 4 * self.slots + 64, 4), np.int64)
         self.best = (np.zeros_like(self.now.place), np.zeros_like(self.now.parent), np.zeros_like(self.now.site))
         self.found = -1
@@ -80,7 +80,8 @@ class Search:
 
     def set(self, place: Array, parent: Array, site: Array) -> None:
         """Start from slots of synapses, parents of units and sites of slots."""
-        steps.fill(self.net, self.chip, self.now, place, parent, site)
+        state.clear(self.now, site)
+        steps.fill(self.net, self.chip, self.now, place, parent)
         self.now.totals[state.LATE] = all_late(self.net, self.chip, self.now)
         if self.beyond == 0 and (self.found < 0 or self.now.totals[state.PRICE] < self.found):
             self.found = int(self.now.totals[state.PRICE])
@@ -94,7 +95,7 @@ class Search:
     def load(self, unrolling: Unrolling, slot_of_unit: Array, site: Array) -> None:
         """Start from units in slots; units of a neuron in one slot become one unit."""
         slot = slot_of_unit.astype(np.int64)
-        parent = np.full(self.now.parent.shape, ABSENT, dtype=np.int32)
+        parent = np.full(self.now.parent.shape, ABSENT, dtype=np.int64)
         if self.given:
             parent[np.arange(len(slot)), slot] = state.ROOT
             self.set(slot[self.network.post], parent, site)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from spinemap_exact.arrays import Array
+from spinemap_exact.kernels.compiling import kernel
 from spinemap_exact.mapping import Partition
 from spinemap_exact.network import Network
 
@@ -25,7 +25,7 @@ def first_fit(units: Network, rows: int, columns: int, order: Array | None = Non
     return Partition(_first_fit(units.fanin_ptr, units.fanin_idx, np.asarray(order), units.num_neurons, rows, columns))
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@kernel
 def _first_fit(ptr: Array, idx: Array, order: Array, num_sources: int, rows: int, columns: int) -> Array:
     """Crossbars stand in a tree of maxima over their free rows (-1 without a free column).
 
@@ -136,7 +136,7 @@ def _first_fit(ptr: Array, idx: Array, order: Array, num_sources: int, rows: int
     return crossbar_of_unit
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@kernel
 def _lowest_common(
     start: int,
     stop: int,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from spinemap_exact.arrays import Array
+from spinemap_exact.kernels.compiling import kernel
 from spinemap_exact.solvers.packing.patterns._items import Classes
 
 MAX_CELLS = 20_000_000  # of a table: 160 MB
@@ -40,7 +40,7 @@ def maximal_patterns(classes: Classes, values: Array, least_value: int, most_was
     return None if count < 0 else found[:count]
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@kernel
 def _best_values(sizes: Array, copies: Array, values: Array, capacity: int) -> Array:
     """(num_classes + 1, capacity + 1): the most that classes k and later are worth in a room of c."""
     n = len(sizes)
@@ -58,7 +58,7 @@ def _best_values(sizes: Array, copies: Array, values: Array, capacity: int) -> A
     return best
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@kernel
 def _trace(sizes: Array, copies: Array, values: Array, best: Array) -> Array:
     room = best.shape[1] - 1
     pattern = np.zeros(len(sizes), dtype=np.int64)
@@ -75,7 +75,7 @@ def _trace(sizes: Array, copies: Array, values: Array, best: Array) -> Array:
     return pattern
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@kernel
 def _list(
     sizes: Array,
     copies: Array,

@@ -8,7 +8,7 @@ the exact pricer is asked only where the guesses leave room for a better bound.
 K. Kiwiel, Proximity control in bundle methods for convex nondifferentiable minimization, 1990,
 doi:10.1007/BF01585731.
 """
-# mypy: allow-untyped-decorators, allow-untyped-defs, allow-untyped-calls
+# mypy: allow-untyped-defs, allow-untyped-calls
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 import numpy as np
-from numba import njit
 
 from spinemap_exact.arrays import Array
+from spinemap_exact.kernels.compiling import kernel
 from spinemap_exact.result import Watch
 from spinemap_exact.solvers.partition.branch_price._graph import Priced
 from spinemap_exact.solvers.partition.branch_price._pricer import as_integers
@@ -28,7 +28,7 @@ _MOST_GUESSES = 1000
 _MISLED = 0.4  # part of the bound guessed that a proof must confirm, or the duals guessed are dropped
 
 
-@njit(cache=True)
+@kernel
 def _nearest(weight, value, gram, meets, raw, move, tolerance, steps):
     """Minimise the model with its quadratic term over convex combinations of clusters, by pairwise exchange of weight.
 

@@ -7,7 +7,7 @@ M. Jepsen, B. Petersen, S. Spoorendonk, D. Pisinger, Subset-Row Inequalities App
 with Time Windows, 2008, doi:10.1287/opre.1070.0449. D. Pecin, A. Pessoa, M. Poggi, E. Uchoa, H. Santos, Limited Memory
 Rank-1 Cuts for Vehicle Routing Problems, 2017, doi:10.1016/j.orl.2017.02.006.
 """
-# mypy: allow-untyped-decorators, allow-untyped-defs, allow-untyped-calls
+# mypy: allow-untyped-defs, allow-untyped-calls
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 
 from spinemap_exact.arrays import Array
+from spinemap_exact.kernels.compiling import kernel
 
 _LEAST = 0.04  # violation worth a cut
 _FORMS = (  # multipliers and divisor
@@ -56,7 +56,7 @@ class RankOne:
         return counts
 
 
-@njit(cache=True)
+@kernel
 def _violated(member, weight, both, most, least):
     """Triples of units that clusters of total weight above one hold two of."""
     num_clusters, n = member.shape
@@ -102,7 +102,7 @@ def separate(
     return chosen
 
 
-@njit(cache=True)
+@kernel
 def _climb(member, weight, multipliers, divisor, units):
     """Exchange units one by one while the count rises; return the count."""
     num_clusters, n = member.shape

@@ -10,14 +10,14 @@ the value of no set. So at any time  sum of max(0, excess[v])  is an upper bound
 reachable from positive excess attain it. Rows and columns come in by multipliers mu >= 0. Fixing a node contracts it:
 what it contributes for certain moves into ``base``. A bound therefore holds at every moment, however early one stops.
 """
-# mypy: allow-untyped-decorators, allow-untyped-defs, allow-untyped-calls
+# mypy: allow-untyped-defs, allow-untyped-calls
 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from spinemap_exact.arrays import Array
+from spinemap_exact.kernels.compiling import kernel
 
 INF = 1 << 50
 _SAFE = 1 << 48  # prices of all units and cuts together stay below what is infinite
@@ -35,7 +35,7 @@ BASE, ROWS, COLUMNS, MU_ROWS, MU_COLUMNS, BOUND, OPEN, PIECES = range(8)
 _KEEP = 12  # evaluations that the model of the multipliers remembers
 
 
-@njit(cache=True)
+@kernel
 def _fix(queue, size, shape, graph, apart, cuts, capacity, excess, status, scalar):
     """Contract the nodes queued as ``2 v + (1 if in)``; False on a contradiction."""
     num_units, num_axons, weight, max_rows, max_columns = shape
@@ -103,7 +103,7 @@ def _fix(queue, size, shape, graph, apart, cuts, capacity, excess, status, scala
     return True
 
 
-@njit(cache=True)
+@kernel
 def _bound(shape, excess, status, scalar):
     _, _, _, max_rows, max_columns = shape
     total = scalar[BASE] + scalar[MU_ROWS] * max_rows + scalar[MU_COLUMNS] * max_columns
@@ -113,7 +113,7 @@ def _bound(shape, excess, status, scalar):
     return total
 
 
-@njit(cache=True)
+@kernel
 def _augment(shape, graph, capacity, excess, status, scalar, threshold, level, cursor, queue, path):
     """Push positive excess to negative until nothing moves, or the bound falls to ``threshold``; return the bound.
 
@@ -194,7 +194,7 @@ def _augment(shape, graph, capacity, excess, status, scalar, threshold, level, c
                     return bound
 
 
-@njit(cache=True)
+@kernel
 def _over_columns(rows_price, size, value, rows, columns, max_rows, max_columns, top):
     """Minimise the model over the price of columns; return it, that price, and its slope in the price of rows."""
     here, level = 0, -1e300
@@ -225,7 +225,7 @@ def _over_columns(rows_price, size, value, rows, columns, max_rows, max_columns,
         here = flatter
 
 
-@njit(cache=True)
+@kernel
 def _multipliers(size, value, rows, columns, max_rows, max_columns, top_rows, top_columns):
     """Minimise the model over a box: tangents from both sides, exact in the price of columns."""
     low, high = 0.0, float(top_rows)
@@ -255,7 +255,7 @@ def _multipliers(size, value, rows, columns, max_rows, max_columns, top_rows, to
     return np.int64(np.floor(rows_price)), np.int64(np.floor(columns_price))
 
 
-@njit(cache=True, nogil=True)
+@kernel(nogil=True)
 def explore(nodes, shape, graph, apart, cuts, score, tau, top, limits, pool, model, work, found, found_value, counters):
     """Process up to ``nodes`` nodes of the tree; True when none is left open.
 

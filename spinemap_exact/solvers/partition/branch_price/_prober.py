@@ -1,12 +1,13 @@
 """Heuristic pricing: annealing of a single cluster by adding, dropping and exchanging units, with exact increments."""
-# mypy: allow-untyped-decorators, allow-untyped-defs, allow-untyped-calls, disable-error-code=assignment
+# mypy: allow-untyped-defs, allow-untyped-calls, disable-error-code=assignment
 
 from __future__ import annotations
 
 from collections import defaultdict
 
 import numpy as np
-from numba import njit
+
+from spinemap_exact.kernels.compiling import kernel
 
 
 def prepare(instance, groups, group_of):
@@ -62,7 +63,7 @@ def _csr(lists):
     return ptr, np.array([v for x in lists for v in x], dtype=np.int64)
 
 
-@njit(cache=True)
+@kernel
 def _random(state):
     x = state[0]
     x ^= x >> np.uint64(12)
@@ -72,7 +73,7 @@ def _random(state):
     return (x * np.uint64(2685821657736338717)) >> np.uint64(11)
 
 
-@njit(cache=True)
+@kernel
 def _added(g, data, inside, count, gain, scale, per_synapse):
     """Value and rows that adding ``g`` brings."""
     read_ptr, read_idx, send_ptr, send_idx, home, spikes, total, peer_ptr, peer_idx, peer_spikes, _, _ = data
@@ -95,7 +96,7 @@ def _added(g, data, inside, count, gain, scale, per_synapse):
     return scale * value + gain[g], rows
 
 
-@njit(cache=True)
+@kernel
 def _put(g, sign, data, inside, count):
     read_ptr, read_idx = data[0], data[1]
     for p in range(read_ptr[g], read_ptr[g + 1]):
@@ -103,7 +104,7 @@ def _put(g, sign, data, inside, count):
     inside[g] = sign > 0
 
 
-@njit(cache=True)
+@kernel
 def _penalty(g, cuts, met, tau):
     """Penalties that adding ``g`` brings."""
     cut_ptr, cut_idx, members_ptr, _, members_unit, members_count = cuts
@@ -116,7 +117,7 @@ def _penalty(g, cuts, met, tau):
     return value
 
 
-@njit(cache=True)
+@kernel
 def _meet(g, sign, cuts, met):
     cut_ptr, cut_idx, members_ptr, _, members_unit, members_count = cuts
     for p in range(cut_ptr[g], cut_ptr[g + 1]):
@@ -126,7 +127,7 @@ def _meet(g, sign, cuts, met):
                 met[cut] += sign * members_count[q]
 
 
-@njit(cache=True)
+@kernel
 def _neighbour(g, data, state):
     """A group that shares an axon with ``g``: a source of it, a reader of it, or one that reads the same; else -1."""
     read_ptr, read_idx, send_ptr, send_idx, home, _, _, _, _, _, hear_ptr, hear_idx = data
@@ -142,7 +143,7 @@ def _neighbour(g, data, state):
     return hear_idx[hear_ptr[k] + np.int64(_random(state) % np.uint64(hear_ptr[k + 1] - hear_ptr[k]))]
 
 
-@njit(cache=True)
+@kernel
 def anneal(data, shape, apart, cuts, gain, tau, scale, starts, effort, state, per_synapse):
     """Anneal from every start; return the best set of each run and its value.
 

@@ -6,9 +6,9 @@ from math import comb
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
 from spinemap_exact.arrays import Array
+from spinemap_exact.kernels.compiling import kernel
 
 MOST_CHARGED = 2.0**60
 _MOST_BLOCKS = 2_000_000
@@ -92,7 +92,7 @@ def constant(multipliers: Array, num_clusters: int) -> int:
     return int(multipliers[:pairs].sum() + 2 * multipliers[pairs:].sum())
 
 
-@njit(cache=True)
+@kernel
 def _fill_ranks(half, count, low, high):  # type: ignore[no-untyped-def]
     """Colexicographic ranks: the sum of C(member, members up to it)."""
     binomial = np.zeros((65, 65), np.int64)
@@ -113,7 +113,7 @@ def _fill_ranks(half, count, low, high):  # type: ignore[no-untyped-def]
             high[c, s] = high[c, s ^ (1 << top)] + binomial[half + top, c + count[s]]
 
 
-@njit(cache=True)
+@kernel
 def _list(m, sizes, offset, masks):  # type: ignore[no-untyped-def]
     for size in sizes:
         at = offset[size]
@@ -129,7 +129,7 @@ def _list(m, sizes, offset, masks):  # type: ignore[no-untyped-def]
             mask = (((mask ^ ripple) >> 2) // lowest) | ripple
 
 
-@njit(cache=True, nogil=True)
+@kernel(nogil=True)
 def tables(multipliers, m):  # type: ignore[no-untyped-def]
     """Multipliers as (m, m) and (m, m, m) arrays, where a pair counts for all triples that it belongs to as well.
 
@@ -158,7 +158,7 @@ def tables(multipliers, m):  # type: ignore[no-untyped-def]
     return pair, triple
 
 
-@njit(cache=True, nogil=True)
+@kernel(nogil=True)
 def charge_blocks(blocks, pair, triple):  # type: ignore[no-untyped-def]
     """Charge of each block: that of its pairs; for each triple, once if it holds two of it, twice if all three."""
     found = np.zeros(len(blocks), np.int64)
@@ -180,7 +180,7 @@ def charge_blocks(blocks, pair, triple):  # type: ignore[no-untyped-def]
     return found
 
 
-@njit(cache=True, nogil=True)
+@kernel(nogil=True)
 def gains(x_line, y_line, gain):  # type: ignore[no-untyped-def]
     """Slope of the bound in each multiplier, given the cheapest chains; returns whether they form a placement.
 
@@ -207,7 +207,7 @@ def gains(x_line, y_line, gain):  # type: ignore[no-untyped-def]
     return placed
 
 
-@njit(cache=True, nogil=True)
+@kernel(nogil=True)
 def advance(at, smooth, gain, current, missing, length):  # type: ignore[no-untyped-def]
     """One Polyak step along averaged slopes; ``current`` becomes the rounded multipliers.
 

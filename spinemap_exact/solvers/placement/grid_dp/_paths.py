@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from spinemap_exact.kernels.compiling import kernel
 from spinemap_exact.solvers.placement.grid_dp._blocks import advance, charge_blocks, gains, tables
 from spinemap_exact.solvers.placement.grid_dp._sets import FAR
 
 
-@njit(cache=True, nogil=True)
+@kernel(nogil=True)
 def forward(tail, head, cost, block, extra, num_nodes):  # type: ignore[no-untyped-def]
     """Cheapest way from the first node to every node, and the last arc on it."""
     value = np.full(num_nodes, FAR, np.int64)
@@ -23,7 +23,7 @@ def forward(tail, head, cost, block, extra, num_nodes):  # type: ignore[no-untyp
     return value, last
 
 
-@njit(cache=True, nogil=True)
+@kernel(nogil=True)
 def backward(tail, head, cost, block, extra, num_nodes):  # type: ignore[no-untyped-def]
     """Cheapest way from every node to the last node."""
     value = np.full(num_nodes, FAR, np.int64)
@@ -35,7 +35,7 @@ def backward(tail, head, cost, block, extra, num_nodes):  # type: ignore[no-unty
     return value
 
 
-@njit(cache=True, nogil=True)
+@kernel(nogil=True)
 def marginals(tail, head, cost, block, extra, num_nodes):  # type: ignore[no-untyped-def]
     """Cheapest chain through each arc."""
     ahead, _ = forward(tail, head, cost, block, extra, num_nodes)
@@ -46,7 +46,7 @@ def marginals(tail, head, cost, block, extra, num_nodes):  # type: ignore[no-unt
     return found
 
 
-@njit(cache=True, nogil=True)
+@kernel(nogil=True)
 def restrict(tail, head, cost, block, blocks, arc_ptr, num_nodes, keep):  # type: ignore[no-untyped-def]
     """Copy of a graph with the arcs to ``keep`` that still lie on a chain; everything is renumbered."""
     reached, leads = np.zeros(num_nodes, np.bool_), np.zeros(num_nodes, np.bool_)
@@ -88,7 +88,7 @@ def restrict(tail, head, cost, block, blocks, arc_ptr, num_nodes, keep):  # type
     return new_tail, new_head, new_cost, new_block, new_blocks[:blocks_left].copy(), new_ptr, number
 
 
-@njit(cache=True, nogil=True)
+@kernel(nogil=True)
 def _lines(tail, block, blocks, last, line):  # type: ignore[no-untyped-def]
     """Lines of the clusters on the cheapest chain, counted from its end."""
     node, p = len(last) - 1, 0
@@ -103,7 +103,7 @@ def _lines(tail, block, blocks, last, line):  # type: ignore[no-untyped-def]
         p += 1
 
 
-@njit(cache=True, nogil=True)
+@kernel(nogil=True)
 def ascend(  # type: ignore[no-untyped-def]
     m, xt, xh, xc, xb, xs, xn, yt, yh, yc, yb, ys, yn, start, target, steps, length, patience
 ):
@@ -161,7 +161,7 @@ def ascend(  # type: ignore[no-untyped-def]
     return best_bound, best, placed
 
 
-@njit(cache=True, nogil=True)
+@kernel(nogil=True)
 def least_compatible(blocks, tail, head, cost, ident, others, extra, num_nodes):  # type: ignore[no-untyped-def]
     """Cheapest chain of ``others`` whose blocks each meet one of ``blocks`` in at most one cluster."""
     found = np.empty(len(blocks), np.int64)
@@ -183,7 +183,7 @@ def least_compatible(blocks, tail, head, cost, ident, others, extra, num_nodes):
     return found
 
 
-@njit(cache=True, nogil=True)
+@kernel(nogil=True)
 def count_containing(blocks, amount, m):  # type: ignore[no-untyped-def]
     """How many blocks contain each cluster, and what their amounts sum to."""
     count, total = np.zeros(m, np.int64), np.zeros(m)

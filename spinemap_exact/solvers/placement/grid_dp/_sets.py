@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from spinemap_exact.kernels.compiling import kernel
 
 FAR = np.int64(2**61)  # above every chain: `LARGEST_COST`, scaled, and `MOST_CHARGED`. Three of it fit int64.
 LARGEST_COST = 1 << 56  # scaled by 8 and charged in full, a chain costs at most 2^59 + 2^60
 _MOST_PASSES = 1000
 
 
-@njit(cache=True, nogil=True)
+@kernel(nogil=True)
 def sets_below(weight, linear, constant, size, limit, first_high, last_high):  # type: ignore[no-untyped-def]
     """Enumerate the sets of ``size`` clusters whose cut is at most ``limit``.
 
@@ -89,7 +90,7 @@ def sets_below(weight, linear, constant, size, limit, first_high, last_high):  #
     return masks[:count].copy(), cuts[:count].copy(), least
 
 
-@njit(cache=True, nogil=True)
+@kernel(nogil=True)
 def position(block, half, count, offset, low, high):  # type: ignore[no-untyped-def]
     """Where the charge of a block stands."""
     lower, upper = block & ((np.int64(1) << half) - 1), block >> half
@@ -97,7 +98,7 @@ def position(block, half, count, offset, low, high):  # type: ignore[no-untyped-
     return offset[below + count[upper]] + low[lower] + high[below, upper]
 
 
-@njit(cache=True, nogil=True)
+@kernel(nogil=True)
 def positions(blocks, half, count, offset, low, high):  # type: ignore[no-untyped-def]
     """Where the charges of many blocks stand."""
     found = np.empty(len(blocks), np.int64)
@@ -106,7 +107,7 @@ def positions(blocks, half, count, offset, low, high):  # type: ignore[no-untype
     return found
 
 
-@njit(cache=True, nogil=True)
+@kernel(nogil=True)
 def grouped(masks, half):  # type: ignore[no-untyped-def]
     """Order that groups masks by their lower halves, and where each group starts."""
     cover = (np.int64(1) << half) - 1
@@ -123,7 +124,7 @@ def grouped(masks, half):  # type: ignore[no-untyped-def]
     return order, first
 
 
-@njit(cache=True, nogil=True)
+@kernel(nogil=True)
 def lower(table, masks, values):  # type: ignore[no-untyped-def]
     """Lower the entries of sets, by their first clusters, to the given values."""
     cover = len(table) - 1
@@ -133,7 +134,7 @@ def lower(table, masks, values):  # type: ignore[no-untyped-def]
             table[at] = values[k]
 
 
-@njit(cache=True, nogil=True)
+@kernel(nogil=True)
 def spread(table):  # type: ignore[no-untyped-def]
     """Lower the entry of each set to the least of any subset: first by the lowest clusters, part by part."""
     part = min(len(table), 1 << 12)
@@ -152,7 +153,7 @@ def spread(table):  # type: ignore[no-untyped-def]
         half *= 2
 
 
-@njit(cache=True, nogil=True)
+@kernel(nogil=True)
 def looked_up(masks, values, table, more):  # type: ignore[no-untyped-def]
     """Values of sets, each with its entry in a table by the first clusters, and the same more for all."""
     cover = len(table) - 1
@@ -162,7 +163,7 @@ def looked_up(masks, values, table, more):  # type: ignore[no-untyped-def]
     return found
 
 
-@njit(cache=True, nogil=True)
+@kernel(nogil=True)
 def extend(  # type: ignore[no-untyped-def]
     masks, room, subsets, values, first, floor, charge, least, half, count, offset, low, high
 ):
@@ -201,7 +202,7 @@ def extend(  # type: ignore[no-untyped-def]
     return found
 
 
-@njit(cache=True, nogil=True)
+@kernel(nogil=True)
 def arcs_between(  # type: ignore[no-untyped-def]
     masks,
     onward,
@@ -265,7 +266,7 @@ def arcs_between(  # type: ignore[no-untyped-def]
     return tail[:size].copy(), head[:size].copy(), size
 
 
-@njit(cache=True, nogil=True)
+@kernel(nogil=True)
 def chain_value(line, lines, weight, unary, charge, half, count, offset, low, high):  # type: ignore[no-untyped-def]
     """Cost of a chain given by the lines of its clusters, without the constant."""
     blocks = np.zeros(lines, np.int64)
@@ -280,7 +281,7 @@ def chain_value(line, lines, weight, unary, charge, half, count, offset, low, hi
     return value
 
 
-@njit(cache=True, nogil=True)
+@kernel(nogil=True)
 def swap_lines(line, lines, weight, unary, charge, half, count, offset, low, high):  # type: ignore[no-untyped-def]
     """Swap clusters of different lines as long as that makes the chain cheaper, in a limited number of passes."""
     m = len(line)
@@ -312,7 +313,7 @@ def swap_lines(line, lines, weight, unary, charge, half, count, offset, low, hig
             break
 
 
-@njit(cache=True, nogil=True)
+@kernel(nogil=True)
 def cuts(weight, linear, constant, masks):  # type: ignore[no-untyped-def]
     """Cut of each set."""
     m = len(weight)

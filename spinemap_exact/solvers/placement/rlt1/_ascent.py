@@ -9,9 +9,9 @@ four assignment constraints that contain it. ``U[i, j, p]`` is the multiplier of
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from spinemap_exact.kernels.assignment import assign
+from spinemap_exact.kernels.compiling import kernel
 
 FORBIDDEN = np.int64(1 << 50)
 """Cost of what may not be chosen; an assignment that costs half of it does not exist. Real costs stay below 2^48.
@@ -19,7 +19,7 @@ FORBIDDEN = np.int64(1 << 50)
 Slacks of pairs that no assignment has may exceed it, and keep growing; they count for no more."""
 
 
-@njit(cache=True, nogil=True)
+@kernel(nogil=True)
 def slacks(flow, distance, U, V):  # type: ignore[no-untyped-def]
     """Return ``S`` of ``k`` clusters and tiles from their scaled flows, distances and multipliers."""
     k = flow.shape[0]
@@ -40,7 +40,7 @@ def slacks(flow, distance, U, V):  # type: ignore[no-untyped-def]
     return S
 
 
-@njit(cache=True, nogil=True)
+@kernel(nogil=True)
 def lead(L, alive):  # type: ignore[no-untyped-def]
     """Solve the leader matrix and leave its reduced costs in ``L``; return its value and the tiles chosen."""
     k = L.shape[0]
@@ -55,7 +55,7 @@ def lead(L, alive):  # type: ignore[no-untyped-def]
     return value, column_of
 
 
-@njit(cache=True, nogil=True)
+@kernel(nogil=True)
 def _gather(S, alive, i, j, A, halve):  # type: ignore[no-untyped-def]
     """Copy the slacks of all pairs with ``i`` on ``j`` to ``A``, row and column of ``i`` and ``j`` left out.
 
@@ -78,7 +78,7 @@ def _gather(S, alive, i, j, A, halve):  # type: ignore[no-untyped-def]
                 A[a, b] = min(FORBIDDEN, S[p, i, q, j])
 
 
-@njit(cache=True, nogil=True)
+@kernel(nogil=True)
 def redistribute(S, L, U, V, alive):  # type: ignore[no-untyped-def]
     """Spread the leaders over their pairs, then let every assignment take back what it can from its pairs."""
     k = L.shape[0]
@@ -129,7 +129,7 @@ def redistribute(S, L, U, V, alive):  # type: ignore[no-untyped-def]
                             S[p, i, q, j] -= taken
 
 
-@njit(cache=True, nogil=True)
+@kernel(nogil=True)
 def probe(S, L, alive):  # type: ignore[no-untyped-def]
     """(k, k) int64: what fixing cluster ``i`` on tile ``j`` adds to the bound."""
     k = L.shape[0]

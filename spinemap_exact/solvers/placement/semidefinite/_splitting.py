@@ -10,9 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import numpy as np
-from numba import njit
 
 from spinemap_exact.arrays import Array
+from spinemap_exact.kernels.compiling import kernel
 from spinemap_exact.problems.placement import PlacementProblem
 from spinemap_exact.solvers.placement._symmetry import automorphisms
 
@@ -181,7 +181,7 @@ def _on_face(block: Array, has_constant: bool) -> Array:
     return block
 
 
-@njit(cache=True, nogil=True)
+@kernel(nogil=True)
 def project_on_simplices(y):  # type: ignore[no-untyped-def]
     """Replace every block of a pair of clusters by the nearest with sum one, nothing negative, and zeros where due.
 

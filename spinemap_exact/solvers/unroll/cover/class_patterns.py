@@ -30,9 +30,9 @@ from typing import Any
 
 import highspy
 import numpy as np
-from numba import njit
 
 from spinemap_exact.arrays import Array
+from spinemap_exact.kernels.compiling import kernel
 from spinemap_exact.kernels.counting import fewest_units
 from spinemap_exact.problems.unroll import UnrollProblem
 from spinemap_exact.result import Watch
@@ -187,7 +187,7 @@ class ClassPatternBound:
         self._lp.addCol(1.0, 0.0, highspy.kHighsInf, len(index), index, held[index].astype(np.float64))
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@kernel
 def _worth(
     choices: Array,
     pi: Array,

@@ -26,9 +26,9 @@ from typing import Any
 
 import highspy
 import numpy as np
-from numba import njit
 
 from spinemap_exact.arrays import Array
+from spinemap_exact.kernels.compiling import kernel
 from spinemap_exact.kernels.counting import fewest_units
 from spinemap_exact.problems.unroll import UnrollProblem
 from spinemap_exact.result import Watch
@@ -191,7 +191,7 @@ class PatternBound:
         return 1
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@kernel
 def _best_patterns(pi: Array, mu: Array, price: Array, rows: int, columns: int, kept: int) -> tuple[Array, Array]:
     """Enumerate sets of columns, depth first; return the worth and columns of the ``kept`` best.
 
@@ -268,7 +268,7 @@ def _best_patterns(pi: Array, mu: Array, price: Array, rows: int, columns: int, 
     return best, best_columns
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@kernel
 def _good_patterns(pi: Array, mu: Array, price: Array, rows: int, columns: int) -> tuple[Array, Array]:
     """From each neuron alone, add or drop the best neuron while that helps; return worth and columns."""
     neurons, axons = pi.shape

@@ -25,9 +25,9 @@ from typing import Any
 
 import highspy
 import numpy as np
-from numba import njit
 
 from spinemap_exact.arrays import Array
+from spinemap_exact.kernels.compiling import kernel
 from spinemap_exact.kernels.counting import fewest_units
 from spinemap_exact.problems.unroll import UnrollProblem
 
@@ -136,7 +136,7 @@ def _empty_program(needs: Array) -> highspy.Highs:
     return lp
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
+@kernel
 def _common_axons(ptr: Array, idx: Array, back_ptr: Array, back_idx: Array, most: int) -> Array:
     """(neurons, most - 1) int32: the axons a neuron has in common with others, largest numbers first."""
     neurons = len(ptr) - 1
