@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from numba import njit
@@ -12,26 +13,32 @@ from numba.core import event
 
 from spinemap_exact.result import Watch
 
+unkept: list[str] = []  # kernels that are compiled anew in every process, since there is no folder to keep them in
 _COMPILING = "numba:compile"  # not sent for a kernel that is read from the cache
 
 
-def kernel(*signature: Any, bare: bool = False, **options: Any) -> Any:
-    """Decorate a function that is compiled: when first called, or at once for a given signature; it is kept on disk.
+def kernel(function: Any = None, *, bare: bool = False, **options: Any) -> Any:
+    """Decorate a function that is compiled when it is first called, and then kept on disk.
 
     Parameters
     ----------
     bare : bool
         The function allocates nothing; counting references to the arrays of a large state takes most of the time.
     """
-    if signature and callable(signature[0]):
-        return kernel(bare=bare, **options)(*signature)
+    if function is None:
+        return partial(kernel, bare=bare, **options)
     options |= {"_nrt": False} if bare else {}
-    return njit(*signature, cache=True, no_cfunc_wrapper=True, **options)
+    compiled = njit(no_cfunc_wrapper=True, **options)(function)
+    try:
+        compiled.enable_caching()
+    except RuntimeError:  # numba finds no folder that it may write to
+        unkept.append(function.__name__)
+    return compiled
 
 
 def inner(function: Any) -> Any:
     """Decorate a bare function that only kernels call: to unpack a state of 40 arrays for each takes half the time."""
-    return kernel(bare=True, no_cpython_wrapper=True)(function)
+    return kernel(function, bare=True, no_cpython_wrapper=True)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from __future__ import annotations
 from spinemap_exact.kernels.compiling import kernel
 
 
-@kernel("int64(int64[:,:,::1], int64[::1], int64[::1], int64[::1], int64, int64, int64, int64)")
+@kernel
 def fill(table, spikes, merging, idle, rows, sharers, carry, row):
     """Fill the table (open here, open below, axons placed) with the least cost that leads to each entry.
 
