@@ -168,8 +168,19 @@ class Watch:
         if self._listen:
             self._listen(progress)
 
-    def part(self, time_s: float | None = None, workers: int | None = None, seed: int | None = None) -> Watch:
-        """Return a watch for a sub-solve: same stop flag, own clock within what remains, own silent logbook."""
+    def part(
+        self,
+        time_s: float | None = None,
+        workers: int | None = None,
+        seed: int | None = None,
+        *,
+        listen: Callable[[Progress], None] | None = None,
+        stop: threading.Event | None = None,
+    ) -> Watch:
+        """Return a watch for a sub-solve: within what remains of the same clock, with a logbook of its own.
+
+        Its stop flag is the same, and its logbook silent, unless others are given.
+        """
         left = self.remaining_s
         budget = left if time_s is None else time_s if left is None else min(left, time_s)
         limits = replace(
@@ -178,7 +189,7 @@ class Watch:
             workers=workers or self.limits.workers,
             seed=self.limits.seed if seed is None else seed,
         )
-        return Watch(limits, stop=self._stop, clock=self._clock)
+        return Watch(limits, listen, stop or self._stop, self._clock)
 
     def seeking(self, time_s: float | None, keep: Callable[[Any], None] | None) -> Watch:
         """Return a watch for a search whose finds are wanted as they come: by the listener, and by ``keep``."""
@@ -354,4 +365,4 @@ def _stopped_by(status: Status, watch: Watch) -> str:
         return "interrupted"
     if watch.should_stop():
         return f"{watch.limits.time_s:g} s limit"
-    return "search exhausted"
+    return "ended without a proof"

@@ -25,6 +25,7 @@ exit status:
 
 _EXAMPLES = """\
 examples:
+  spinemap-exact warm-up
   spinemap-exact map digits-64-32-10
   spinemap-exact map network.nir --spikes counts.csv --hardware generic-128x128 --out run1
   spinemap-exact info network.nir --hardware loihi
@@ -54,6 +55,12 @@ def parser() -> argparse.ArgumentParser:
     _add_evaluate(verbs)
     _add_check(verbs)
     _add_convert(verbs)
+    _verb(
+        verbs, "warm-up", run.warm_up, "compile the numerical kernels now",
+        "Compile the numerical kernels now, in as many processes as there are processors. It happens once for an\n"
+        "installation; where it has not happened, `map` and `solve` begin with what they need of it. No time limit\n"
+        "counts it.",
+    )  # fmt: skip
     bench.add_verbs(verbs, _verb)
     library.add_verb(verbs, _verb)
     return top

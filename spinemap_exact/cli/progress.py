@@ -74,6 +74,13 @@ class Reporter:
         if self._live is not None:
             self._live.stop()
 
+    def say(self, line: str) -> None:
+        """Tell something that belongs to no stage."""
+        if self._live is not None:
+            self._live.update(line)
+        elif not self.quiet:
+            print(line, file=sys.stderr, flush=True)
+
     def __call__(self, stage: str, progress: Progress) -> None:
         line = f"{progress.time_s:8.1f} s  {stage}: {_progress_text(progress)}"
         self.lines.append(line)

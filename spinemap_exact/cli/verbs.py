@@ -18,7 +18,7 @@ from spinemap_exact.cli import text
 from spinemap_exact.cli.checking import PARTITION, has_mapping, mapping_file, require_witness
 from spinemap_exact.cli.folder import MapFolder, certificate_of
 from spinemap_exact.cli.progress import Reporter, interruptible
-from spinemap_exact.errors import InvalidInput
+from spinemap_exact.errors import InvalidInput, SpinemapError
 from spinemap_exact.files import require_writable, writing
 from spinemap_exact.units import picoseconds, printable
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from spinemap_exact.result import Limits
 
 DONE, REJECTED, BAD_INPUT, INFEASIBLE, NOTHING_FOUND, UNPROVEN = range(6)
+_NOWHERE = "compiled kernels cannot be kept: no folder to write to; NUMBA_CACHE_DIR may name one"
 DEFECT = 70  # of ours; EX_SOFTWARE of sysexits.h
 
 KIND_OF_PROBLEM = {
@@ -108,6 +109,7 @@ def map(args: argparse.Namespace) -> int:
         return run, stop.is_set()
 
     with Reporter(args) as reporter:
+        _compile_ahead(reporter, _parts_of_map(args))
         run, interrupted = interruptible(work)
     facts, words = _described(args, run, notes)
     try:
@@ -210,6 +212,7 @@ def solve(args: argparse.Namespace) -> int:
     problem, notes = read.problem, read.notes
     kind = KIND_OF_PROBLEM[args.problem]
     with Reporter(args) as reporter:
+        _compile_ahead(reporter, kind)
         stage = interruptible(
             lambda stop: solve_within(
                 _limits(args),
@@ -250,6 +253,7 @@ def _solve_in_order(args: argparse.Namespace, wanted: Wanted) -> int:
     if not isinstance(problem, PartitionProblem):
         raise InvalidInput(f"the objective {AREA_THEN_PACKETS!r} does not belong to a {args.problem} problem")
     with Reporter(args) as reporter:
+        _compile_ahead(reporter, "partition")
         run = interruptible(
             lambda stop: area_then_packets(
                 problem,
@@ -280,6 +284,35 @@ def _asked(problem: PartitionProblem) -> str:
     """The options that pose a stage of two goals."""
     area = "" if problem.max_area is None else f" --max-area {problem.max_area}"
     return f"--problem partition --objective {problem.objective}{area}"
+
+
+def warm_up(args: argparse.Namespace) -> int:
+    from spinemap_exact.pipeline import warm_up as ahead
+
+    with Reporter(args) as reporter:
+        taken_s = ahead.warm_up(tell=reporter.say)
+    if ahead.nowhere_to_keep():
+        raise InvalidInput(_NOWHERE)
+    words = f"all kernels are ready; compiling took {taken_s:.1f} s" if taken_s else "all kernels were ready"
+    _say(args, {"compiling_s": taken_s}, words)
+    return DONE
+
+
+def _parts_of_map(args: argparse.Namespace) -> str:
+    return "stages" if _wants_stages(args) else "units" if args.units else "whole"
+
+
+def _compile_ahead(reporter: Reporter, what: str) -> None:
+    """Have the kernels ready that are needed for ``what``, before any clock starts."""
+    from spinemap_exact.pipeline import warm_up as ahead
+
+    if ahead.nowhere_to_keep():
+        reporter.say(_NOWHERE)
+        return
+    try:
+        ahead.warm_up(ahead.NEEDED[what], tell=reporter.say)
+    except SpinemapError as failure:
+        reporter.say(f"{failure}; each is compiled when it is first called")
 
 
 def evaluate(args: argparse.Namespace) -> int:

@@ -6,6 +6,7 @@ reads. A stamp beside it says that a part is ready, and for which sources, compi
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import subprocess
@@ -40,10 +41,11 @@ def _whole() -> None:
 def _searches() -> None:
     for name in ("small-world-32", "digits-64-32-10"):
         map_network(*instances.load(name), limits=_LIMITS, warm_start="two-steps")
+    map_by_stages(*instances.load("digits-64-100-10"), limits=_LIMITS, last_stage="unroll")
 
 
 def _partition() -> None:
-    for name in ("small-world-32", "convolution-12"):
+    for name in ("small-world-64", "convolution-12"):
         map_by_stages(*instances.load(name), limits=Limits(time_s=6.0, workers=1), wanted=Wanted())
 
 
@@ -61,19 +63,28 @@ PARTS: dict[str, Callable[[], None]] = {
     "placement": _placement,
     "searches": _searches,
 }
-FOR_STAGES = ("searches", "partition", "placement")
-FOR_WHOLE = ("whole", "searches")
-FOR_UNITS = ("whole", "partition", "searches")
-FOR_KIND = {"partition": ("partition", "searches"), "placement": ("placement",), "unroll": ("searches",), "packing": ()}
+NEEDED = {
+    "whole": ("whole", "searches"),
+    "units": ("whole", "partition", "searches"),
+    "stages": ("partition", "placement", "searches"),
+    "partition": ("partition", "searches"),
+    "placement": ("placement",),
+    "unroll": ("searches",),
+    "packing": (),
+}
+
+
+def nowhere_to_keep() -> bool:
+    """True if numba finds no folder for its cache: then each process compiles what it calls."""
+    return bool(compiling.unkept)
 
 
 def missing(parts: Iterable[str] = tuple(PARTS)) -> tuple[str, ...]:
     """Those parts whose kernels are not known to be compiled."""
-    folder = _folder()
-    if folder is None:
+    if nowhere_to_keep():
         return ()
     mark = _mark()
-    return tuple(part for part in parts if _read(folder / f"{part}.ready") != mark)
+    return tuple(part for part in parts if _read(_folder() / f"{part}.ready") != mark)
 
 
 def warm_up(
@@ -100,11 +111,12 @@ def warm_up(
     SpinemapError
         A process failed. Solving still works: kernels are then compiled when they are first called.
     """
-    began, waiting, running = time.monotonic(), list(missing(parts)), {}
+    began, waiting = time.monotonic(), list(missing(parts))
+    running: dict[str, subprocess.Popen[str]] = {}
     if not waiting:
         return 0.0
     tell = tell or (lambda news: None)
-    room, number = workers or len(os.sched_getaffinity(0)), len(waiting)
+    room, number = workers or os.cpu_count() or 1, len(waiting)
     tell(f"compiling kernels, once for this installation ({number} parts)")
     try:
         while waiting or running:
@@ -136,9 +148,9 @@ def _finish(part: str, process: subprocess.Popen[str]) -> None:
         raise SpinemapError(f"kernels for {part} could not be compiled ahead: {why}")
 
 
-def _folder() -> Path | None:
-    """Where numba keeps what it compiles; None if there is no folder to write to."""
-    return None if compiling.unkept else Path(anneal.stats.cache_path)
+def _folder() -> Path:
+    """Where numba keeps what it compiles."""
+    return Path(anneal.stats.cache_path)
 
 
 def _mark() -> str:
@@ -156,9 +168,15 @@ def _read(path: Path) -> str:
     return path.read_text() if path.exists() else ""
 
 
+def _main(part: str) -> None:
+    folder = _folder()
+    with (folder / f"{part}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another process may be at it
+        if missing([part]):
+            mark = _mark()  # before: a source that changes meanwhile is compiled anew
+            PARTS[part]()
+            (folder / f"{part}.ready").write_text(mark)
+
+
 if __name__ == "__main__":
-    _part = sys.argv[1]
-    _made_for = _mark()  # before: a source that changes meanwhile is compiled anew
-    PARTS[_part]()
-    if (_kept := _folder()) is not None:
-        (_kept / f"{_part}.ready").write_text(_made_for)
+    _main(sys.argv[1])

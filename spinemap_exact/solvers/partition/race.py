@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import logging
 import threading
-from dataclasses import replace
 
 from spinemap_exact import solvers
 from spinemap_exact.errors import EngineDefect
@@ -40,14 +39,14 @@ def solve(problem: PartitionProblem, watch: Watch, warm_start: Partition | None 
     def run(name: str) -> None:
         left, workers = watch.remaining_s, watch.limits.workers
         if name == _SHORT:
-            left, workers = None if left is None else min(left, max(_LEAST_S, _SHARE * left)), max(1, workers // 2)
-        limits = replace(watch.limits, time_s=None if left is None else max(left, 1e-3), workers=workers)
+            left, workers = None if left is None else max(_LEAST_S, _SHARE * left), max(1, workers // 2)
 
         def relay(progress: Progress) -> None:
             watch.report(progress.objective, progress.dual_bound)
 
+        own = watch.part(left, workers, listen=relay, stop=stop)
         try:
-            results[name] = solvers.load("partition", name)(problem, Watch(limits, relay, stop), warm_start=warm_start)
+            results[name] = solvers.load("partition", name)(problem, own, warm_start=warm_start)
             if results[name].status in (Status.OPTIMAL, Status.INFEASIBLE):
                 stop.set()
         except Exception as defect:
