@@ -53,9 +53,18 @@ def search(mps: Path, start: list[float] | None, watch: Watch, listener: Any) ->
     thread.start()
     while thread.is_alive():
         if watch.should_stop():
-            model.interruptSolve()
+            _interrupt(model)
         thread.join(POLL_S)
     return _outcome(model, variables)
+
+
+def _interrupt(model: Any) -> None:
+    """Ask SCIP to stop; before it begins, and after it has ended, it does not listen, and is asked again or is done."""
+    try:
+        model.interruptSolve()
+    except Exception as refusal:
+        if "cannot be called at this time" not in str(refusal):
+            raise
 
 
 def _outcome(model: Any, variables: list[Any]) -> Outcome:

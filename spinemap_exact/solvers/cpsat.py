@@ -4,8 +4,10 @@ CP-SAT blocks Python's signal handlers while it solves, so it runs in a thread o
 the clock. What the engine says about a search that found nothing is not a bound: it writes 0.0 there.
 
 It calculates in integers of 64 bits, without tolerances; `validate` refuses a model whose sums might exceed them, and
-so does the search if those of the presolved model might. Its word is taken for all others. Bounds on the way come as
-doubles and are taken below 2^52, the last one as an integer.
+so does the search if those of the presolved model might. Its word is taken for all others. The last bound comes as an
+integer. Bounds on the way come as doubles: an integer of the presolved model and a constant that presolving took out,
+added up where each may be far larger than their sum. They are taken where the objective stays below 2^42, so that
+constants a thousand times as large are still exact.
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ S = TypeVar("S")
 logger = logging.getLogger(__name__)
 
 ENGINE = f"cp-sat {ortools.__version__}"
+LARGEST_IN_DOUBLES = 2**42  # objective up to which bounds on the way are taken
 
 _STATUS = {
     cp_model.OPTIMAL: Status.OPTIMAL,
@@ -131,6 +134,7 @@ class _Run:
     def __init__(self, model: CpSatModel[Any], watch: Watch, best: Best[Any]) -> None:
         self.model, self.watch, self.best = model, watch, best
         self.optimises = model.proto.has_objective()
+        self.hears_bounds = _largest_objective(model.proto.proto) < LARGEST_IN_DOUBLES
         self.bound: int | None = None
         self.defect: Exception | None = None
 
@@ -165,7 +169,7 @@ class _Run:
         solver.parameters.catch_sigint_signal = False
         if self.watch.remaining_s is not None:
             solver.parameters.max_time_in_seconds = max(self.watch.remaining_s, 1e-3)
-        if self.optimises:
+        if self.optimises and self.hears_bounds:
             solver.best_bound_callback = self._on_bound
         return solver
 
@@ -176,8 +180,7 @@ class _Run:
             self.defect = defect
 
     def _on_bound(self, bound: float) -> None:
-        if abs(bound) < 2**52:  # a double holds the integer exactly
-            self.raise_bound(round(bound) + self.model.constant)
+        self.raise_bound(round(bound) + self.model.constant)
 
     def _outcome(self, solver: Any) -> Status:
         response = solver.response_proto
@@ -191,6 +194,12 @@ class _Run:
             if self.optimises:
                 self.raise_bound(response.inner_objective_lower_bound + self.model.constant)
         return status
+
+
+def _largest_objective(proto: Any) -> int:
+    """Sum of what each variable can add to, or take from, the objective."""
+    reach = (max(map(abs, proto.variables[v].domain)) for v in proto.objective.vars)
+    return sum(abs(c) * most for c, most in zip(proto.objective.coeffs, reach, strict=True))
 
 
 class _OnSolution(cp_model.CpSolverSolutionCallback):  # type: ignore[misc]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
 from oracle import random_network
+from ortools.sat.python import cp_model
 
 from spinemap_exact import solvers
 from spinemap_exact.errors import EngineDefect, InvalidInput
@@ -130,6 +131,16 @@ def test_large_costs_are_exact():
     chain = PartitionProblem(Network.from_synapses([0], [1], [spikes, 0]), (Crossbar(1, 1),), max_clusters=2)
     result = cpsat.solve(assignment_cpsat, chain, one_worker())
     assert (result.status, result.objective, result.dual_bound) == (Status.OPTIMAL, spikes, spikes)
+
+
+@pytest.mark.parametrize(("most", "hears"), [(2**42 - 1, True), (2**42, False), (-(2**42), False)])
+def test_bounds_on_the_way_are_doubles_and_count_where_costs_are_small(most, hears):
+    # 24 was said of an optimum of 15 where another coefficient was 57646075230342348: near 2^56 doubles are 8 apart
+    model = cp_model.CpModel()
+    model.minimize(1 + (most // 3) * model.new_int_var(-2, 3, "x") + (most % 3) * model.new_bool_var("y"))
+    run = cpsat._Run(SimpleNamespace(proto=model, constant=0), one_worker(), best=None)
+    assert run.hears_bounds is hears
+    assert (run._solver().best_bound_callback is not None) is hears
 
 
 @pytest.mark.parametrize("warm", [False, True])

@@ -6,6 +6,7 @@ import sys
 import threading
 from fractions import Fraction
 from types import ModuleType, SimpleNamespace
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -320,3 +321,10 @@ def test_presolving_keeps_the_optimum(name):
         pytest.importorskip("pyscipopt")
     result = solvers.load("partition", name)(problem, Watch(Limits(time_s=30, workers=1)))
     assert (result.status, result.objective, result.dual_bound) == (Status.OPTIMAL, 30, 30)
+
+
+def test_scip_that_does_not_listen_yet_is_asked_again():
+    refusal = Exception("SCIP: method cannot be called at this time in solution process!")
+    _scip._interrupt(SimpleNamespace(interruptSolve=Mock(side_effect=refusal)))
+    with pytest.raises(Exception, match="out of memory"):
+        _scip._interrupt(SimpleNamespace(interruptSolve=Mock(side_effect=Exception("SCIP: out of memory!"))))
