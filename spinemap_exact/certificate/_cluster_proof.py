@@ -227,8 +227,10 @@ class Flow:
 class Shares:
     """Builds the pricing tree of one case."""
 
-    def __init__(self, pricing: Pricing, most: int, should_stop: Callable[[], bool]) -> None:
-        self.pricing, self.most, self.should_stop = pricing, most, should_stop
+    def __init__(
+        self, pricing: Pricing, most: int, should_stop: Callable[[], bool], start: tuple[int, int] = (0, 0)
+    ) -> None:
+        self.pricing, self.most, self.should_stop, self.start = pricing, most, should_stop, start
         self.flow = Flow(pricing)
         self.top = float(max(1, int(np.abs(self.flow.duals).max(initial=1))))
         instance = pricing.case.instance
@@ -237,7 +239,7 @@ class Shares:
     def tree(self) -> list[Any] | None:
         """Return the pricing tree in preorder; None if a cluster is worth too much or there is no time."""
         entries: list[Any] = []
-        open_nodes: list[tuple[int, int, list[Evaluation]]] = [(0, 0, [])]
+        open_nodes: list[tuple[int, int, list[Evaluation]]] = [(*self.start, [])]
         while open_nodes:
             if len(entries) > _MOST_NODES or (len(open_nodes) % 8 == 1 and self.should_stop()):
                 return None

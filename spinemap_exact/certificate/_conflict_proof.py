@@ -14,6 +14,11 @@ def prove(problem: Any, should_stop: Callable[[], bool]) -> dict[str, Any] | Non
     """Return evidence of the packets of all sources; None where that takes too long to check."""
     instance, _ = _instance.read(problem)
     assert isinstance(instance, _instance.Partition)
+    return prove_for(instance, should_stop)
+
+
+def prove_for(instance: _instance.Partition, should_stop: Callable[[], bool]) -> dict[str, Any] | None:
+    """Return the same for what the checker has read."""
     sources = _conflicts.Sources(instance)
     left = _conflicts.MAX_STEPS - sources.steps
     if left < 0 or sources.bits > _conflicts.MAX_BITS:

@@ -9,11 +9,20 @@ import logging
 from collections.abc import Iterator
 from typing import Any
 
-from spinemap_exact.certificate import _cluster_proof, _conflict_proof, _list_proof, _mesh_proof, _pair_proof, check
+from spinemap_exact.certificate import (
+    _cluster_proof,
+    _conflict_proof,
+    _list_proof,
+    _mesh_proof,
+    _pair_proof,
+    _tile_proof,
+    check,
+)
 from spinemap_exact.certificate.check import VerifiedBounds
 from spinemap_exact.certificate.format import LARGEST, Certificate
 from spinemap_exact.errors import CertificateMalformed, CertificateRejected
 from spinemap_exact.result import Limits, SolveResult, Status, Watch
+from spinemap_exact.solvers.mapping import branch_price
 
 logger = logging.getLogger(__name__)
 
@@ -121,6 +130,8 @@ def _proposals(
         yield from ((evidence, target) for evidence in ready)
     if _size(problem) <= _TINY[problem.kind]:
         yield {"kind": "exhaustive"}, target
+    if problem.kind == "mapping" and isinstance(result.evidence, branch_price.Evidence):
+        yield from _on_tiles(problem, result.evidence, target, watch)
     found = None
     if problem.kind == "partition":
         yield from _trees(problem, result, target, watch)
@@ -137,6 +148,21 @@ def _proposals(
         if problem.mesh is not None and _chains_s(problem) > _SHORT_S and _is_short(watch, _chains_s(problem)):
             return
         yield from ((evidence, target) for evidence in ready[:1])
+
+
+def _on_tiles(
+    problem: Any, found: branch_price.Evidence, target: int | None, watch: Watch
+) -> Iterator[tuple[Evidence, int | None]]:
+    """What sources of given units cost by themselves, and the tree over clusters on tiles."""
+    counted = _tile_proof.counted(problem, watch.should_stop)
+    if counted is None:
+        return
+    yield counted, target
+    tree = None
+    if target is not None:
+        tree = _tile_proof.prove(problem, target, found, counted["cliques"], watch.should_stop)
+    if tree is not None:
+        yield tree, target
 
 
 def _trees(

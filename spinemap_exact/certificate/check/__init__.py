@@ -21,11 +21,13 @@ from spinemap_exact.certificate.check import (
     _instance,
     _lines,
     _listed,
+    _on_tiles,
     _pairs,
     _patterns,
     _profiles,
     _shapes,
     _trees,
+    _units,
     _witness,
 )
 from spinemap_exact.certificate.check._field import Field
@@ -51,6 +53,8 @@ _KINDS: dict[str, tuple[tuple[type, ...], Callable[[Any, Field, int | None], int
     "listed": ((Partition,), _listed.prove),
     "conflicts": ((Partition,), _conflicts.prove),
     "trees": ((Mapping,), _trees.prove),
+    "sources": ((Mapping,), _units.prove),
+    "clusters-on-tiles": ((Mapping,), _on_tiles.prove),
 }
 
 

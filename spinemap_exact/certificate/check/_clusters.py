@@ -207,15 +207,22 @@ def _close(case: Case, entry: Field, goal: Goal, triples: list[list[int]], budge
 
 
 def walk(
-    pricing: Pricing, most: int, tree: Field, budget: Budget, at_list: Callable[[int, int, Field], None] | None = None
+    pricing: Pricing,
+    most: int,
+    tree: Field,
+    budget: Budget,
+    at_list: Callable[[int, int, Field], None] | None = None,
+    start: tuple[int, int] = (0, 0),
 ) -> None:
     """Check that a pricing tree leaves no cluster of a worth above ``most``, but those that are listed.
+
+    ``start`` has the groups that every cluster holds, and those that none does.
 
     With ``at_list``, an entry ``{"list": leaf}`` ends a node, and what the node may hold is handed over: groups inside
     and groups outside, as bit masks, and the numbers of the leaf.
     """
     case, entries = pricing.case, Preorder(tree)
-    open_nodes = [(0, 0, True)]  # groups inside and groups outside, as bit masks; whether more are inside than before
+    open_nodes = [(*start, True)]  # groups inside and groups outside, as bit masks; whether more are inside than before
     while open_nodes:
         inside, outside, grown = open_nodes.pop()
         budget.spend(len(case.groups) + 10)

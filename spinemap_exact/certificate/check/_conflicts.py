@@ -99,11 +99,16 @@ class Sources:
                 return len(posts)
             free = sum(u != k and not self.conflict(k, u) for u in posts)
             return len(posts) - min(free, self.columns - 1) - (k in posts)
-        clusters = max(held, -(-len({*posts, k} if own else posts) // self.columns))
-        if self.rows > 1:
-            others = self._rows_that(posts) - -(-len(posts) // self.columns)
-            clusters = max(clusters, -(-others // (self.rows - 1)))
+        clusters = max(held, -(-len({*posts, k} if own else posts) // self.columns), self.clusters_by_rows(k))
         return max(0, clusters - own)
+
+    def clusters_by_rows(self, k: int) -> int:
+        """Clusters that the readers of a source need for the rows of all that they read."""
+        posts = self.nets.posts[k]
+        if self.rows == 1:
+            return 0
+        others = self._rows_that(posts) - -(-len(posts) // self.columns)
+        return -(-others // (self.rows - 1))
 
     def _rows_that(self, units: list[int]) -> int:
         """Rows that all sources of some units take at least."""

@@ -1,0 +1,109 @@
+"""Write what the branch and price of given units on tiles found as evidence that the checker accepts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from spinemap_exact.certificate import _conflict_proof
+from spinemap_exact.certificate._cluster_proof import Shares
+from spinemap_exact.certificate.check import _instance
+from spinemap_exact.certificate.check._clusters import Case as Grouping
+from spinemap_exact.certificate.check._field import Field
+from spinemap_exact.certificate.check._on_tiles import Case, Chip, Values
+from spinemap_exact.certificate.check._units import Units
+from spinemap_exact.solvers.mapping import branch_price
+
+Evidence = dict[str, Any]
+
+
+def counted(problem: Any, should_stop: Callable[[], bool]) -> Evidence | None:
+    """Return evidence of what all sources cost, each by itself; None where the checker has too much to count."""
+    conflicts = _conflict_proof.prove_for(_units(problem).problem, should_stop)
+    return None if conflicts is None else {"kind": "sources", "cliques": conflicts["cliques"]}
+
+
+def prove(
+    problem: Any, claim: int, found: branch_price.Evidence, cliques: list[list[int]], should_stop: Callable[[], bool]
+) -> Evidence | None:
+    """Return evidence for a bound from the tree of a search; None if it takes too long, or the tree proves less."""
+    units = _units(problem)
+    together = [pair for whole in found.classes for pair in zip(whole.units, whole.units[1:], strict=False)]
+    chip = Chip(units, Grouping(units.problem, tuple(together)))
+    steps = -((units.constant - claim) // chip.step)
+    writer = _Writer(chip, steps, should_stop)
+    if not writer.node(found.root):
+        return None
+    return {
+        "kind": "clusters-on-tiles",
+        "cliques": cliques,
+        "classes": [list(whole.units) for whole in found.classes],
+        "scale": writer.scale,
+        "tree": writer.entries,
+    }
+
+
+def _units(problem: Any) -> Units:
+    instance = _instance.read(problem)[0]
+    assert isinstance(instance, _instance.Mapping)
+    return Units.of(instance, Field(None, "units"))
+
+
+class _Writer:
+    """Appends the entries of a tree in preorder; a node whose own values reach the claim needs no children."""
+
+    def __init__(self, chip: Chip, steps: int, should_stop: Callable[[], bool]) -> None:
+        self.chip, self.steps, self.should_stop = chip, steps, should_stop
+        self.entries: list[Evidence] = []
+        self.scale = 1
+
+    def node(self, node: Any) -> bool:
+        """True if the node was written."""
+        case = Case(self.chip, node.fixed.tolist())
+        if case.is_empty or -1 not in case.fixed:
+            return True
+        if node.proof is not None and self._reaches(node.proof):
+            entry = self._leaf(case, node.proof)
+            if entry is not None:
+                self.entries.append(entry)
+                return True
+        if node.item is None or self.should_stop():
+            return False
+        self.entries.append({"group": node.item, "tiles": [t for t, _ in node.children]})
+        return all(self.node(child) for _, child in node.children)
+
+    def _reaches(self, proof: Any) -> bool:
+        return bool(proof.value > proof.scale * (self.steps - 1))
+
+    def _leaf(self, case: Case, proof: Any) -> Evidence | None:
+        """Pricing trees for all tiles; what the values prove beyond the claim makes each of them easier."""
+        self.scale = scale = proof.scale
+        values = self._values(case, proof.multipliers)
+        gains, surcharges = case.worths(values, scale), case.surcharges(values)
+        price, tiles = scale * self.chip.tile_cost, len(case.held)
+        spare = (proof.value - scale * (self.steps - 1) - 1) // tiles
+        known: list[tuple[Any, ...]] = []
+        pricing_of_tile: list[Any] = []
+        for t, worth in enumerate(proof.worths):
+            pricing = case.pricing(t, gains[t], surcharges[t], scale)
+            decided = case.held[t], case.placed & ~case.held[t]
+            if (pricing, decided, values.mu[t]) in known:
+                known.append((pricing, decided, values.mu[t]))
+                pricing_of_tile.append(known.index(known[-1]))
+                continue
+            most = worth + spare if case.held[t] else max(worth, price - values.mu[t]) + spare
+            tree = Shares(pricing, most, self.should_stop, decided).tree()
+            if tree is None:
+                return None
+            known.append((pricing, decided, values.mu[t]))
+            pricing_of_tile.append({"worth": most, "tree": tree})
+        far = [number for (r, t, d), value in values.far.items() for number in (r, t, d, value)]
+        return {"pi": values.pi, "mu": values.mu, "far": far, "pricing": pricing_of_tile}
+
+    def _values(self, case: Case, multipliers: Any) -> Values:
+        far = {
+            (r, t, d): gamma
+            for (r, t, d), gamma in zip(multipliers.rows.tolist(), multipliers.gamma.tolist(), strict=True)
+            if gamma and case.has_levels(r, t)
+        }
+        return Values(multipliers.pi.tolist(), multipliers.mu.tolist(), far)
