@@ -81,32 +81,35 @@ def _max_flow(first, arc_at, head, capacity, source, sink, level, cursor, queue,
 
 @kernel
 def _best_prices(size, value, rows, columns, max_rows, max_columns, top):
-    """Minimise the largest of the model's planes over two prices: nested ternary search on a convex function."""
+    """Minimise the largest of the model's planes over two prices up to ``top``: it is least where two lines meet.
+
+    The lines are those on which two planes are equal, and the four sides.
+    """
+    lines = np.zeros((size * (size - 1) // 2 + 4, 3))  # x r + y c = z
+    lines[0, 0] = lines[1, 0] = lines[2, 1] = lines[3, 1] = 1.0
+    lines[1, 2] = lines[3, 2] = top
+    n = 4
+    for i in range(size):
+        for j in range(i):
+            lines[n, 0], lines[n, 1] = rows[j] - rows[i], columns[j] - columns[i]
+            lines[n, 2] = value[j] - value[i]
+            n += 1
     best_r, best_c, best = 0.0, 0.0, 1e300
-    low, high = 0.0, top
-    for _ in range(30):
-        outcome = np.zeros(2)
-        for side in range(2):
-            r = low + (high - low) * (1 + side) / 3.0
-            a, b = 0.0, top
-            for _ in range(30):
-                p, q = a + (b - a) / 3.0, b - (b - a) / 3.0
-                at_p, at_q = -1e300, -1e300
-                for i in range(size):
-                    plane = value[i] + r * (max_rows - rows[i])
-                    at_p = max(at_p, plane + p * (max_columns - columns[i]))
-                    at_q = max(at_q, plane + q * (max_columns - columns[i]))
-                if at_p <= at_q:
-                    b = q
-                else:
-                    a = p
-                outcome[side] = min(at_p, at_q)
-            if outcome[side] < best:
-                best, best_r, best_c = outcome[side], r, a
-        if outcome[0] <= outcome[1]:
-            high = low + (high - low) * 2.0 / 3.0
-        else:
-            low = low + (high - low) / 3.0
+    for i in range(n):
+        for j in range(i):
+            area = lines[i, 0] * lines[j, 1] - lines[j, 0] * lines[i, 1]
+            if area == 0.0:
+                continue
+            r = (lines[i, 2] * lines[j, 1] - lines[j, 2] * lines[i, 1]) / area
+            c = (lines[i, 0] * lines[j, 2] - lines[j, 0] * lines[i, 2]) / area
+            if not (-0.5 <= r <= top + 0.5 and -0.5 <= c <= top + 0.5):
+                continue
+            r, c = min(max(r, 0.0), top), min(max(c, 0.0), top)
+            at = -1e300
+            for k in range(size):
+                at = max(at, value[k] + r * (max_rows - rows[k]) + c * (max_columns - columns[k]))
+            if at < best:
+                best, best_r, best_c = at, r, c
     return best_r, best_c, best
 
 
@@ -299,7 +302,7 @@ class Shares:
             i = size % _MODEL
             value[i], rows[i], columns[i] = found.value, found.rows, found.columns
             r, c, least = _best_prices(min(size + 1, _MODEL), value, rows, columns, *self.limits, self.top)
-            prices = int(r), int(c)
+            prices = round(r), round(c)
             if prices in tried or best.bound - least < _CLOSE * (best.bound - self.most):
                 break
         assert best is not None

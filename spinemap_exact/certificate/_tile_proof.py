@@ -9,16 +9,19 @@ from spinemap_exact.certificate import _conflict_proof
 from spinemap_exact.certificate._cluster_proof import Shares
 from spinemap_exact.certificate.check import _instance
 from spinemap_exact.certificate.check._clusters import Case as Grouping
-from spinemap_exact.certificate.check._field import Field
+from spinemap_exact.certificate.check._field import LARGEST, Field
 from spinemap_exact.certificate.check._on_tiles import Case, Chip, Values
 from spinemap_exact.certificate.check._units import Units
 from spinemap_exact.solvers.mapping import branch_price
 
 Evidence = dict[str, Any]
+_FINE, _MOST_FINER = 50, 1000
 
 
 def counted(problem: Any, should_stop: Callable[[], bool]) -> Evidence | None:
     """Return evidence of what all sources cost, each by itself; None where the checker has too much to count."""
+    if str(problem.objective) != "energy" or len(problem.hardware.crossbars) > 1:
+        return None
     conflicts = _conflict_proof.prove_for(_units(problem).problem, should_stop)
     return None if conflicts is None else {"kind": "sources", "cliques": conflicts["cliques"]}
 
@@ -30,7 +33,7 @@ def prove(
     units = _units(problem)
     together = [pair for whole in found.classes for pair in zip(whole.units, whole.units[1:], strict=False)]
     chip = Chip(units, Grouping(units.problem, tuple(together)))
-    steps = -((units.constant - claim) // chip.step)
+    steps = -((units.constant - claim) // units.step)
     writer = _Writer(chip, steps, should_stop)
     if not writer.node(found.root):
         return None
@@ -38,7 +41,6 @@ def prove(
         "kind": "clusters-on-tiles",
         "cliques": cliques,
         "classes": [list(whole.units) for whole in found.classes],
-        "scale": writer.scale,
         "tree": writer.entries,
     }
 
@@ -55,7 +57,6 @@ class _Writer:
     def __init__(self, chip: Chip, steps: int, should_stop: Callable[[], bool]) -> None:
         self.chip, self.steps, self.should_stop = chip, steps, should_stop
         self.entries: list[Evidence] = []
-        self.scale = 1
 
     def node(self, node: Any) -> bool:
         """True if the node was written."""
@@ -77,33 +78,42 @@ class _Writer:
 
     def _leaf(self, case: Case, proof: Any) -> Evidence | None:
         """Pricing trees for all tiles; what the values prove beyond the claim makes each of them easier."""
-        self.scale = scale = proof.scale
-        values = self._values(case, proof.multipliers)
+        finer, tiles = self._finer(case, proof), len(case.held)
+        scale, values = finer * proof.scale, self._values(case, proof.multipliers, finer)
         gains, surcharges = case.worths(values, scale), case.surcharges(values)
-        price, tiles = scale * self.chip.tile_cost, len(case.held)
-        spare = (proof.value - scale * (self.steps - 1) - 1) // tiles
+        price = scale * self.chip.tile_cost
+        spare = (finer * proof.value - scale * (self.steps - 1) - 1) // tiles
         known: list[tuple[Any, ...]] = []
         pricing_of_tile: list[Any] = []
         for t, worth in enumerate(proof.worths):
             pricing = case.pricing(t, gains[t], surcharges[t], scale)
             decided = case.held[t], case.placed & ~case.held[t]
-            if (pricing, decided, values.mu[t]) in known:
-                known.append((pricing, decided, values.mu[t]))
-                pricing_of_tile.append(known.index(known[-1]))
+            known.append((pricing, decided, values.mu[t]))
+            if (first := known.index(known[-1])) < t:
+                pricing_of_tile.append(first)
                 continue
-            most = worth + spare if case.held[t] else max(worth, price - values.mu[t]) + spare
+            most = spare + (finer * worth if case.held[t] else max(finer * worth, price - values.mu[t]))
             tree = Shares(pricing, most, self.should_stop, decided).tree()
             if tree is None:
                 return None
-            known.append((pricing, decided, values.mu[t]))
             pricing_of_tile.append({"worth": most, "tree": tree})
         far = [number for (r, t, d), value in values.far.items() for number in (r, t, d, value)]
-        return {"pi": values.pi, "mu": values.mu, "far": far, "pricing": pricing_of_tile}
+        return {"scale": scale, "pi": values.pi, "mu": values.mu, "far": far, "pricing": pricing_of_tile}
 
-    def _values(self, case: Case, multipliers: Any) -> Values:
+    def _finer(self, case: Case, proof: Any) -> int:
+        """A factor of all values, where what is to spare is no more than what rounding takes in a pricing tree."""
+        limits = self.chip.units.chip
+        rounding = len(case.held) * (limits.max_rows + limits.max_columns + self.chip.num_groups)
+        spare = proof.value - proof.scale * (self.steps - 1)
+        known = proof.multipliers
+        largest = max(int(abs(x).max(initial=0)) for x in (known.pi, known.mu, known.gamma))
+        largest = max(largest, *(abs(worth) for worth in proof.worths), self.chip.tile_cost * proof.scale, 1)
+        return min(_MOST_FINER, LARGEST // (2 * largest)) if spare < _FINE * rounding else 1
+
+    def _values(self, case: Case, multipliers: Any, finer: int) -> Values:
         far = {
-            (r, t, d): gamma
+            (r, t, d): finer * gamma
             for (r, t, d), gamma in zip(multipliers.rows.tolist(), multipliers.gamma.tolist(), strict=True)
             if gamma and case.has_levels(r, t)
         }
-        return Values(multipliers.pi.tolist(), multipliers.mu.tolist(), far)
+        return Values((finer * multipliers.pi).tolist(), (finer * multipliers.mu).tolist(), far)

@@ -130,7 +130,7 @@ def _proposals(
         yield from ((evidence, target) for evidence in ready)
     if _size(problem) <= _TINY[problem.kind]:
         yield {"kind": "exhaustive"}, target
-    if problem.kind == "mapping" and isinstance(result.evidence, branch_price.Evidence):
+    if problem.kind == "mapping" and problem.unrolling is not None:
         yield from _on_tiles(problem, result.evidence, target, watch)
     found = None
     if problem.kind == "partition":
@@ -150,16 +150,14 @@ def _proposals(
         yield from ((evidence, target) for evidence in ready[:1])
 
 
-def _on_tiles(
-    problem: Any, found: branch_price.Evidence, target: int | None, watch: Watch
-) -> Iterator[tuple[Evidence, int | None]]:
-    """What sources of given units cost by themselves, and the tree over clusters on tiles."""
+def _on_tiles(problem: Any, found: Any, target: int | None, watch: Watch) -> Iterator[tuple[Evidence, int | None]]:
+    """What sources of given units cost by themselves, and the tree over clusters on tiles, if the solver left one."""
     counted = _tile_proof.counted(problem, watch.should_stop)
     if counted is None:
         return
     yield counted, target
     tree = None
-    if target is not None:
+    if target is not None and isinstance(found, branch_price.Evidence):
         tree = _tile_proof.prove(problem, target, found, counted["cliques"], watch.should_stop)
     if tree is not None:
         yield tree, target

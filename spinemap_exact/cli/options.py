@@ -156,12 +156,6 @@ def _add_map(verbs: Any) -> None:
     _add_input(parser)
     _add_hardware(parser)
     _add_goal(parser)
-    parser.add_argument(
-        "--units",
-        metavar="FILE",
-        help="keep the units of this mapping (of a shipped instance also: reference), and choose their crossbars and "
-        "tiles; the bound is then one of these units",
-    )
     parser.add_argument("--stages", action="store_true", help="stage by stage, each with its own bound")
     parser.add_argument(
         "--stage", choices=("unroll", "partition", "placement"), help="stop after this stage (implies --stages)"
@@ -191,6 +185,12 @@ def _add_goal(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--minimise", choices=_GOALS, metavar="GOAL", help=f"{', '.join(_GOALS)}; default: energy")
     parser.add_argument("--max-crossbars", type=int, metavar="B", help="use at most B crossbars")
     parser.add_argument("--max-latency", metavar="L", help="no spike slower than L, as in '20 ns'")
+    parser.add_argument(
+        "--units",
+        metavar="FILE",
+        help="keep the units of this mapping (of a shipped instance also: reference), and choose their crossbars and "
+        "tiles; the bound is then one of these units",
+    )
 
 
 def _add_solve(verbs: Any) -> None:
@@ -249,7 +249,7 @@ def _add_check(verbs: Any) -> None:
         "verify a certificate without any solver",
         "Verify a certificate from the instance and integer arithmetic alone. NETWORK is what was given to map, with\n"
         "the mapping beside the certificate or under --mapping, which must be the solution that is certified;\n"
-        "a goal or a limit of map is given again. Or, with --problem, the file that was given to solve.",
+        "a goal, a limit or the units of map are given again. Or, with --problem, the file that was given to solve.",
     )
     _add_input(parser)
     _add_goal(parser)

@@ -351,6 +351,8 @@ def check(args: argparse.Namespace) -> int:
     from spinemap_exact.certificate.check import check as verify
 
     certificate = certificates.read(args.certificate)
+    if (certificate.evidence or {}).get("kind") in ("sources", "clusters-on-tiles") and args.units is None:
+        raise InvalidInput(f"{args.certificate} speaks of given units: --units FILE names the mapping that has them")
     problem, mapping, path = _asked_of_checker(args, certificate.scope)
     bounds = verify(problem, certificate)
     compared = path is not None and certificate.witness is not None
@@ -403,7 +405,8 @@ def _asked_of_checker(args: argparse.Namespace, scope: str) -> tuple[Any, Mappin
 
         limits = args.max_crossbars, _max_latency_ps(args)
         goal = MappingObjective(args.minimise or "energy")
-        return MappingProblem(network, hardware, Traffic(traffic), goal, *limits), mapping, path
+        units = _units(args, network, hardware)
+        return MappingProblem(network, hardware, Traffic(traffic), goal, *limits, units), mapping, path
     problem = stage_problem(scope, network, hardware, mapping, traffic, unit_fan_in=args.unit_fan_in)
     return problem, mapping, path
 

@@ -107,14 +107,15 @@ def certify(
     Parameters
     ----------
     watch : Watch
-        What is left of its time goes to a thorough search for evidence; less, if it is not thorough.
+        What is left of its time goes to a thorough search for evidence; no more than solving took, or a few seconds,
+        if it is not thorough.
     thorough : bool
         Somebody wants the certificate: look for evidence for more than a few seconds.
     """
     if size(problem) > _LARGE_TO_CHECK[problem.kind]:
         why = "the problem is too large for the checker"
         return Stage(name, problem, solver, result, unverified=f"nothing is certified: {why}")
-    part = watch.after(watch.part(None if thorough else _CHECK_TIME_S).limits.time_s)
+    part = watch.after(watch.part(None if thorough else max(_CHECK_TIME_S, result.runtime_s)).limits.time_s)
     limit = "" if part.limits.time_s is None else f" for up to {part.limits.time_s:.1f} s"
     part.report(note=f"looking for evidence that the checker accepts{limit}" if thorough else "checking")
     spent = Spent(lambda: watch.elapsed_s)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
-from math import gcd
 
 from spinemap_exact.certificate.check._clusters import Budget, Item, Pricing, walk
 from spinemap_exact.certificate.check._clusters import Case as Grouping
@@ -28,7 +27,7 @@ class Read:
 
 @dataclass(frozen=True)
 class Chip:
-    """Groups of units that lie together, their reads and what these cost, in steps: all costs are multiples of one.
+    """Groups of units that lie together, their reads and what these cost, in steps.
 
     Attributes
     ----------
@@ -68,20 +67,12 @@ class Chip:
                 found += [Read(nets.spikes[k] * reading.count(g), home, k, (g,)) for g in groups]
         return found
 
-    @cached_property
-    def step(self) -> int:
-        """Divides every cost of a packet, of a local read and of a tile."""
-        fj = self.units.chip.fj
-        spikes = gcd(*(self.units.nets.spikes[k] for k in {read.source for read in self.reads}))
-        unit = gcd(fj["packet"], fj["hop_x"], fj["hop_y"], fj["local"]) * spikes
-        return gcd(unit, self.units.cells * fj["idle_cell"]) or 1
-
     @property
     def tile_cost(self) -> int:
-        return self.units.cells * self.units.chip.fj["idle_cell"] // self.step
+        return self.units.cells * self.units.chip.fj["idle_cell"] // self.units.step
 
     def cost(self, spikes: int, energy: int) -> int:
-        return spikes * energy // self.step
+        return spikes * energy // self.units.step
 
     def inside(self, read: Read) -> int:
         """Cost of a read in the cluster of its source."""
@@ -226,18 +217,18 @@ def prove(instance: Mapping, evidence: Field, claim: int | None) -> int | None:
     least that read each of its sources, and costs the claim by counting (`_units.Sources`, with ``cliques``).
 
     A case has some groups on certain tiles. It is closed if what lies on a tile does not fit, if all groups lie
-    somewhere and cost the claim, or by values in steps / scale: pi of groups, mu <= 0 of tiles, and ``far`` of a read r
-    in a tile t beyond distance level d, from 0 to spikes (lev_t[d+1] - lev_t[d]). A read pays spikes lev_t[0] and all
-    its values beyond in t, if its source lies elsewhere; a source on tile s gets its values of those (t, d) with s no
-    farther from t than lev_t[d]. If it lies at the distance lev_t[j], that leaves at most spikes lev_t[j] to pay: so
-    the cost is at least sum pi + sum mu, less what each tile's cluster is worth beyond what the tile costs. Sources
-    that are fixed cost what they cost; a read that is certain in t has no values there, and its source pays the
-    distance. The pricing trees show what no cluster is worth more than, tile by tile.
+    somewhere and cost the claim, or by values in steps / ``scale``: pi of groups, mu <= 0 of tiles, and ``far`` of a
+    read r in a tile t beyond distance level d, from 0 to spikes (lev_t[d+1] - lev_t[d]). A read pays spikes lev_t[0]
+    and all its values beyond in t, if its source lies elsewhere; a source on tile s gets its values of those (t, d)
+    with s no farther from t than lev_t[d]. If it lies at the distance lev_t[j], that leaves at most spikes lev_t[j] to
+    pay: so the cost is at least sum pi + sum mu, less what each tile's cluster is worth beyond what the tile costs.
+    Sources that are fixed cost what they cost; a read that is certain in t has no values there, and its source pays
+    the distance. The pricing trees show what no cluster is worth more than, tile by tile.
 
     Otherwise the next entry puts a group on tiles, ``{"group": g, "tiles": [...]}``, a case for each: the other tiles
     are images of these under symmetries of the mesh that leave all fixed tiles where they are.
     """
-    fields = evidence.table("kind", "cliques", "classes", "scale", "tree")
+    fields = evidence.table("kind", "cliques", "classes", "tree")
     if claim is None:
         evidence.rejected("proves bounds, not infeasibility")
     units = Units.of(instance, evidence)
@@ -245,35 +236,26 @@ def prove(instance: Mapping, evidence: Field, claim: int | None) -> int | None:
         evidence.rejected(f"{units.num_tiles} tiles are more than {MAX_TILES}")
     together = _whole(units, fields, evidence, claim)
     chip = Chip(units, Grouping(units.problem, tuple(together)))
-    goal = Goal(fields["scale"].integer(1), -((units.constant - claim) // chip.step), Budget(evidence))
-    goal.budget.spend(units.num_tiles**2 * 8)
+    goal, budget = -((units.constant - claim) // units.step), Budget(evidence)
+    budget.spend(units.num_tiles**2 * 8)
     tree = Preorder(fields["tree"])
     open_cases = [Case(chip, [-1] * chip.num_groups)]
     while open_cases:
         case = open_cases.pop()
-        goal.budget.spend(10 * chip.num_groups + len(chip.reads))
+        budget.spend(10 * chip.num_groups + len(chip.reads))
         if case.is_empty:
             continue
         if -1 not in case.fixed:
-            if chip.laid(case.fixed) < goal.steps:
+            if chip.laid(case.fixed) < goal:
                 tree.rejected("a mapping with every group on its tile costs less than the claim")
             continue
         entry = tree.take()
         if isinstance(entry.value, dict) and "group" in entry.value:
             open_cases += reversed(_split(case, entry))
         else:
-            _close(case, entry, goal)
+            _close(case, entry, goal, budget)
     tree.finish()
     return claim
-
-
-@dataclass(frozen=True)
-class Goal:
-    """Cost in steps that each case has to reach, and the scale of its values."""
-
-    scale: int
-    steps: int
-    budget: Budget
 
 
 def _whole(units: Units, fields: dict[str, Field], evidence: Field, claim: int) -> list[tuple[int, int]]:
@@ -305,20 +287,20 @@ def _split(case: Case, entry: Field) -> list[Case]:
     return [Case(case.chip, [t if i == g else old for i, old in enumerate(case.fixed)]) for t in tiles]
 
 
-def _close(case: Case, entry: Field, goal: Goal) -> None:
-    """Check that values and pricing trees close a case."""
-    fields = entry.table("pi", "mu", "far", "pricing")
-    chip, scale = case.chip, goal.scale
+def _close(case: Case, entry: Field, goal: int, budget: Budget) -> None:
+    """Check that values and pricing trees show of a case that it costs so many steps."""
+    fields = entry.table("scale", "pi", "mu", "far", "pricing")
+    chip, scale = case.chip, fields["scale"].integer(1)
     values = Values(
         fields["pi"].integers(chip.num_groups), fields["mu"].integers(len(case.held), high=0), _far(case, fields, scale)
     )
-    goal.budget.spend(len(case.held) * (len(values.far) + len(chip.reads) + chip.num_groups))
+    budget.spend(len(case.held) * (len(values.far) + len(chip.reads) + chip.num_groups))
     gains, surcharges = case.worths(values, scale), case.surcharges(values)
     total, price = sum(values.pi) + sum(values.mu), scale * chip.tile_cost
     known: list[tuple[Pricing, tuple[int, int], int]] = []
     for t, place in enumerate(fields["pricing"].items(len(case.held))):
         pricing = case.pricing(t, gains[t], surcharges[t], scale)
-        goal.budget.spend(10 * pricing.num_shares)
+        budget.spend(10 * pricing.num_shares)
         decided = case.held[t], case.placed & ~case.held[t]
         if isinstance(place.value, int):
             like = known[place.integer(0, t - 1)] if t else place.rejected("there is no tile before the first")
@@ -328,11 +310,11 @@ def _close(case: Case, entry: Field, goal: Goal) -> None:
         else:
             shown = place.table("worth", "tree")
             worth = shown["worth"].integer()
-            walk(pricing, worth, shown["tree"], goal.budget, start=decided)
+            walk(pricing, worth, shown["tree"], budget, start=decided)
         known.append((pricing, decided, worth))
         surplus = worth - price + values.mu[t]
         total -= surplus if case.held[t] else max(0, surplus)
-    if total <= scale * (goal.steps - 1):
+    if total <= scale * (goal - 1):
         entry.rejected("the values do not add up to the claim")
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, islice
+from math import gcd
 
 from spinemap_exact.certificate.check import _conflicts, _witness
 from spinemap_exact.certificate.check._field import Field
@@ -59,6 +60,14 @@ class Units:
         """What every mapping pays: the events of all synapses, less the idle energy of the cells that these take."""
         events = sum(s * len(p) for s, p in zip(self.nets.spikes, self.nets.posts, strict=True))
         return events * self.chip.fj["synapse"] - self.num_synapses * self.chip.fj["idle_cell"]
+
+    @cached_property
+    def step(self) -> int:
+        """Divides the cost of every packet, local read and tile: energies are ``constant`` and a multiple of it."""
+        fj = self.chip.fj
+        spikes = gcd(*(s for s, posts in zip(self.nets.spikes, self.nets.posts, strict=True) if s and posts))
+        unit = gcd(fj["packet"], fj["hop_x"], fj["hop_y"], fj["local"]) * spikes
+        return gcd(unit, self.cells * fj["idle_cell"]) or 1
 
     @cached_property
     def hops(self) -> list[list[int]]:
@@ -166,14 +175,14 @@ class Sources:
     def energy(self, split: frozenset[int] = frozenset()) -> int:
         """Energy of any mapping at least, or of any in which no cluster reads one of the sources ``split`` alone."""
         units, fj = self.units, self.units.chip.fj
-        total = units.constant
+        total = 0
         for k, spikes in enumerate(units.nets.spikes):
             if spikes and units.nets.posts[k]:
                 total += spikes * self._of(k, 2 if k in split else 1)
         read = sum(map(bool, units.nets.posts))
         used = max(-(-units.problem.num_units // units.chip.max_columns), -(-read // units.chip.max_rows))
-        idle = max(used * units.cells, units.num_synapses)
-        return total + idle * fj["idle_cell"]
+        total += max(used * units.cells, units.num_synapses) * fj["idle_cell"]
+        return units.constant - total // -units.step * units.step
 
     def _of(self, k: int, reading: int) -> int:
         """Energy of one spike of a source that so many clusters read at least."""
@@ -182,19 +191,20 @@ class Sources:
         if self.per_synapse:
             if not own:
                 return self._sent(len(posts), packet, self.entering)
-            fewest, most = self.counts.sends(k, 0), len(posts) - (k in posts)
-            return min(local * (len(posts) - m) + self._sent(m, packet, self.near) for m in range(fewest, most + 1))
+            fewest, most = self.counts.sends(k, 0), min(len(posts) - (k in posts), len(self.near) - 1)
+            ways = range(min(fewest, most), most + 1)
+            return min(local * (len(posts) - m) + self._sent(m, packet, self.near) for m in ways)
         by_columns = -(-len(posts) // self.units.chip.max_columns)
         reading = max(reading, self.reading[k], by_columns, self.counts.clusters_by_rows(k))
         if not own:
             return self._sent(reading, packet, self.entering)
         away = self.counts.sends(k, self.group[k])
-        ways = []
+        found = []
         if any(u == k or not self.counts.conflict(k, u) for u in posts):
-            ways.append(local + self._sent(max(away, reading - 1), packet, self.near))
+            found.append(local + self._sent(max(away, reading - 1), packet, self.near))
         if k not in posts:
-            ways.append(self._sent(max(away, reading), packet, self.near))
-        return min(ways)
+            found.append(self._sent(max(away, reading), packet, self.near))
+        return min(found)
 
     @staticmethod
     def _sent(packets: int, packet: int, sums: list[int]) -> int:
