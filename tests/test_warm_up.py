@@ -46,8 +46,8 @@ def test_what_is_ready_is_not_compiled_again(folder, monkeypatch):
     assert ahead.warm_up(("whole", "placement"), tell=told.append) > 0
     assert started == ["placement"]
     assert told == [
-        "compiling kernels, once for this installation (1 parts)",
-        "compiled 1 of 1 parts of the kernels",
+        "compiling kernels, once for this installation: 0 of 1 parts ready",
+        "compiling kernels: 1 of 1 parts ready",
     ]
     assert ahead.warm_up(("whole",)) == 0
 
@@ -107,7 +107,7 @@ def test_after_a_warm_up_nothing_is_left_to_compile(tmp_path):
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
         return done.stdout + done.stderr
 
-    assert "compiled 4 of 4 parts" in run("warm-up")
+    assert "4 of 4 parts ready" in run("warm-up")
     assert "all kernels were ready" in run("warm-up")
     for network in ("small-world-64", "digits-64-32-10"):
         for way in ((), ("--stages",), ("--units", "reference")):

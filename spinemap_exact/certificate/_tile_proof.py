@@ -11,7 +11,7 @@ from spinemap_exact.certificate.check import _instance
 from spinemap_exact.certificate.check._clusters import Case as Grouping
 from spinemap_exact.certificate.check._field import LARGEST, Field
 from spinemap_exact.certificate.check._on_tiles import Case, Chip, Values
-from spinemap_exact.certificate.check._units import Units
+from spinemap_exact.certificate.check._units import MAX_TILES, Units
 from spinemap_exact.solvers.mapping import branch_price
 
 Evidence = dict[str, Any]
@@ -20,7 +20,8 @@ _FINE, _MOST_FINER = 50, 1000
 
 def counted(problem: Any, should_stop: Callable[[], bool]) -> Evidence | None:
     """Return evidence of what all sources cost, each by itself; None where the checker has too much to count."""
-    if str(problem.objective) != "energy" or len(problem.hardware.crossbars) > 1:
+    hardware = problem.hardware
+    if str(problem.objective) != "energy" or len(hardware.crossbars) > 1 or hardware.grid.num_tiles > MAX_TILES:
         return None
     conflicts = _conflict_proof.prove_for(_units(problem).problem, should_stop)
     return None if conflicts is None else {"kind": "sources", "cliques": conflicts["cliques"]}
@@ -74,7 +75,7 @@ class _Writer:
         return all(self.node(child) for _, child in node.children)
 
     def _reaches(self, proof: Any) -> bool:
-        return bool(proof.value > proof.scale * (self.steps - 1))
+        return None not in proof.worths and bool(proof.value > proof.scale * (self.steps - 1))
 
     def _leaf(self, case: Case, proof: Any) -> Evidence | None:
         """Pricing trees for all tiles; what the values prove beyond the claim makes each of them easier."""

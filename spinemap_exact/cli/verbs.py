@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from spinemap_exact.result import Limits
 
 DONE, REJECTED, BAD_INPUT, INFEASIBLE, NOTHING_FOUND, UNPROVEN = range(6)
-_NOWHERE = "compiled kernels cannot be kept: no folder to write to; NUMBA_CACHE_DIR may name one"
 DEFECT = 70  # of ours; EX_SOFTWARE of sysexits.h
+_NOWHERE = "compiled kernels cannot be kept: no folder to write to; NUMBA_CACHE_DIR may name one"
 
 KIND_OF_PROBLEM = {
     "qap": "placement",
@@ -358,10 +358,12 @@ def check(args: argparse.Namespace) -> int:
     compared = path is not None and certificate.witness is not None
     if compared:
         require_witness(mapping, bounds.scope, certificate.witness)
+    of_units = " of these units" if args.units else ""
     facts = {"certificate": args.certificate, "accepted": True, **vars(bounds), "mapping": path if compared else None}
+    facts["units"] = args.units
     proven = "infeasible" if bounds.infeasible else f"bound {bounds.lower}, objective {bounds.upper}"
     optimal = ", optimal" if certificate.claims_optimality else ""
-    words = f"{args.certificate}: accepted. {bounds.scope}: {proven}{optimal}; verified by "
+    words = f"{args.certificate}: accepted. {bounds.scope}{of_units}: {proven}{optimal}; verified by "
     words += bounds.evidence or "witness"
     if compared:
         words += f"\nthe {bounds.scope} of {path} is the solution that is certified"

@@ -117,7 +117,7 @@ def warm_up(
         return 0.0
     tell = tell or (lambda news: None)
     room, number = workers or os.cpu_count() or 1, len(waiting)
-    tell(f"compiling kernels, once for this installation ({number} parts)")
+    tell(f"compiling kernels, once for this installation: 0 of {number} parts ready")
     try:
         while waiting or running:
             while waiting and len(running) < room:
@@ -126,7 +126,7 @@ def warm_up(
             time.sleep(_LOOK_S)
             for part in [part for part, process in running.items() if process.poll() is not None]:
                 _finish(part, running.pop(part))
-                tell(f"compiled {number - len(waiting) - len(running)} of {number} parts of the kernels")
+                tell(f"compiling kernels: {number - len(waiting) - len(running)} of {number} parts ready")
     finally:
         for process in running.values():
             process.kill()

@@ -106,6 +106,7 @@ def problem_of(instance: Table) -> Any:
         t["crossbars"] = [Crossbar(*c) for c in t["crossbars"]]
         return PartitionProblem(network_of(instance["network"]), **t)
     if instance["kind"] == "mapping":
+        t["unrolling"] = t["unrolling"] and Unrolling(*map(np.array, t["unrolling"]))
         return MappingProblem(network_of(instance["network"]), _chip(t.pop("hardware")), **t)
     mesh = t["mesh"] and Mesh(*(np.array(axis) for axis in t["mesh"][:2]), *t["mesh"][2:])
     arrays = {k: t[k] and np.array(t[k]) for k in ("flow_from", "flow_to", "flow", "distance", "input_flow")}

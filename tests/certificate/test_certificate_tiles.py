@@ -239,3 +239,15 @@ def test_units_that_are_not_given_have_no_such_evidence(classed):
     for kind in ({"kind": "sources", "cliques": []}, certificate.evidence):
         with pytest.raises(CertificateRejected, match="speaks of given units"):
             check.verified(free, kind, best)
+
+
+@pytest.mark.parametrize(("width", "refused"), [(1024, False), (1025, True)])
+def test_a_mesh_too_large_to_measure_is_refused_before_it_is(width, refused):
+    """Distances of all pairs of tiles would fill the memory: the writer steps aside, the checker says so."""
+    network = Network.from_synapses([0], [1], [3, 0])
+    hardware = Hardware("long", TileGrid(width, 1), (Crossbar(1, 1),), CostModel(packet_fj=1))
+    problem = MappingProblem(network, hardware, unrolling=Unrolling.identity(network))
+    assert (_tile_proof.counted(problem, lambda: False) is None) is refused
+    if refused:
+        with pytest.raises(CertificateRejected, match="1025 x 1 tiles are more than 1024"):
+            check.verified(problem, {"kind": "sources", "cliques": []}, 0)

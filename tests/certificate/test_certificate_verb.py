@@ -107,3 +107,15 @@ def test_the_script_leaves_with_two_where_it_is_misused(arguments):
     script = ROOT / "scripts" / "check_certificate"
     done = subprocess.run([sys.executable, script, *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 2 and "Traceback" not in done.stderr
+
+
+def test_a_bound_of_given_units_is_checked_with_them_and_told_as_one_of_them(mapped, tmp_path, capsys):
+    folder, (network, *options) = mapped
+    units, out = ["--units", str(folder / "mapping.json")], tmp_path / "run"
+    asked = ["map", network, *options, *units, "--out", str(out), "--quiet", "--workers", "1", "--time-limit", "10"]
+    assert main(asked) == 0
+    capsys.readouterr()
+    assert check(mapped, out / "mapping.certificate") == 2
+    assert "speaks of given units: --units FILE" in capsys.readouterr().err
+    assert check(mapped, out / "mapping.certificate", *units) == 0
+    assert "accepted. mapping of these units: bound" in capsys.readouterr().out

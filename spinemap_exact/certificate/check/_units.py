@@ -13,6 +13,8 @@ from spinemap_exact.certificate.check import _conflicts, _witness
 from spinemap_exact.certificate.check._field import Field
 from spinemap_exact.certificate.check._instance import Mapping, Nets, Partition
 
+MAX_TILES = 1024  # whose distances take a million entries
+
 
 @dataclass(frozen=True)
 class Units:
@@ -35,6 +37,8 @@ class Units:
             evidence.rejected(f"speaks of energy, the objective is {chip.objective}")
         if len(chip.crossbars) > 1:
             evidence.rejected("speaks of one crossbar type, there are several")
+        if chip.width * chip.height > MAX_TILES:
+            evidence.rejected(f"{chip.width} x {chip.height} tiles are more than {MAX_TILES}")
         nets, num_units = _nets(chip, evidence)
         crossbars = chip.crossbars
         return cls(chip, Partition(nets, num_units, crossbars, chip.most_crossbars, chip.traffic, "packets", None))
