@@ -76,6 +76,14 @@ def test_without_a_folder_kernels_work_and_it_is_said(monkeypatch, capsys):
     assert "no folder to write to; NUMBA_CACHE_DIR may name one" in capsys.readouterr().err
 
 
+def test_a_part_runs_the_package_that_is_installed_and_not_what_lies_in_the_current_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "cache"))
+    (tmp_path / "spinemap_exact").mkdir()
+    (tmp_path / "spinemap_exact" / "__init__.py").write_text("raise ImportError('a clone')")
+    monkeypatch.chdir(tmp_path)
+    assert "KeyError: 'no such part'" in ahead._start("no such part").communicate()[1]
+
+
 def test_what_is_needed_exists():
     assert {part for parts in ahead.NEEDED.values() for part in parts} == ahead.PARTS.keys()
 

@@ -135,7 +135,8 @@ def warm_up(
 
 
 def _start(part: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "spinemap_exact.pipeline.warm_up", part]
+    # -P: not what lies in the current folder, which may be a clone
+    command = [sys.executable, "-P", "-m", "spinemap_exact.pipeline.warm_up", part]
     return subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     )
