@@ -7,8 +7,9 @@ from typing import Any, TypeVar
 
 from ortools.sat.python import cp_model
 
-from spinemap_exact.errors import EngineDefect
+from spinemap_exact.errors import EngineDefect, InvalidInput
 from spinemap_exact.formulations._model import Model
+from spinemap_exact.units import INT64_MAX
 
 S = TypeVar("S")
 
@@ -42,7 +43,27 @@ class CpSatModel(Model[S]):
             raise EngineDefect(f"the warm start gives {len(free & hinted)} of {len(free)} variables a value")
 
     def minimise(self, terms: Iterable[tuple[int, Any]], constant: int = 0) -> None:
-        """Minimise the sum of ``coefficient * variable`` plus a constant."""
+        """Minimise the sum of ``coefficient * variable`` plus a constant.
+
+        Raises
+        ------
+        InvalidInput
+            If a coefficient exceeds int64.
+        """
         self._merge(terms, constant)
+        fitting(*(c for c, _ in self.terms))
         objective = cp_model.LinearExpr.weighted_sum([v for _, v in self.terms], [c for c, _ in self.terms])
         self.proto.minimize(objective)
+
+
+def fitting(*numbers: int) -> None:
+    """Refuse what CP-SAT cannot even be told; of sums it says so itself.
+
+    Raises
+    ------
+    InvalidInput
+        If a number exceeds int64.
+    """
+    largest = max(map(abs, numbers), default=0)
+    if largest > INT64_MAX:
+        raise InvalidInput(f"costs or sizes of {largest} are beyond CP-SAT's integers")

@@ -7,15 +7,17 @@ Every optimum here is found by trying everything with plain loops that share not
 from __future__ import annotations
 
 from collections.abc import Iterator
+from fractions import Fraction
 from functools import partial
 from itertools import permutations, product
 
 import numpy as np
+from enumerate_mapping import best_mapping
 
 from spinemap_exact.hardware import CostModel, Crossbar, Hardware, TileGrid
 from spinemap_exact.mapping import Unrolling
 from spinemap_exact.network import Network
-from spinemap_exact.problems.mapping import MappingProblem
+from spinemap_exact.problems.mapping import MappingObjective, MappingProblem
 from spinemap_exact.problems.packing import PackingProblem
 from spinemap_exact.problems.partition import PartitionObjective, PartitionProblem, Traffic
 from spinemap_exact.problems.placement import Mesh, PlacementProblem
@@ -40,7 +42,7 @@ def random_problem(kind: str, seed: int):
         "placement": random_placement_problem,
         "packing": random_packing_problem,
         "unroll": partial(random_unroll_problem, neurons=3, max_fan_in=3),
-        "mapping": random_mapping_problem,
+        "mapping": (random_mapping_problem, random_free_mapping_problem)[seed % 2],
     }[kind](seed)
 
 
@@ -426,7 +428,7 @@ def _set_partitions(items: list) -> Iterator[list[list]]:
             yield [*blocks[:b], [first, *blocks[b]], *blocks[b + 1 :]]
 
 
-# --- mapping of given units ----------------------------------------------------------------------------------------
+# --- mapping -------------------------------------------------------------------------------------------
 
 
 def mappings(problem: MappingProblem) -> Iterator[tuple[int, tuple[int, ...]]]:
@@ -459,7 +461,57 @@ def mappings(problem: MappingProblem) -> Iterator[tuple[int, tuple[int, ...]]]:
 
 
 def _mapping(problem: MappingProblem) -> int | None:
+    if problem.unrolling is None:
+        return _free_mapping(problem)
     return min((energy for energy, _ in mappings(problem)), default=None)
+
+
+def _free_mapping(problem: MappingProblem) -> int | None:
+    """Every unrolling, partition and placement, by an enumerator that knows nothing of the package: up to 3 neurons."""
+    network, hardware = problem.network, problem.hardware
+    grid, costs = hardware.grid, vars(hardware.costs).items()
+    table = {
+        "network": {
+            name: getattr(network, name).tolist() for name in ("fanout_ptr", "fanout_idx", "spikes", "is_input")
+        },
+        **{unit: {name[:-3]: value for name, value in costs if name.endswith(unit)} for unit in ("fj", "ps")},
+        "width": grid.width,
+        "height": grid.height,
+        "io_tile": grid.io_tile,
+        "tiles": [[hardware.crossbar.rows, hardware.crossbar.columns]] * grid.num_tiles,
+        "traffic": str(problem.traffic),
+    }
+
+    def best(measure: str, most: int = problem.most_crossbars) -> int | Fraction | None:
+        return best_mapping(table | {"max_crossbars": most}, measure)
+
+    if problem.objective is MappingObjective.CROSSBARS:
+        return next((b for b in range(1, problem.most_crossbars + 1) if best("energy", b) is not None), None)
+    if problem.objective is MappingObjective.ENERGY or best("energy") is None:
+        return best("energy")
+    if problem.objective is MappingObjective.WORST_LATENCY:
+        return best("worst") or 0
+    return int((best("mean") or 0) * problem.arrivals)
+
+
+def random_free_mapping_problem(seed: int) -> MappingProblem:
+    """Return a network of up to three neurons, any units; local reads may be dearer than packets, idle cells are free."""
+    rng = np.random.default_rng([seed, 7])
+    neurons, inputs = [(1, 3), (2, 2), (2, 3), (3, 1), (3, 2)][rng.integers(5)]
+    network = random_network(rng, neurons, inputs, density=rng.uniform(0.3, 0.9), max_fan_in=3)
+    meshes = [(1, 1), (2, 1), (3, 1), (1, 2) if neurons == 3 else (2, 2)]
+    width, height = meshes[rng.integers(4)]
+    entry = int(rng.integers(width * height)) if rng.random() < 0.5 else None
+    prices = {name: int(rng.integers(0, 8)) for name in CostModel.__dataclass_fields__} | {"idle_cell_fj": 0}
+    crossbar = Crossbar(int(rng.integers(2, 4)), int(rng.integers(1, 4)))
+    hardware = Hardware("tiny", TileGrid(width, height, entry), (crossbar,), CostModel(**prices))
+    return MappingProblem(
+        network,
+        hardware,
+        Traffic(rng.choice(list(Traffic))),
+        MappingObjective(rng.choice(["energy", "energy", "mean-latency", "worst-latency", "crossbars"])),
+        max_crossbars=int(rng.integers(1, 5)) if rng.random() < 0.25 else None,
+    )
 
 
 def random_mapping_problem(seed: int, units: int | None = None) -> MappingProblem:

@@ -1,15 +1,38 @@
-"""What both flow models of given units share: data, constraints, objective, and how a mapping is read and written."""
+r"""Partition and placement of given units as flows from tile to tile.
+
+Sets        units u; sources k with readers Post(k), of which units have a home; tiles s, t
+            reads r: a source k with all of its readers (per-tile), or with a single one (per-synapse)
+Data        s_k spikes; way_st energy of a spike from s that is read in t; entry_t the same of an external input;
+            R rows, N columns, I energy of the idle cells of an empty crossbar; B most crossbars
+Variables   at[u,t] = 1     unit u lies on tile t
+            used[t] = 1     tile t holds a unit
+            enter[k,t] = 1  source k has a row in tile t
+            flow[r,s,t]     read r of a unit is served in t from s
+Minimise    sum_r,s,t s_k way_st flow[r,s,t] + sum_k,t s_k entry_t (read of input k in t) + sum_t I used[t] + constant
+Subject to  (F1) sum_t at[u,t] = 1                                  for u         each unit on one tile
+            (F2) sum_u at[u,t] <= N used[t]                         for t         columns
+            (F3) sum_k enter[k,t] <= R used[t]                      for t         rows
+            (F4) at[u,t] <= enter[k,t]                              for k, u in Post(k), t
+            (F5) (read r in t) <= sum_s flow[r,s,t]                 for r, t      what is read is served
+            (F6) flow[r,s,t] <= at[k,s]                             for r, s, t   from where its source lies
+            (F7) sum_t used[t] <= B
+
+A read is in t if enter[k,t] = 1 (per-tile), or if at[u,t] = 1 for its only reader (per-synapse). enter, flow and used
+are bounded from below only, which suffices: rows and the objective push them down, and `read` looks at `at` alone.
+
+The bound of this model is weak beyond 14 units; it is the plain reference.
+"""
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from spinemap_exact.errors import InvalidInput
-from spinemap_exact.formulations._model import Model, Value
+from spinemap_exact.formulations._model import Value
+from spinemap_exact.formulations.mapping._rows import Rows, Ways
 from spinemap_exact.mapping import Mapping, Partition, Placement
 from spinemap_exact.problems.mapping import MappingObjective, MappingProblem
 from spinemap_exact.problems.partition import Traffic
@@ -34,45 +57,31 @@ class Data:
         self.problem, hardware = problem, problem.hardware
         units = problem.unrolling.unit_network(problem.network)
         self.units, self.tiles = range(units.num_units), range(hardware.grid.num_tiles)
-        self.crossbar, self.costs = hardware.crossbar, hardware.costs
+        self.crossbar, costs = hardware.crossbar, hardware.costs
+        self.ways = Ways(hardware, "fj")
         self.spikes = units.spikes.tolist()
         self.post = {k: units.fan_out_of(k).tolist() for k in np.flatnonzero(units.fan_out).tolist()}
         self.per_synapse = problem.traffic is Traffic.PER_SYNAPSE
-        self.idle = self.crossbar.cells * self.costs.idle_cell_fj
-        self.constant = units.synaptic_events * self.costs.synapse_fj - units.num_synapses * self.costs.idle_cell_fj
+        self.idle = self.crossbar.cells * costs.idle_cell_fj
+        self.constant = units.synaptic_events * costs.synapse_fj - units.num_synapses * costs.idle_cell_fj
 
     @property
     def reads(self) -> list[tuple[int, int | None]]:
         """What is served by itself: a source, and a reader of its own under per-synapse traffic."""
         return [(k, u) for k, posts in self.post.items() for u in (posts if self.per_synapse else [None])]
 
-    def way(self, s: int, t: int) -> int:
-        """Energy of a spike of a unit in s that is read in t."""
-        if s == t:
-            return self.costs.local_fj
-        return self.costs.packet_fj + self._hops(s, t)
 
-    def entry(self, t: int) -> int:
-        """Energy of a spike of an external input that is read in t."""
-        io_tile = self.problem.hardware.grid.io_tile
-        return self.costs.packet_fj + (0 if io_tile is None else self._hops(io_tile, t))
-
-    def _hops(self, s: int, t: int) -> int:
-        width = self.problem.hardware.grid.width
-        dx, dy = abs(s % width - t % width), abs(s // width - t // width)
-        return dx * self.costs.hop_x_fj + dy * self.costs.hop_y_fj
-
-
-class FlowModel(Model[Mapping]):
-    """The constraints of the module docstrings, by their labels; an engine says how variables and rows are made."""
+class FlowModel(Rows):
+    """The constraints of the module docstring, by their labels."""
 
     def __init__(self, problem: MappingProblem) -> None:
+        super().__init__()
         self.data = data = Data(problem)
         self.at = {(u, t): self.choice(f"at[{u},{t}]") for u in data.units for t in data.tiles}
         self.used = {t: self.choice(f"used[{t}]") for t in data.tiles}
-        self.enter = {(k, t): self.share(f"enter[{k},{t}]") for k in data.post for t in data.tiles}
+        self.enter = {(k, t): self.amount(f"enter[{k},{t}]") for k in data.post for t in data.tiles}
         self.flow = {
-            (k, u, s, t): self.share(f"flow[{k},{u},{s},{t}]")
+            (k, u, s, t): self.amount(f"flow[{k},{u},{s},{t}]")
             for k, u in data.reads
             if k in data.units
             for s in data.tiles
@@ -87,22 +96,9 @@ class FlowModel(Model[Mapping]):
         self.respect_the_number_of_crossbars()  # F7
         self.minimise_energy()
 
-    @abstractmethod
-    def choice(self, name: str) -> Any:
-        """Return a new variable 0 or 1."""
-
-    @abstractmethod
-    def share(self, name: str) -> Any:
-        """Return a new variable that is 0 or 1 at an optimum because the choices are."""
-
-    @abstractmethod
-    def at_most(self, terms: Iterable[tuple[int, Any]], bound: int) -> None:
-        """Require that the sum of ``coefficient * variable`` is at most ``bound``."""
-
     def put_each_unit_on_one_tile(self) -> None:
         for u in self.data.units:
-            self.at_most([(1, self.at[u, t]) for t in self.data.tiles], 1)
-            self.at_most([(-1, self.at[u, t]) for t in self.data.tiles], -1)
+            self.equal([(1, self.at[u, t]) for t in self.data.tiles], 1)
 
     def respect_columns(self) -> None:
         for t in self.data.tiles:
@@ -138,9 +134,9 @@ class FlowModel(Model[Mapping]):
 
     def minimise_energy(self) -> None:
         data = self.data
-        inner = [(data.spikes[k] * data.way(s, t), flow) for (k, _, s, t), flow in self.flow.items()]
+        inner = [(data.spikes[k] * data.ways.way(s, t), flow) for (k, _, s, t), flow in self.flow.items()]
         outer = [
-            (data.spikes[k] * data.entry(t), self.enter[k, t] if u is None else self.at[u, t])
+            (data.spikes[k] * data.ways.entry(t), self.enter[k, t] if u is None else self.at[u, t])
             for k, u in data.reads
             if k not in data.units
             for t in data.tiles

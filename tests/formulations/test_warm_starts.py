@@ -14,8 +14,8 @@ REFERENCE = {
     "packing": "assignment-cpsat",
     "partition": "assignment-cpsat",
     "placement": "table-cpsat",
-    "mapping": "flow-cpsat",
 }
+MAPPING = {True: "flow-cpsat", False: "trees-cpsat"}  # by whether units are given
 MODELS = [
     (kind, name)
     for kind in registry.KINDS
@@ -26,7 +26,6 @@ MODELS = [
 
 @pytest.mark.parametrize(("kind", "name"), MODELS, ids=[" ".join(m) for m in MODELS])
 def test_complete_feasible_and_priced_alike(kind, name):
-    reference = solvers.load(kind, REFERENCE[kind])
     for seed in range(12):
         problem = random_problem(kind, seed)
         try:
@@ -36,7 +35,8 @@ def test_complete_feasible_and_priced_alike(kind, name):
             continue
         if optimum(problem) is None:
             continue
-        solution = reference(problem, Watch(Limits(workers=1))).incumbent
+        reference = MAPPING[problem.unrolling is not None] if kind == "mapping" else REFERENCE[kind]
+        solution = solvers.load(kind, reference)(problem, Watch(Limits(workers=1))).incumbent
         given = dict(model.values(solution))
         check = satisfies_cpsat if name.endswith("-cpsat") else satisfies_milp
         assert check(model, solution, given), (kind, name, seed)

@@ -96,7 +96,7 @@ def mapping(rng: np.random.Generator, bits: int):
     prices = ("packet_fj", "hop_x_fj", "hop_y_fj", "local_fj")
     costs = replace(small.hardware.costs, **{name: int(near(rng, part)) for name in prices})
     network = replace(small.network, spikes=near(rng, bits - part, size=small.network.num_neurons))
-    unrolling = Unrolling.identity(network)
+    unrolling = small.unrolling and Unrolling.identity(network)
     return replace(small, network=network, hardware=replace(small.hardware, costs=costs), unrolling=unrolling)
 
 
