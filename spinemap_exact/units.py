@@ -28,6 +28,16 @@ def energy_text(fj: int) -> str:
     return _text(fj, _FEMTOJOULES)
 
 
+def energy_unit(fj: int) -> tuple[str, int]:
+    """Return a unit that suits an energy, and its size in fJ."""
+    return _unit(fj, _FEMTOJOULES)
+
+
+def duration_unit(ps: int) -> tuple[str, int]:
+    """Return a unit that suits a duration, and its size in ps."""
+    return _unit(ps, _PICOSECONDS)
+
+
 def duration_text(ps: float) -> str:
     """Write a duration with a unit that suits its size."""
     return _text(ps, _PICOSECONDS)
@@ -44,10 +54,16 @@ def last_line(text: str) -> str:
 
 
 def _text(value: float, scale: dict[str, int]) -> str:
-    for unit, size in reversed(scale.items()):
-        if abs(value) >= size:
-            return f"{value / size:,.4g} {unit}" if value / size < 10_000 else f"{value / size:,.0f} {unit}"
-    return f"{value:g} {next(iter(scale))}"
+    unit, size = _unit(value, scale)
+    if size == 1 and abs(value) < 1:
+        return f"{value:g} {unit}"
+    return f"{value / size:,.4g} {unit}" if value / size < 10_000 else f"{value / size:,.0f} {unit}"
+
+
+def _unit(value: float, scale: dict[str, int]) -> tuple[str, int]:
+    """The largest unit that does not exceed a value, or the smallest there is."""
+    fitting = [(unit, size) for unit, size in scale.items() if abs(value) >= size]
+    return fitting[-1] if fitting else next(iter(scale.items()))
 
 
 def _quantity(value: float | str, scale: dict[str, int], what: str) -> int:

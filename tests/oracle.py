@@ -494,8 +494,8 @@ def _free_mapping(problem: MappingProblem) -> int | None:
     return int((best("mean") or 0) * problem.arrivals)
 
 
-def random_free_mapping_problem(seed: int) -> MappingProblem:
-    """Return a network of up to three neurons, any units; local reads may be dearer than packets, idle cells are free."""
+def random_free_mapping_problem(seed: int, objective: MappingObjective | None = None) -> MappingProblem:
+    """Return a network of up to three neurons, any units; local reads may be dear, idle cells are free."""
     rng = np.random.default_rng([seed, 7])
     neurons, inputs = [(1, 3), (2, 2), (2, 3), (3, 1), (3, 2)][rng.integers(5)]
     network = random_network(rng, neurons, inputs, density=rng.uniform(0.3, 0.9), max_fan_in=3)
@@ -505,11 +505,12 @@ def random_free_mapping_problem(seed: int) -> MappingProblem:
     prices = {name: int(rng.integers(0, 8)) for name in CostModel.__dataclass_fields__} | {"idle_cell_fj": 0}
     crossbar = Crossbar(int(rng.integers(2, 4)), int(rng.integers(1, 4)))
     hardware = Hardware("tiny", TileGrid(width, height, entry), (crossbar,), CostModel(**prices))
+    drawn = MappingObjective(rng.choice(["energy", "energy", "mean-latency", "worst-latency", "crossbars"]))
     return MappingProblem(
         network,
         hardware,
         Traffic(rng.choice(list(Traffic))),
-        MappingObjective(rng.choice(["energy", "energy", "mean-latency", "worst-latency", "crossbars"])),
+        objective or drawn,
         max_crossbars=int(rng.integers(1, 5)) if rng.random() < 0.25 else None,
     )
 

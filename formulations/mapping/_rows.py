@@ -84,9 +84,11 @@ class Ways:
     """What a spike costs from tile to tile, in fJ (``unit = "fj"``) or ps (``"ps"``)."""
 
     def __init__(self, hardware: Hardware, unit: str) -> None:
+        def price(name: str) -> int:
+            return int(getattr(hardware.costs, f"{name}_{unit}"))
+
         self.grid = hardware.grid
-        prices = (getattr(hardware.costs, f"{name}_{unit}") for name in ("packet", "hop_x", "hop_y", "local"))
-        self.packet, self.hop_x, self.hop_y, self.local = prices
+        self.packet, self.local, self.hop_x, self.hop_y = map(price, ("packet", "local", "hop_x", "hop_y"))
 
     def way(self, s: int, t: int) -> int:
         """From a unit in s to a reader in t."""

@@ -248,7 +248,7 @@ class TreesModel(Rows):
         tile_of_synapse = [next(t for t in data.tiles if value(self.serve[k, i, t])) for k, i in data.synapses]
         soma = {i: next(t for t in data.tiles if value(self.soma[i, t])) for i in data.neurons}
         parent = {(i, t): s for (i, t, s), up in self.up.items() if value(up)}
-        above: dict[tuple[int, int], int | None] = {(i, t): None for i, t in soma.items()}
+        above: dict[tuple[int, int], int | None] = dict.fromkeys(soma.items())
         for (_, i), t in zip(data.synapses, tile_of_synapse, strict=True):
             while (i, t) not in above:  # a unit that merges nothing and reads nothing is left out
                 above[i, t] = parent[i, t]
@@ -269,11 +269,13 @@ class TreesModel(Rows):
         yield from ((v, int(tree.soma[i] == t)) for (i, t), v in self.soma.items())
         yield from ((v, int(tree.parent.get((i, t)) == s)) for (i, t, s), v in self.up.items())
         yield from ((v, tree.depth.get(key, 0)) for key, v in self.rank.items())
-        yield from ((v, tree.carried[i, t] if tree.parent.get((i, t)) == s else 0) for (i, t, s), v in self.carry.items())
+        for (i, t, s), v in self.carry.items():
+            yield v, tree.carried[i, t] if tree.parent.get((i, t)) == s else 0
         yield from ((v, int(key in tree.reading)) for key, v in self.axon.items())
-        yield from ((v, int(t in {t for _, t in tree.depth})) for t, v in self.used.items())
-        for (k, i, s, t), v in self.flow.items():
-            is_read = (k, t) in tree.reading if i is None else tree.tile_of[k, i] == t
+        used = {t for _, t in tree.depth}
+        yield from ((v, int(t in used)) for t, v in self.used.items())
+        for (k, reader, s, t), v in self.flow.items():
+            is_read = (k, t) in tree.reading if reader is None else tree.tile_of[k, reader] == t
             yield v, int(is_read and tree.soma[k] == s)
         if self.late:
             yield from ((v, tree.late.get(key, 0)) for key, v in self.late.items())

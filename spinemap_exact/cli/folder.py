@@ -13,7 +13,10 @@ from spinemap_exact import __version__
 from spinemap_exact.errors import InvalidInput
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from spinemap_exact.hardware import Hardware
+    from spinemap_exact.io.run_folder import RunFolder
     from spinemap_exact.network import Network
     from spinemap_exact.pipeline import Found, MappingRun, Stage
 
@@ -37,22 +40,26 @@ def certificate_of(stage: Stage) -> tuple[Any, str]:
     return certificate, f"{{}}: {stage.unverified}" if stage.unverified else ""
 
 
+def opened(args: argparse.Namespace, names: Iterable[str], network: Network, hardware: Hardware) -> RunFolder:
+    """Open the folder of ``--out`` for a run that may write files of these names."""
+    from spinemap_exact.io.run_folder import RunFolder
+
+    about = {
+        "made_by": f"spinemap-exact {__version__}",
+        "network": network.digest,
+        "hardware": hardware.digest,
+        "options": {name: value for name, value in vars(args).items() if name not in _NOT_OPTIONS},
+    }
+    return RunFolder(Path(args.out), names, about, force=args.force)
+
+
 class MapFolder:
     """The folder of one `map`; opened before anything is solved."""
 
     def __init__(self, args: argparse.Namespace, network: Network, hardware: Hardware) -> None:
-        from spinemap_exact.io.run_folder import RunFolder
-
-        options = {name: value for name, value in vars(args).items() if name not in _NOT_OPTIONS}
-        about = {
-            "made_by": f"spinemap-exact {__version__}",
-            "network": network.digest,
-            "hardware": hardware.digest,
-            "options": options,
-        }
         self.network, self.hardware, self.last_stage = network, hardware, args.stage or "placement"
         self._written: dict[str, Any] = {}
-        self._folder = RunFolder(Path(args.out), _NAMES, about, force=args.force)
+        self._folder = opened(args, _NAMES, network, hardware)
 
     def keep(self, found: Found) -> None:
         """Write the best so far; should that fail, the run goes on, and its end says so if it fails again."""

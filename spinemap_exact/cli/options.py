@@ -27,6 +27,7 @@ _EXAMPLES = """\
 examples:
   spinemap-exact warm-up
   spinemap-exact map digits-64-32-10
+  spinemap-exact map digits-64-32-10 --pareto energy crossbars --out front1
   spinemap-exact map network.nir --spikes counts.csv --hardware generic-128x128 --out run1
   spinemap-exact info network.nir --hardware loihi
   spinemap-exact solve nug12.dat --problem qap
@@ -156,6 +157,11 @@ def _add_map(verbs: Any) -> None:
     _add_input(parser)
     _add_hardware(parser)
     _add_goal(parser)
+    parser.add_argument(
+        "--pareto", nargs=2, choices=("energy", "crossbars", "worst-latency"), metavar="GOAL",
+        help="weigh two goals, energy and crossbars or energy and worst-latency: the cheapest mapping within each of "
+        "up to ten limits, each with its bound; the time limit is shared by all",
+    )  # fmt: skip
     parser.add_argument("--stages", action="store_true", help="stage by stage, each with its own bound")
     parser.add_argument(
         "--stage", choices=("unroll", "partition", "placement"), help="stop after this stage (implies --stages)"

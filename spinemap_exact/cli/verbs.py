@@ -96,8 +96,10 @@ def map(args: argparse.Namespace) -> int:
     network, hardware, notes = _read(args)
     if hardware is None:
         raise InvalidInput(f"say which hardware {args.input} goes onto: --hardware PRESET or FILE.toml")
-    run_it = _by_stages(args, network, hardware) if _wants_stages(args) else _at_once(args, network, hardware)
-    wanted = _wanted(args, "--out", args.out)
+    wants_stages, wanted = _wants_stages(args), _wanted(args, "--out", args.out)
+    if args.pareto:
+        return _front(args, network, hardware, notes, wanted)
+    run_it = _by_stages(args, network, hardware) if wants_stages else _at_once(args, network, hardware)
     folder = MapFolder(args, network, hardware) if args.out else None
 
     def work(stop: threading.Event) -> tuple[MappingRun, bool]:
@@ -121,6 +123,36 @@ def map(args: argparse.Namespace) -> int:
     return _exit_status(args, run.status)
 
 
+def _front(args: argparse.Namespace, network: Network, hardware: Hardware, notes: list[str], wanted: Wanted) -> int:
+    """Weigh energy against a second goal."""
+    from spinemap_exact.cli.front import FrontFolder, second_goal
+    from spinemap_exact.pipeline import Front, pareto_front
+
+    second = second_goal(args)
+    folder = FrontFolder(args, network, hardware, second) if args.out else None
+
+    def work(stop: threading.Event) -> tuple[Front, bool]:
+        front = pareto_front(
+            network, hardware, second, max_crossbars=args.max_crossbars, max_latency_ps=_max_latency_ps(args),
+            limits=_limits(args), traffic=args.traffic, wanted=wanted, listen=reporter,
+            keep=None if folder is None else folder.keep, stop=stop,
+        )  # fmt: skip
+        return front, stop.is_set()
+
+    with Reporter(args) as reporter:
+        _compile_ahead(reporter, "whole")
+        front, interrupted = interruptible(work)
+    facts = {"network": args.input, **front.as_json(), "version": __version__, "notes": notes}
+    words = front.summary() + _noted(notes)
+    try:
+        if folder is not None:
+            folder.save(front, facts, words, reporter.lines)
+            folder.end(interrupted=interrupted)
+    finally:
+        _say(args, facts, words)
+    return _exit_status(args, front.status)
+
+
 def _wants_stages(args: argparse.Namespace) -> bool:
     """True where stages are asked for, by that name or by what only stages have."""
     of_stages = {
@@ -131,7 +163,7 @@ def _wants_stages(args: argparse.Namespace) -> bool:
         "STAGE=NAME": any("=" in name for name in (*args.solver, *args.warm_start)),
     }
     at_once = {"--minimise": args.minimise, "--max-crossbars": args.max_crossbars, "--max-latency": args.max_latency}
-    at_once["--units"] = args.units
+    at_once |= {"--units": args.units, "--pareto": args.pareto}
     asked = [[option for option, given in options.items() if given] for options in (of_stages, at_once)]
     if asked[0] and asked[1]:
         raise InvalidInput(f"{asked[1][0]} is for whole mappings, {asked[0][0]} goes stage by stage: choose one")
@@ -141,9 +173,9 @@ def _wants_stages(args: argparse.Namespace) -> bool:
 def _at_once(args: argparse.Namespace, network: Network, hardware: Hardware) -> Callable[..., MappingRun]:
     from spinemap_exact.pipeline import map_network
 
-    names = {"solver": args.solver, "warm_start": args.warm_start}
+    names = {"--solver": args.solver, "--warm-start": args.warm_start}
     if several := next((option for option, given in names.items() if len(given) > 1), None):
-        raise InvalidInput(f"--{several.replace('_', '-')} is given twice; whole mappings take one")
+        raise InvalidInput(f"{several} is given twice; whole mappings take one")
     return partial(
         map_network,
         network,
@@ -153,7 +185,8 @@ def _at_once(args: argparse.Namespace, network: Network, hardware: Hardware) -> 
         max_latency_ps=_max_latency_ps(args),
         unrolling=_units(args, network, hardware),
         traffic=args.traffic,
-        **{option: given[0] if given else None for option, given in names.items()},
+        solver=next(iter(args.solver), None),
+        warm_start=next(iter(args.warm_start), None),
     )
 
 

@@ -1,12 +1,14 @@
 """From a network and hardware to a mapping: the only place where stages are wired.
 
 `asked` says which problem each stage poses, `solve` how one problem is solved, `evidence` what of it is verified and
-in which time, `whole` maps a network at once, `stages` one stage after the other, `outcome` is what comes of it,
-`spent` where the time went. `lexicographic` solves one partition problem for two goals.
+in which time, `whole` maps a network at once, `front` weighs two goals against each other, `stages` one stage after
+the other, `outcome` is what comes of it, `spent` where the time went. `lexicographic` solves one
+partition problem for two goals.
 """
 
 from spinemap_exact.pipeline.asked import STAGES, stage_problem
 from spinemap_exact.pipeline.evidence import Wanted, certify, solve_and_certify, solve_within
+from spinemap_exact.pipeline.front import SECOND_GOALS, Front, FrontPoint, pareto_front
 from spinemap_exact.pipeline.lexicographic import AREA_THEN_PACKETS, AreaThenPackets, area_then_packets
 from spinemap_exact.pipeline.outcome import Found, MappingRun, Stage
 from spinemap_exact.pipeline.solve import NO_SOLVER, solve_problem
@@ -16,10 +18,13 @@ from spinemap_exact.pipeline.whole import map_network
 __all__ = [
     "AREA_THEN_PACKETS",
     "NO_SOLVER",
+    "SECOND_GOALS",
     "STAGES",
     "AreaThenPackets",
     "Choices",
     "Found",
+    "Front",
+    "FrontPoint",
     "MappingRun",
     "Stage",
     "Wanted",
@@ -28,6 +33,7 @@ __all__ = [
     "certify_all",
     "map_by_stages",
     "map_network",
+    "pareto_front",
     "require_supported",
     "solve_and_certify",
     "solve_problem",

@@ -250,7 +250,7 @@ class MappingRun:
             lines.append(f"besides, {self.compiling_s:.1f} s went to compiling kernels (once, they are kept)")
         if self.shortage:
             lines.append(f"proven infeasible: {self.shortage}")
-        if self.mapping is not None and self.is_whole:
+        if self.mapping is not None and self.is_whole and self.stages[-1].result.dual_bound is not None:
             lines.append(f"The bound holds for {self.scope} onto this hardware.")
         elif self.mapping is not None and len(self.stages) > 1:
             lines.append("Each bound is for its stage, given the stages above it: optimal stage by stage is not")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 
@@ -33,6 +33,7 @@ def map_network(
     traffic: Traffic | str = Traffic.PER_TILE,
     solver: str | None = None,
     warm_start: str | None = None,
+    starts: Iterable[Mapping] = (),
     wanted: Wanted | None = None,
     listen: Callable[[str, Progress], None] | None = None,
     keep: Callable[[Found], None] | None = None,
@@ -54,6 +55,8 @@ def map_network(
         The time stands still while kernels are compiled.
     solver, warm_start : str, optional
         Names; by default those that are best for the size.
+    starts : iterable of Mapping
+        Known mappings; those that break a limit are ignored.
     wanted : Wanted, optional
         How much of the time goes to a certificate.
     listen, keep : callable, optional
@@ -84,8 +87,9 @@ def map_network(
     with not_counted(time.perf_counter, everywhere=True) as clock:
         watch = Watch(limits, partial(listen, STAGE) if listen else None, stop, clock)
         stage = solve_and_certify(
-            STAGE, problem, watch, wanted or Wanted(), solver=solver, warm_start=warm_start, keep=_found(keep)
-        )
+            STAGE, problem, watch, wanted or Wanted(), solver=solver, warm_start=warm_start, starts=starts,
+            keep=_found(keep),
+        )  # fmt: skip
         elapsed_s = watch.elapsed_s
     shortage = stage.result.reason if stage.result.status is Status.INFEASIBLE else None
     run = MappingRun(network, hardware, problem.traffic, limits, (stage,), stage.result.incumbent, shortage, elapsed_s)

@@ -11,12 +11,13 @@ from spinemap_exact.bench.task import pictured, stages_of
 from spinemap_exact.errors import InvalidInput
 from spinemap_exact.pipeline import MappingRun
 from spinemap_exact.problems.mapping import MappingProblem
+from spinemap_exact.report.front import html_of_front
 from spinemap_exact.report.interactive import interactive
 from spinemap_exact.report.page import html, html_of_mapping
 from spinemap_exact.report.summary import Summary, summarise
 from spinemap_exact.report.tables import csv_text, markdown, profiles_csv
 
-__all__ = ["Summary", "csv_text", "html", "html_of_run", "markdown", "summarise", "write_report"]
+__all__ = ["Summary", "csv_text", "html", "html_of_front", "html_of_run", "markdown", "summarise", "write_report"]
 
 
 def write_report(

@@ -26,7 +26,7 @@ def html(summary: Summary, title: str) -> str:
         body += [f"<h2>{escape(problem)}</h2>", _methods(summary, problem), _profiles(summary, problem)]
         body += [_cases(summary, problem), _unscored(summary, problem)]
     body += [_mappings(summary), _traces(summary)]
-    return _page(title, body)
+    return page(title, body)
 
 
 def html_of_mapping(run: Run, title: str) -> str:
@@ -38,10 +38,10 @@ def html_of_mapping(run: Run, title: str) -> str:
         ``case``, ``stages`` and, where there is a mapping, ``evaluation`` and ``picture``, as in the lines of a bench.
     """
     drawn = [_heat_key(), _facts_and_figures(run)] if run.get("picture") else ["<p>No mapping was found.</p>"]
-    return _page(title, [f"<h1>{escape(title)}</h1>", _stages(run), *drawn])
+    return page(title, [f"<h1>{escape(title)}</h1>", _stages(run), *drawn])
 
 
-def _page(title: str, body: Sequence[str]) -> str:
+def page(title: str, body: Sequence[str]) -> str:
     style = (resources.files("spinemap_exact.report") / "page.css").read_text(encoding="utf-8")
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
@@ -64,7 +64,7 @@ def _intro(summary: Summary) -> str:
 
 
 def _methods(summary: Summary, problem: str) -> str:
-    return _table(*table_of_methods(summary, problem))
+    return table(*table_of_methods(summary, problem))
 
 
 def _cases(summary: Summary, problem: str) -> str:
@@ -73,8 +73,8 @@ def _cases(summary: Summary, problem: str) -> str:
     known = {summary.known[run["digest"]] for run in summary.runs if run["problem"] == problem}
     trusts = sorted({k.trust for k in known if k.trust})
     vouched = f"bounds are {' or '.join(trusts)}" if trusts else "no bound is known"
-    table = _table(header, cells)
-    return f"<details><summary>Median gap by case, in percent; {vouched}</summary>{table}</details>"
+    by_case = table(header, cells)
+    return f"<details><summary>Median gap by case, in percent; {vouched}</summary>{by_case}</details>"
 
 
 def _unscored(summary: Summary, problem: str) -> str:
@@ -82,7 +82,7 @@ def _unscored(summary: Summary, problem: str) -> str:
     if not lines:
         return ""
     left_out = f"<p>{len(lines) - _MOST_UNSCORED} more: see runs.csv.</p>" if len(lines) > _MOST_UNSCORED else ""
-    return f"<h3>Not scored</h3>{_table(header, lines[:_MOST_UNSCORED])}{left_out}"
+    return f"<h3>Not scored</h3>{table(header, lines[:_MOST_UNSCORED])}{left_out}"
 
 
 def _profiles(summary: Summary, problem: str) -> str:
@@ -114,7 +114,7 @@ def _profiles(summary: Summary, problem: str) -> str:
             "Performance profile: the share of runs within a factor of the best.",
         ),
     ]
-    return f'<div class="figures">{"".join(_figure(picture, text) for picture, text in figures)}</div>'
+    return f'<div class="figures">{"".join(figure(picture, text) for picture, text in figures)}</div>'
 
 
 def _mappings(summary: Summary) -> str:
@@ -154,18 +154,18 @@ def _facts_and_figures(run: Run, seed: int | None = None) -> str:
     facts += [] if seed is None else [f"seed {seed}"]
     most = max((packets for _, _, packets in picture.get("traffic") or ()), default=0)
     figures = [
-        _figure(
+        figure(
             svg.mesh(picture),
             f"Mesh: clusters by number, shaded by columns used of {picture['columns']}; links by load, at most "
             f"{found['link_load_max']:,} packets",
         ),
-        _figure(
+        figure(
             svg.matrix(picture),
             f"Traffic from cluster (row) to cluster (column), the last row from external inputs; at most {most:,} "
             "packets",
         ),
-        f"<div>{_figure(svg.columns(picture), 'Occupancy of each crossbar')}"
-        f"{_figure(svg.bars(terms), 'Energy by term')}</div>",
+        f"<div>{figure(svg.columns(picture), 'Occupancy of each crossbar')}"
+        f"{figure(svg.bars(terms), 'Energy by term')}</div>",
     ]
     return f'<p>{escape(", ".join(facts))}</p><div class="figures">{"".join(figures)}</div>'
 
@@ -188,17 +188,17 @@ def _stages(run: Run, vouched: str = "vouched for by") -> str:
         told = [_whole(stage["objective"]), _whole(stage["dual_bound"]), gap, stage["vouched_by"] or "-"]
         rows.append([name, stage["measure"], *told, f"{stage['runtime_s']:.1f} s"])
         chart = _trace_chart(stage["trace"], stage["runtime_s"], stage["measure"])
-        figures.append(_figure(chart, f"Bound and incumbent of the {name} stage"))
+        figures.append(figure(chart, f"Bound and incumbent of the {name} stage"))
     header = ("stage", "measure", "objective", "bound", "gap", vouched, "time")
     drawn = "".join(figures)
-    return _table(header, rows) + (f'<div class="figures">{drawn}</div>' if drawn else "")
+    return table(header, rows) + (f'<div class="figures">{drawn}</div>' if drawn else "")
 
 
 def _traces(summary: Summary) -> str:
     """Bound and incumbent over time, for runs that have both."""
     runs = [r for r in summary.runs if any(p[2] is not None for p in r.get("trace") or ())]
     figures = [
-        _figure(
+        figure(
             _trace_chart(run["trace"], seconds(run) or 0.0, "objective"),
             f"{run['case']}: {run['method']}, seed {run['seed']}",
         )
@@ -232,13 +232,13 @@ def _heat_key() -> str:
     return f'<p class="heat">little {shades} much</p>'
 
 
-def _figure(picture: str, text: str) -> str:
+def figure(picture: str, text: str) -> str:
     if not picture:
         return ""
     return f"<figure>{picture}<figcaption>{escape(text)}</figcaption></figure>"
 
 
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
     body = "".join(
         "<tr>" + f"<th>{escape(row[0])}</th>" + "".join(f"<td>{escape(c)}</td>" for c in row[1:]) + "</tr>"
