@@ -17,7 +17,7 @@ Content = frozenset[int]
 """What a crossbar holds: soma units of neurons, and after those the synapses served, by their number + num_neurons."""
 
 _SAFE = 1 << 46  # all costs together stay below
-_TOTAL = 1 << 36  # what they are scaled to
+_TOTAL, _FINEST = 1 << 36, 10**9  # what they are scaled to, and by at most
 _MOST_ENTRIES = 3 * 10**7  # of a path in the tree of the pricer
 
 
@@ -90,7 +90,7 @@ class Instance:
         total = int(outside[self.pre].sum() + carry.sum())
         arcs = 6 * self.num_synapses + 4 * (self.num_neurons + self.num_axons)
         self.too_large = total > _SAFE or (2 * self.num_neurons + self.num_axons) * arcs > _MOST_ENTRIES
-        self.scale = max(1, _TOTAL // max(1, total))
+        self.scale = min(_FINEST, max(1, _TOTAL // max(1, total)))
         if not self.too_large:
             self.inside, self.outside, self.carry = (v.astype(np.int64) for v in (inside, outside, carry))
 
