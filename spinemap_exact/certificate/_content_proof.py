@@ -14,9 +14,7 @@ from spinemap_exact.certificate.check._contents import Contents, Values, most_wo
 from spinemap_exact.solvers.mapping import contents
 
 
-def prove(
-    problem: Any, claim: int, found: contents.Evidence, should_stop: Callable[[], bool]
-) -> dict[str, Any] | None:
+def prove(problem: Any, claim: int, found: contents.Evidence, should_stop: Callable[[], bool]) -> dict[str, Any] | None:
     """Return evidence for a bound from the values of a search; None if they prove less, or it takes too long."""
     instance = _instance.read(problem)[0]
     assert isinstance(instance, _instance.Mapping)

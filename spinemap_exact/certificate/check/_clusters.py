@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property, reduce
 from math import gcd
 from operator import or_
-from typing import Protocol
+from typing import Any, Protocol
 
 from spinemap_exact.certificate.check._field import Field, Preorder
 from spinemap_exact.certificate.check._instance import Partition
@@ -33,10 +33,13 @@ class Item:
 
 
 class Grouped(Protocol):
-    """What is decided about a cluster, group by group: the units of each, the axons that it reads, and its foes."""
+    """What is decided about a cluster, group by group: the units of each, the axons that it reads, and its foes.
+
+    ``instance`` has ``max_rows`` and ``max_columns``.
+    """
 
     @property
-    def instance(self) -> Limits: ...
+    def instance(self) -> Any: ...
     @property
     def groups(self) -> list[list[int]]: ...
     @property
@@ -44,15 +47,6 @@ class Grouped(Protocol):
     @property
     def foes(self) -> list[int]: ...
     def fits(self, cluster: int, /) -> bool: ...
-
-
-class Limits(Protocol):
-    """Of a crossbar."""
-
-    @property
-    def max_rows(self) -> int: ...
-    @property
-    def max_columns(self) -> int: ...
 
 
 @dataclass(frozen=True)

@@ -159,8 +159,8 @@ def prove(instance: Mapping, evidence: Field, claim: int | None) -> int:
     """Show that no mapping of the network costs less than the claim, and return the claim.
 
     A content with the soma units H and the axons Q is worth the values of both, less those of the synapses of H whose
-    axons are not in Q, less the reads of Q. If none that fits is worth more than V >= 0, no mapping in B crossbars costs
-    less than a constant and (all values of neurons and of axons - B V) / ``scale``.
+    axons are not in Q, less the reads of Q. If none that fits is worth more than V >= 0, no mapping in B crossbars
+    costs less than a constant and (all values of neurons and of axons - B V) / ``scale``.
     """
     fields = evidence.table("kind", "scale", "neurons", "synapses", "axons", "pricing")
     if claim is None:
