@@ -28,6 +28,7 @@ ROWS = (
         "certificate._mesh_proof",
         "certificate._cluster_proof",
         "certificate._list_proof",
+        "certificate._content_proof",
         "certificate._tile_proof",
     ),
     ("instances", "pipeline"),

@@ -9,7 +9,7 @@ from spinemap_exact.bounds.latency import (
     least_total_latency_ps,
     least_worst_latency_ps,
 )
-from spinemap_exact.bounds.network import NetworkBound, Prices, network_bound
+from spinemap_exact.bounds.network import NetworkBound, Prices, least_idle_cells, network_bound
 from spinemap_exact.bounds.trees import PricedTree, huffman_carries
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "Prices",
     "huffman_carries",
     "latencies_as_energies",
+    "least_idle_cells",
     "least_total_latency_ps",
     "least_worst_latency_ps",
     "network_bound",

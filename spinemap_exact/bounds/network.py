@@ -93,6 +93,14 @@ def network_bound(
     return NetworkBound(counting.energy(prices), prices)
 
 
+def least_idle_cells(network: Network, hardware: Hardware) -> int:
+    """Cells without a synapse or a carry, at least, in the crossbars of any mapping; see the module."""
+    rows, columns = hardware.max_rows, max(c.columns for c in hardware.crossbars)
+    crossbars = max(counting_bounds(network, rows, columns).values())
+    least = min(c.rows * (c.columns - 1) for c in hardware.crossbars)
+    return max(0, crossbars * least - network.num_synapses + int(np.count_nonzero(network.fan_out)))
+
+
 class _Counting:
     """The terms of the bound for one network on one chip."""
 
@@ -111,7 +119,8 @@ class _Counting:
     def energy(self, prices: Prices) -> int:
         costs = self.hardware.costs
         events = self.network.synaptic_events * costs.synapse_fj
-        rest = int(self.rest(prices).sum()) + events + self._idle_cells() * costs.idle_cell_fj
+        idle = least_idle_cells(self.network, self.hardware) * costs.idle_cell_fj
+        rest = int(self.rest(prices).sum()) + events + idle
         trees = sum(count * tree.least for tree, count, _ in self.trees(prices))
         return trees + self.whole(prices) + rest - prices.row * self.rows * self.most_crossbars
 
@@ -169,12 +178,6 @@ class _Counting:
         axons = [network.fan_in_of(i) for i in first.tolist()]
         falling = [a[np.argsort(-network.spikes[a], kind="stable")] for a in axons]
         return list(zip(first.tolist(), np.bincount(label).tolist(), falling, strict=True))
-
-    def _idle_cells(self) -> int:
-        network = self.network
-        crossbars = max(counting_bounds(network, self.rows, self.columns).values())
-        least = min(c.rows * (c.columns - 1) for c in self.hardware.crossbars)
-        return max(0, crossbars * least - network.num_synapses + int(np.count_nonzero(network.fan_out)))
 
 
 _THRESHOLDS = 6  # that are tried between axons that pay where carries are merged and axons that do not

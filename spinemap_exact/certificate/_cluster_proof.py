@@ -145,6 +145,7 @@ class Flow:
         self.weight = np.array([len(units) for units in case.groups], dtype=np.int64)
         self.price = np.array([item.price for item in items], dtype=np.int64)
         self.takes_row = np.array([item.row for item in items], dtype=np.int64)
+        self.spared = np.array([item.spared for item in items], dtype=bool)
         self.owner = np.array([-1 if item.owner is None else item.owner for item in items], dtype=np.int64)
         self.share_item = np.array([e for e, _ in pricing.shares], dtype=np.int64)
         self.share_group = np.array([g for _, g in pricing.shares], dtype=np.int64)
@@ -185,15 +186,17 @@ class Flow:
         part[2][:] = np.where(is_out[self.share_group], 0, large)
         part[2][self.needy[~is_in[self.company].any(axis=1)]] = 0
         gone = (self.owner < 0) | is_out[self.owner]
-        part[3][:] = self.takes_row * row + np.where(gone, self.price, 0)
-        part[4][:] = np.where(gone, 0, self.price)
+        price, spared = self.price + row * self.spared, self.spared & ~gone
+        part[3][:] = np.where(spared, 0, self.takes_row * row) + np.where(gone, self.price, 0)
+        part[4][:] = np.where(gone, 0, price)
         capacity = np.zeros(2 * len(forward), dtype=np.int64)
         capacity[0::2] = forward
         _max_flow(self.first, self.arc_at, self.head, capacity, self.source, self.sink, *self.work)
         shares = capacity[1 + 2 * self.start[2] : 1 + 2 * self.start[3] : 2]
         reached = self.work[0] >= 0
         chosen = is_in | (reached[: self.num_groups] & ~is_out)
-        rows = int((reached[self.num_groups : self.source] & (self.takes_row == 1)).sum())
+        is_paid = (self.takes_row == 1) & ~(spared & chosen[self.owner])
+        rows = int((reached[self.num_groups : self.source] & is_paid).sum())
         limits = case.instance.max_rows, case.instance.max_columns
         bound, gain = self.settle(is_in, is_out, (row, column), shares)
         members = sum(1 << int(g) for g in np.flatnonzero(chosen))
@@ -208,7 +211,8 @@ class Flow:
         gain = self.duals - column * self.weight
         np.add.at(paid, self.share_item, shares)
         np.add.at(gain, self.share_group, -shares)
-        np.add.at(gain, self.owner[~gone], np.maximum(paid - row * self.takes_row, 0)[~gone])
+        free = np.where(self.spared, 0, row * self.takes_row)
+        np.add.at(gain, self.owner[~gone], np.maximum(paid - free, 0)[~gone])
         limits = self.pricing.case.instance
         bound = row * limits.max_rows + column * limits.max_columns + int(gain[is_in].sum())
         return bound + int(np.maximum(gain[~is_in & ~is_out], 0).sum()), gain

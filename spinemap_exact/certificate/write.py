@@ -12,6 +12,7 @@ from typing import Any
 from spinemap_exact.certificate import (
     _cluster_proof,
     _conflict_proof,
+    _content_proof,
     _list_proof,
     _mesh_proof,
     _pair_proof,
@@ -22,7 +23,7 @@ from spinemap_exact.certificate.check import VerifiedBounds
 from spinemap_exact.certificate.format import LARGEST, Certificate
 from spinemap_exact.errors import CertificateMalformed, CertificateRejected
 from spinemap_exact.result import Limits, SolveResult, Status, Watch
-from spinemap_exact.solvers.mapping import branch_price
+from spinemap_exact.solvers.mapping import branch_price, contents
 
 logger = logging.getLogger(__name__)
 
@@ -130,6 +131,11 @@ def _proposals(
         yield from ((evidence, target) for evidence in ready)
     if _size(problem) <= _TINY[problem.kind]:
         yield {"kind": "exhaustive"}, target
+    for evidence in left_behind:
+        if isinstance(evidence, contents.Evidence):
+            proof = _content_proof.prove(problem, evidence.bound_fj, evidence, watch.should_stop)
+            if proof is not None:
+                yield proof, evidence.bound_fj
     if problem.kind == "mapping" and problem.unrolling is not None:
         yield from _on_tiles(problem, result.evidence, target, watch)
     found = None

@@ -32,6 +32,7 @@ _FOR_LARGE = {"unroll": ("row-slices",), "partition": ("sequential",), "placemen
 _WARM_SHARE = 0.35  # of the stage, at most; small problems get less
 _UNITS_S, _UNITS_SHARE = 10.0, 0.2  # where the units of a mapping are given
 _SEARCH_SHARE = 0.9  # of a whole mapping: its bound takes seconds at most
+_SEARCH_SHARE_OF_CONTENTS = 0.6  # where it takes longer
 
 
 def solve_problem(
@@ -142,7 +143,8 @@ def _warm_time_s(problem: Any, time_s: float | None) -> float:
         return _UNITS_S if time_s is None else min(_UNITS_S, _UNITS_SHARE * time_s)
     if problem.kind == "mapping":
         search = max(3.0, 0.05 * int(problem.network.num_synapses))
-        return search if time_s is None else min(search, _SEARCH_SHARE * time_s)
+        share = _SEARCH_SHARE_OF_CONTENTS if _default_solver(problem) == "contents" else _SEARCH_SHARE
+        return search if time_s is None else min(search, share * time_s)
     enough = 0.1 * problem.num_tiles if isinstance(problem, PlacementProblem) else 2e-4 * _num_items(problem) ** 2
     return max(0.5, enough) if time_s is None else min(max(0.5, enough), _WARM_SHARE * time_s)
 

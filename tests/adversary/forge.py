@@ -29,7 +29,7 @@ _OURS = {
     "unroll": ("cover", "classes-cpsat"),
     "partition": ("branch-price", "race"),
     "placement": ("grid-dp", "rlt1", "portfolio", "semidefinite"),
-    "mapping": ("priced-trees",),
+    "mapping": ("priced-trees", "contents"),
 }
 _ODD = (None, True, False, -1, 0, 1, 2**31, 2**40, 2**53 + 1, 2**63, 10**30, 0.5, 1.0, "1", "x", [], {}, [[]], [0])
 

@@ -14,6 +14,7 @@ from spinemap_exact.certificate.check import (
     _blocks,
     _clusters,
     _conflicts,
+    _contents,
     _counting,
     _duals,
     _exhaustive,
@@ -53,6 +54,7 @@ _KINDS: dict[str, tuple[tuple[type, ...], Callable[[Any, Field, int | None], int
     "listed": ((Partition,), _listed.prove),
     "conflicts": ((Partition,), _conflicts.prove),
     "trees": ((Mapping,), _trees.prove),
+    "contents": ((Mapping,), _contents.prove),
     "sources": ((Mapping,), _units.prove),
     "clusters-on-tiles": ((Mapping,), _on_tiles.prove),
 }

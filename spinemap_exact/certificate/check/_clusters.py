@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property, reduce
 from math import gcd
 from operator import or_
+from typing import Any, Protocol
 
 from spinemap_exact.certificate.check._field import Field, Preorder
 from spinemap_exact.certificate.check._instance import Partition
@@ -19,7 +20,8 @@ MAX_WORK = 4 * 10**8  # shares and groups looked at: minutes
 class Item:
     """What a cluster pays once if it holds a reader and not the owner; an axon takes a row as well.
 
-    The penalty of a triple spread over three groups is due only where a reader has ``company``: another one.
+    The penalty of a triple spread over three groups is due only where a reader has ``company``: another one. A row may
+    be ``spared`` by the owner.
     """
 
     price: int
@@ -27,6 +29,24 @@ class Item:
     owner: int | None
     readers: tuple[int, ...]
     company: bool = False
+    spared: bool = False
+
+
+class Grouped(Protocol):
+    """What is decided about a cluster, group by group: the units of each, the axons that it reads, and its foes.
+
+    ``instance`` has ``max_rows`` and ``max_columns``.
+    """
+
+    @property
+    def instance(self) -> Any: ...
+    @property
+    def groups(self) -> list[list[int]]: ...
+    @property
+    def axons(self) -> list[int]: ...
+    @property
+    def foes(self) -> list[int]: ...
+    def fits(self, cluster: int, /) -> bool: ...
 
 
 @dataclass(frozen=True)
@@ -257,7 +277,7 @@ def walk(
 class Pricing:
     """What a cluster of groups may be worth at most: its duals less its cost."""
 
-    case: Case
+    case: Grouped
     items: list[Item]
     duals: list[int]
 
@@ -302,7 +322,8 @@ class Pricing:
         The least such q_e is taken; without an owner, or with the owner outside, it costs nothing. So a group gains its
         duals, minus mu_column for each unit, minus its shares, plus the q_e it owns; groups inside gain just that, free
         ones that or nothing. Rows and columns, R and N at most, give back mu_row R + mu_column N.
-        A penalty that needs company is paid by a reader beside which another reader is inside for certain.
+        A penalty that needs company is paid by a reader beside which another reader is inside for certain. Where the
+        owner spares the row, q_e is all that is paid.
         """
         numbers = leaf.integers(low=0)
         if len(numbers) % 2:
@@ -328,6 +349,7 @@ class Pricing:
             above = amount - row if item.row else amount
             if above > item.price:
                 leaf.rejected(f"the shares of item {e} exceed what it costs")
+            above = amount if item.spared else above
             if above > 0 and item.owner is not None and not outside >> item.owner & 1:
                 gain[item.owner] += above
         worth = row * case.instance.max_rows + column * case.instance.max_columns

@@ -58,7 +58,7 @@ def prove(instance: Mapping, evidence: Field, claim: int | None) -> int | None:
             evidence.rejected(f"price {price} of axon {k} is above what a read costs, or reads are not shared")
     total = sum(_rest(instance, costs, prices, k) for k in range(n))
     total += costs.synapse * sum(nets.spikes[k] * len(nets.posts[k]) for k in range(n))
-    total += costs.idle * _idle_cells(instance) - row * instance.max_rows * instance.most_crossbars
+    total += costs.idle * idle_cells(instance) - row * instance.max_rows * instance.most_crossbars
     return max(0, total + _neurons(instance, costs, prices, evidence))
 
 
@@ -91,7 +91,7 @@ def _rest(instance: Mapping, costs: _Costs, prices: _Prices, k: int) -> int:
     return spikes * min(away, home)
 
 
-def _idle_cells(instance: Mapping) -> int:
+def idle_cells(instance: Mapping) -> int:
     """Carries take no more cells of a crossbar than it has rows without an axon."""
     nets, rows, columns = instance.nets, instance.max_rows, instance.max_columns
     fan_in = [len(p) for p, is_input in zip(nets.pres, nets.is_input, strict=True) if not is_input]

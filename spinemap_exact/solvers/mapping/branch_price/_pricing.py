@@ -52,7 +52,7 @@ class Pricing:
         self.capacity[[position[pair] for pair in endless]] = pricer.INF
         self.arc_of_read = np.array([position[pair] for pair in priced], dtype=np.int64)
         weight = np.array([len(members) for members in instance.items], dtype=np.int64)
-        self.shape = (n, m, weight, instance.rows, instance.columns)
+        self.shape = (n, m, weight, instance.rows, instance.columns, np.full(n, -1, dtype=np.int64))
         none, start = np.zeros(0, dtype=np.int64), np.zeros(n + 1, dtype=np.int64)
         self.apart = (start, none)
         self.cuts = (start, none, np.zeros(1, dtype=np.int64), none, none, none)

@@ -212,7 +212,8 @@ class Pricing:
             counts,
         )
         self.weight = np.array([len(m) for m in groups], dtype=np.int64)
-        self.shape = (num_groups, num_axons, self.weight, instance.rows, instance.columns)
+        alone = np.full(num_groups, -1, dtype=np.int64)
+        self.shape = (num_groups, num_axons, self.weight, instance.rows, instance.columns, alone)
         self.num_axons = num_axons
 
     def gains(self, duals: Array) -> Array:

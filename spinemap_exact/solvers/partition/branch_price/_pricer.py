@@ -9,6 +9,8 @@ Moving f units from v to w along an arc (excess[v] -= f, excess[w] += f, capacit
 the value of no set. So at any time  sum of max(0, excess[v])  is an upper bound, and after a maximum flow the nodes
 reachable from positive excess attain it. Rows and columns come in by multipliers mu >= 0. Fixing a node contracts it:
 what it contributes for certain moves into ``base``. A bound therefore holds at every moment, however early one stops.
+
+A unit may have a partner. The first of the two takes a row of its own, the second one spares it and requires the first.
 """
 # mypy: allow-untyped-defs, allow-untyped-calls
 
@@ -36,9 +38,16 @@ _KEEP = 12  # evaluations that the model of the multipliers remembers
 
 
 @kernel
+def _own_rows(partner, u):
+    if partner[u] < 0:
+        return 0
+    return 1 if partner[u] > u else -1
+
+
+@kernel
 def _fix(queue, size, shape, graph, apart, cuts, capacity, excess, status, scalar):
     """Contract the nodes queued as ``2 v + (1 if in)``; False on a contradiction."""
-    num_units, num_axons, weight, max_rows, max_columns = shape
+    num_units, num_axons, weight, max_rows, max_columns, partner = shape
     first, head, back = graph
     apart_ptr, apart_idx = apart
     cut_of_unit_ptr, cut_of_unit_idx, members_ptr, members_arc, members_unit, _ = cuts
@@ -68,6 +77,10 @@ def _fix(queue, size, shape, graph, apart, cuts, capacity, excess, status, scala
                 scalar[COLUMNS] += weight[v]
                 if scalar[COLUMNS] > max_columns:
                     return False
+                if partner[v] > v and status[partner[v]] == OUT:
+                    scalar[ROWS] += 1
+                    if scalar[ROWS] > max_rows:
+                        return False
                 for p in range(apart_ptr[v], apart_ptr[v + 1]):
                     queue[size] = 2 * apart_idx[p]
                     size += 1
@@ -90,6 +103,10 @@ def _fix(queue, size, shape, graph, apart, cuts, capacity, excess, status, scala
                     return False
         else:
             status[v] = OUT
+            if v < num_units and 0 <= partner[v] < v and status[partner[v]] == IN:
+                scalar[ROWS] += 1
+                if scalar[ROWS] > max_rows:
+                    return False
             for a in range(first[v], first[v + 1]):
                 w, c = head[a], capacity[back[a]]
                 if c > 0 and status[w] == FREE:
@@ -105,7 +122,7 @@ def _fix(queue, size, shape, graph, apart, cuts, capacity, excess, status, scala
 
 @kernel
 def _bound(shape, excess, status, scalar):
-    _, _, _, max_rows, max_columns = shape
+    _, _, _, max_rows, max_columns, _ = shape
     total = scalar[BASE] + scalar[MU_ROWS] * max_rows + scalar[MU_COLUMNS] * max_columns
     for v in range(len(excess)):
         if status[v] == FREE and excess[v] > 0:
@@ -267,7 +284,7 @@ def explore(nodes, shape, graph, apart, cuts, score, tau, top, limits, pool, mod
     counters : (4,) int64
         Sets found, nodes processed, best value met, sets met above the limit.
     """
-    num_units, num_axons, weight, max_rows, max_columns = shape
+    num_units, num_axons, weight, max_rows, max_columns, partner = shape
     first, head, _ = graph
     apart_ptr, apart_idx = apart
     _, _, members_ptr, _, members_unit, members_count = cuts
@@ -309,10 +326,13 @@ def explore(nodes, shape, graph, apart, cuts, score, tau, top, limits, pool, mod
             size = 0
             rest_rows, rest_columns = max_rows - scalar[ROWS], max_columns - scalar[COLUMNS]
             free_units = 0
+            open_rows = 0  # of units inside, which their partners may spare
             for u in range(num_units):
                 if status[u] != FREE:
                     continue
                 free_units += 1
+                if 0 <= partner[u] < u and status[partner[u]] == IN:
+                    open_rows += 1
                 fresh = 0
                 for a in range(first[u], first[u + 1]):
                     w = head[a]
@@ -336,12 +356,13 @@ def explore(nodes, shape, graph, apart, cuts, score, tau, top, limits, pool, mod
                 alive = False
                 continue
             # the set that attains the bound
-            rows, columns = scalar[ROWS], scalar[COLUMNS]
+            rows, columns = scalar[ROWS] + open_rows, scalar[COLUMNS]
             if free_units > 0:
                 for v in range(num_nodes):
                     if status[v] == FREE and level[v] > 0:
                         if v < num_units:
                             columns += weight[v]
+                            rows += _own_rows(partner, v)
                         elif v < num_units + num_axons:
                             rows += 1
             value = bound - scalar[MU_ROWS] * (max_rows - rows) - scalar[MU_COLUMNS] * (max_columns - columns)
@@ -411,9 +432,13 @@ def explore(nodes, shape, graph, apart, cuts, score, tau, top, limits, pool, mod
                 if mu_rows != scalar[MU_ROWS] or mu_columns != scalar[MU_COLUMNS]:
                     more_rows, more_columns = mu_rows - scalar[MU_ROWS], mu_columns - scalar[MU_COLUMNS]
                     for v in range(num_units + num_axons):
-                        if status[v] == FREE:
-                            excess[v] -= more_columns * weight[v] if v < num_units else more_rows
-                    scalar[BASE] -= more_rows * scalar[ROWS] + more_columns * scalar[COLUMNS]
+                        if status[v] != FREE:
+                            continue
+                        if v < num_units:
+                            excess[v] -= more_columns * weight[v] + more_rows * _own_rows(partner, v)
+                        else:
+                            excess[v] -= more_rows
+                    scalar[BASE] -= more_rows * (scalar[ROWS] + open_rows) + more_columns * scalar[COLUMNS]
                     scalar[MU_ROWS], scalar[MU_COLUMNS] = mu_rows, mu_columns
                     continue
             # branch

@@ -151,7 +151,7 @@ def anneal(data, shape, apart, cuts, gain, tau, scale, starts, effort, state, pe
     good cluster is closed under its sources nearly, so most units tried share an axon with one inside, and the
     first heat lets a unit in before its sources are.
     """
-    num_groups, num_axons, weight, max_rows, max_columns = shape
+    num_groups, num_axons, weight, max_rows, max_columns, _ = shape
     apart_ptr, apart_idx = apart
     runs = len(starts)
     best_set = np.zeros((runs, num_groups), dtype=np.bool_)
