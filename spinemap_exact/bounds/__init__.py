@@ -4,18 +4,20 @@
 take.
 """
 
+from spinemap_exact.bounds.codes import carries_of_axons, huffman_carries
 from spinemap_exact.bounds.latency import (
     latencies_as_energies,
     least_total_latency_ps,
     least_worst_latency_ps,
 )
 from spinemap_exact.bounds.network import NetworkBound, Prices, least_idle_cells, network_bound
-from spinemap_exact.bounds.trees import PricedTree, huffman_carries
+from spinemap_exact.bounds.trees import PricedTree
 
 __all__ = [
     "NetworkBound",
     "PricedTree",
     "Prices",
+    "carries_of_axons",
     "huffman_carries",
     "latencies_as_energies",
     "least_idle_cells",

@@ -26,15 +26,14 @@ below.
 
 from __future__ import annotations
 
-import heapq
 import itertools
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from spinemap_exact.arrays import Array
+from spinemap_exact.bounds.codes import huffman_carries
 from spinemap_exact.kernels.tree_table import fill
 from spinemap_exact.units import INT64_MAX
 
@@ -44,34 +43,6 @@ SCALE = 1 << 10
 _MOST_STATES = 3_000_000
 _NEVER = INT64_MAX // 2
 _NEXT_DEPTH = 0
-
-
-def huffman_carries(weights: Sequence[int], rows: int) -> int:
-    """Fewest spikes on the carries of a neuron, over all trees of units with at most ``rows`` inputs.
-
-    Parameters
-    ----------
-    weights : sequence of int
-        Spikes of the axons that the neuron reads.
-    rows : int
-        At least two if there are more axons than rows.
-
-    Returns
-    -------
-    int
-        Spikes summed over all carries; 0 where one unit holds all axons.
-    """
-    missing = -(len(weights) - 1) % (rows - 1) if len(weights) > rows else 0
-    if len(weights) <= rows:
-        return 0
-    heap = [*weights, *[0] * missing]
-    heapq.heapify(heap)
-    carried = 0
-    while len(heap) > rows:
-        merged = sum(heapq.heappop(heap) for _ in range(rows))
-        carried += merged
-        heapq.heappush(heap, merged)
-    return carried
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from spinemap_exact.kernels.compiling import announced
 from spinemap_exact.pipeline.asked import size
 from spinemap_exact.pipeline.spent import SOLVE, WARM_START, Spent
 from spinemap_exact.problems.placement import PlacementProblem
+from spinemap_exact.problems.unroll import UnrollObjective
 from spinemap_exact.result import SolveResult, Status, Voucher, Watch, conclude
 
 NO_SOLVER = "none"
@@ -134,6 +135,8 @@ def _warm_start(
 def _default_warm_starts(problem: Any) -> tuple[str, ...]:
     known = heuristics.names(problem.kind)
     names = tuple(name for name in _WARM_STARTS[problem.kind] if name in known)
+    if getattr(problem, "objective", None) is UnrollObjective.CARRY_SPIKES:
+        names = ("huffman", *names)
     return _FOR_LARGE[problem.kind] if size(problem) > _LARGE.get(problem.kind, math.inf) else names
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Callable
+from itertools import accumulate
 from typing import Any
 
 from spinemap_exact.certificate.check._field import Field
@@ -103,6 +105,55 @@ def _depth(instance: Unroll) -> int | None:
     return None if widest > reach else 0
 
 
+def _codes(instance: Unroll) -> int:
+    """A neuron by itself carries no fewer spikes than the best code for its axons, of the depth that is allowed."""
+    if instance.objective != "carry-spikes":
+        return 0
+    fan_in, nets = instance.unit_fan_in or instance.rows, instance.nets
+    spikes = [sorted(nets.spikes[k] for k in pres) for pres in nets.pres]
+    return sum(_least_carried(each, fan_in, instance.max_depth) for each in spikes if len(each) > fan_in)
+
+
+_MOST_LEAVES = 100  # of a code of limited depth; one of any depth costs no more
+
+
+def _least_carried(spikes: list[int], fan_in: int, max_depth: int | None) -> int:
+    """Fewest spikes on the carries of a neuron; ``spikes`` ascend."""
+    if max_depth is not None and max_depth + 1 < len(spikes) <= _MOST_LEAVES:
+        return _least_within(spikes, fan_in, max_depth)
+    heap = [0] * (-(len(spikes) - 1) % (fan_in - 1)) + spikes  # ascending, so a heap: Huffman's greedy merge
+    carried = 0
+    while len(heap) > fan_in:
+        merged = sum(heapq.heappop(heap) for _ in range(fan_in))
+        carried += merged
+        heapq.heappush(heap, merged)
+    return carried
+
+
+def _least_within(spikes: list[int], fan_in: int, max_depth: int) -> int:
+    """From the deepest level up: the least carried of the quietest axons, by their number and that of the inputs there.
+
+    An input of a unit at the last depth is an axon. One above is an axon, or a unit with ``fan_in`` inputs below; the
+    busiest axons are read first, and whatever is left is carried once more.
+    """
+    m = len(spikes)
+    sums = [0, *accumulate(spikes)]
+    # least[left][inputs]: of the `left` quietest axons, all below inputs of this level; None if they are too many
+    least: list[list[int | None]] = [[0 if left <= inputs else None for inputs in range(m + 1)] for left in range(m + 1)]
+    for _ in range(max_depth):
+        above: list[list[int | None]] = [[None] * (m + 1) for _ in range(m + 1)]
+        for left in range(m + 1):
+            for inputs in range(m + 1):
+                found = []
+                for here in range(min(left, inputs) + 1):
+                    below = least[left - here][min(m, (inputs - here) * fan_in)]
+                    if below is not None:
+                        found.append(below + sums[left - here])
+                above[left][inputs] = min(found, default=None)
+        least = above
+    return least[m][min(m, fan_in)] or 0
+
+
 # --- partition -------------------------------------------------------------------------------------------------------
 
 
@@ -197,7 +248,8 @@ def _of_units(argument: Callable[[Unroll], int | None]) -> Callable[[Mapping], i
 
 ARGUMENTS: dict[type, dict[str, Callable[[Any], int | None]]] = {
     Packing: {"zero": _zero, "volume": _volume, "large-items": _large_items},
-    Unroll: {"zero": _zero, "columns": _columns, "rows": _rows, "cells": _cells, "units": _units, "depth": _depth},
+    Unroll: {"zero": _zero, "columns": _columns, "rows": _rows, "cells": _cells, "units": _units, "depth": _depth,
+             "codes": _codes},  # fmt: skip
     Partition: {
         "zero": _zero,
         "columns": _partition_columns,

@@ -14,12 +14,14 @@ Depth limits and homogeneous units use 1 and 5, the later goals of a lexicograph
 from __future__ import annotations
 
 import logging
+from operator import mul
 from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
 
+from spinemap_exact.bounds import carries_of_axons
 from spinemap_exact.formulations.unroll import classes_cpsat
 from spinemap_exact.kernels.counting import counting_bounds, fewest_units
 from spinemap_exact.kernels.cover_annealing import SynapseCover
@@ -109,7 +111,7 @@ class _State:
                 self.raise_bound(units, {"kind": "units", "units": units})
             case UnrollObjective.CARRY_SPIKES:
                 least = least_carry_spikes(problem)
-                self.raise_bound(least, {"kind": "carry-spikes", "spikes": least})
+                self.raise_bound(least, {"kind": "counting", "argument": "codes"})
         if self.incumbent is not None:
             self.watch.report(objective=problem.cost(self.incumbent))
 
@@ -261,10 +263,11 @@ def _decision(problem: UnrollProblem, crossbars: int) -> tree_model.TreeCpSat:
 
 
 def least_carry_spikes(problem: UnrollProblem) -> int:
-    """Bound the spikes on carries: a soma unit with carries reads at most R - 1 axons, every other spike is carried."""
+    """Fewest spikes on carries of all neurons, each by its own code; 0 where no tree of the depth allowed exists."""
     network, width = problem.network, problem.unit_fan_in or problem.rows
     total = 0
-    for i in problem.neurons[network.fan_in[problem.neurons] > width]:
-        spikes = np.sort(network.spikes[network.fan_in_of(int(i))])
-        total += int(spikes[: len(spikes) - width + 1].sum())
+    for i in problem.neurons[network.fan_in[problem.neurons] > width].tolist():
+        spikes = network.spikes[network.fan_in_of(i)].tolist()
+        carries = carries_of_axons(spikes, width, problem.max_depth)
+        total += sum(map(mul, spikes, carries or ()))
     return total
