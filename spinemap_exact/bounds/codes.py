@@ -97,7 +97,7 @@ def _package_merge(spikes: Sequence[int], fan_in: int, longest: int) -> list[int
     """
     missing = _missing(len(spikes), fan_in)
     # ties: axons that were added are taken first, so that they lie deepest
-    coins = [(0, 0, (len(spikes) + k,)) for k in range(missing)]
+    coins: list[tuple[int, int, tuple[int, ...]]] = [(0, 0, (len(spikes) + k,)) for k in range(missing)]
     coins += sorted((count, 1, (axon,)) for axon, count in enumerate(spikes))
     level = coins
     for _ in range(longest - 1):

@@ -171,6 +171,7 @@ def _add_map(verbs: Any) -> None:
     parser.add_argument(
         "--unit-fan-in", type=int, metavar="F", help="homogeneous units of F inputs, as published (F = 2)"
     )
+    _add_unroll_objective(parser)
     parser.add_argument(
         "--solver", action="append", default=[], metavar="[STAGE=]NAME", help="may be repeated; 'none' proves nothing"
     )
@@ -185,6 +186,14 @@ def _add_map(verbs: Any) -> None:
     )
     parser.add_argument("--force", action="store_true", help="clear what another run has left in DIR")
     _add_limits(parser, 60.0)
+
+
+def _add_unroll_objective(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--unroll-objective", choices=("crossbars", "units", "carry-spikes"), default=None, metavar="GOAL",
+        help="what the unroll stage of --stages minimises: crossbars (the default), units, or carry-spikes, the fewest "
+        "spikes that the units of a neuron pass on",
+    )  # fmt: skip
 
 
 def _add_goal(parser: argparse.ArgumentParser) -> None:
@@ -259,6 +268,7 @@ def _add_check(verbs: Any) -> None:
     )
     _add_input(parser)
     _add_goal(parser)
+    _add_unroll_objective(parser)
     parser.add_argument("certificate", metavar="CERTIFICATE")
     _add_hardware(parser)
     parser.add_argument("--mapping", metavar="FILE", help="default: mapping.json beside the certificate, or "

@@ -160,6 +160,7 @@ def _wants_stages(args: argparse.Namespace) -> bool:
         "--stage": args.stage,
         "--no-unroll": args.no_unroll,
         "--unit-fan-in": args.unit_fan_in,
+        "--unroll-objective": args.unroll_objective,
         "STAGE=NAME": any("=" in name for name in (*args.solver, *args.warm_start)),
     }
     at_once = {"--minimise": args.minimise, "--max-crossbars": args.max_crossbars, "--max-latency": args.max_latency}
@@ -219,6 +220,7 @@ def _by_stages(args: argparse.Namespace, network: Network, hardware: Hardware) -
         last_stage=last_stage,
         unroll=unroll,
         unit_fan_in=args.unit_fan_in,
+        unroll_objective=args.unroll_objective or "crossbars",
     )
 
 
@@ -442,7 +444,8 @@ def _asked_of_checker(args: argparse.Namespace, scope: str) -> tuple[Any, Mappin
         goal = MappingObjective(args.minimise or "energy")
         units = _units(args, network, hardware)
         return MappingProblem(network, hardware, Traffic(traffic), goal, *limits, units), mapping, path
-    problem = stage_problem(scope, network, hardware, mapping, traffic, unit_fan_in=args.unit_fan_in)
+    asked = {"unit_fan_in": args.unit_fan_in, "unroll_objective": args.unroll_objective or "crossbars"}
+    problem = stage_problem(scope, network, hardware, mapping, traffic, **asked)
     return problem, mapping, path
 
 

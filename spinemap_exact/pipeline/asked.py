@@ -23,6 +23,7 @@ def stage_problem(
     traffic: Traffic | str = Traffic.PER_TILE,
     *,
     unit_fan_in: int | None = None,
+    unroll_objective: UnrollObjective | str = UnrollObjective.CROSSBARS,
 ) -> Any:
     """Return the problem that a stage of `map_by_stages` solved, given the stages above it in ``mapping``.
 
@@ -34,7 +35,7 @@ def stage_problem(
     if name == "unroll":
         crossbar = max(hardware.crossbars, key=lambda c: c.rows)
         fits = unit_fan_in is None and network.fan_in.max() <= crossbar.rows
-        objective = UnrollObjective.UNITS if fits else UnrollObjective.CROSSBARS
+        objective = UnrollObjective.UNITS if fits else UnrollObjective(unroll_objective)
         return UnrollProblem(network, crossbar.rows, crossbar.columns, unit_fan_in, objective=objective)
     if mapping is None:
         raise InvalidInput(f"the {name} stage is asked given the stages above it: a mapping is needed")

@@ -114,7 +114,9 @@ class Front:
 
     def rows(self) -> list[tuple[str, ...]]:
         """Return the points as text, below a line that names the columns."""
-        rows: list[tuple[str, ...]] = [("allowed", "crossbars", "worst latency", "energy", "at least", "gap", "vouched for by")]
+        rows: list[tuple[str, ...]] = [
+            ("allowed", "crossbars", "worst latency", "energy", "at least", "gap", "vouched for by")
+        ]
         for point in self.points:
             result, found = point.run.stages[0].result, point.run.evaluation()
             assert found is not None

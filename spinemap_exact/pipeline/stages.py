@@ -58,6 +58,7 @@ def map_by_stages(
     last_stage: str = "placement",
     unroll: bool = True,
     unit_fan_in: int | None = None,
+    unroll_objective: UnrollObjective | str = UnrollObjective.CROSSBARS,
     wanted: Wanted | None = None,
     listen: Listener | None = None,
     keep: Keeper | None = None,
@@ -75,6 +76,8 @@ def map_by_stages(
         If False, a neuron with more inputs than rows is an error.
     unit_fan_in : int, optional
         Homogeneous units of this fan-in (the published unrolling); see `UnrollProblem`.
+    unroll_objective : UnrollObjective
+        Few crossbars, few units, or few spikes on carries.
     wanted : Wanted, optional
         If certificates are wanted, what `certify_all` needs of the limit is left to it.
     listen : callable, optional
@@ -90,17 +93,20 @@ def map_by_stages(
         If unrolling is switched off but needed, or a name is unknown.
     """
     require_supported(network, hardware, last_stage, unroll=unroll, unit_fan_in=unit_fan_in)
-    asked = _Asked(network, hardware, Traffic(traffic), choices or Choices(), limits or Limits(), wanted or Wanted())
+    asked = _Asked(
+        network, hardware, Traffic(traffic), choices or Choices(), limits or Limits(), wanted or Wanted(), unit_fan_in,
+        UnrollObjective(unroll_objective),
+    )  # fmt: skip
     with not_counted(time.perf_counter, everywhere=True) as clock:
-        return _map(_Run(asked, clock, listen, keep, stop), last_stage, unit_fan_in)
+        return _map(_Run(asked, clock, listen, keep, stop), last_stage)
 
 
-def _map(run: _Run, last_stage: str, unit_fan_in: int | None) -> MappingRun:
+def _map(run: _Run, last_stage: str) -> MappingRun:
     network = run.asked.network
-    run.count_crossbars(unit_fan_in)
+    run.count_crossbars()
     if run.shortage is not None and last_stage != "unroll":
         return run.finish(None)
-    packed = run.unroll(unit_fan_in)
+    packed = run.unroll()
     if packed is None or run.shortage is not None or last_stage == "unroll":
         return run.finish(None)
     unrolling, packing = packed.unrolling, packed.partition
@@ -184,6 +190,8 @@ class _Asked:
     choices: Choices
     limits: Limits
     wanted: Wanted
+    unit_fan_in: int | None
+    unroll_objective: UnrollObjective
 
     @property
     def to_solve(self) -> Limits:
@@ -212,17 +220,17 @@ class _Run:
         self.stages: list[Stage] = []
         self.shortage: str | None = None
 
-    def count_crossbars(self, unit_fan_in: int | None) -> None:
+    def count_crossbars(self) -> None:
         """Compare what is needed by counting with the tiles that there are."""
         rows, columns = self.hardware.max_rows, max(c.columns for c in self.hardware.crossbars)
         bounds = counting_bounds(self.asked.network, rows, columns)
-        self._compare({f"by counting {k}": b for k, b in bounds.items()}, unit_fan_in)
+        self._compare({f"by counting {k}": b for k, b in bounds.items()})
 
-    def unroll(self, unit_fan_in: int | None) -> PackedUnrolling | None:
-        packed = self._unrolled(unit_fan_in)
+    def unroll(self) -> PackedUnrolling | None:
+        packed = self._unrolled()
         last = self.stages[-1]
         if last.measure == "crossbars" and last.result.dual_bound is not None:
-            self._compare({f"by {last.result.vouched_by}": last.result.dual_bound}, unit_fan_in)
+            self._compare({f"by {last.result.vouched_by}": last.result.dual_bound})
         if packed is not None:
             self._keep_packed(packed)
         return packed
@@ -257,11 +265,12 @@ class _Run:
             time.perf_counter() - self.began - elapsed_s,
         )
 
-    def _compare(self, bounds: dict[str, int], unit_fan_in: int | None) -> None:
+    def _compare(self, bounds: dict[str, int]) -> None:
         how, least = max(bounds.items(), key=lambda item: item[1])
         tiles = self.hardware.grid.num_tiles
         if least > tiles and self.shortage is None:
-            units = "" if unit_fan_in is None else f" with units of fan-in {unit_fan_in}"
+            fan_in = self.asked.unit_fan_in
+            units = "" if fan_in is None else f" with units of fan-in {fan_in}"
             self.shortage = f"the network needs at least {least} crossbars{units} ({how}), there are {tiles} tiles"
 
     def _keep(self, unrolling: Unrolling, clusters: Partition, tiles: Placement | None = None) -> None:
@@ -271,8 +280,15 @@ class _Run:
     def _keep_packed(self, packed: PackedUnrolling) -> None:
         self._keep(packed.unrolling, packed.partition)
 
-    def _unrolled(self, unit_fan_in: int | None) -> PackedUnrolling | None:
-        problem = stage_problem("unroll", self.asked.network, self.hardware, unit_fan_in=unit_fan_in)
+    def _unrolled(self) -> PackedUnrolling | None:
+        asked = self.asked
+        problem = stage_problem(
+            "unroll",
+            asked.network,
+            self.hardware,
+            unit_fan_in=asked.unit_fan_in,
+            unroll_objective=asked.unroll_objective,
+        )
         if problem.objective is UnrollObjective.UNITS:
             return self._identity(problem)
         packed: PackedUnrolling | None = self._solve("unroll", problem, self._keep_packed)

@@ -139,7 +139,7 @@ def _least_within(spikes: list[int], fan_in: int, max_depth: int) -> int:
     m = len(spikes)
     sums = [0, *accumulate(spikes)]
     # least[left][inputs]: of the `left` quietest axons, all below inputs of this level; None if they are too many
-    least: list[list[int | None]] = [[0 if left <= inputs else None for inputs in range(m + 1)] for left in range(m + 1)]
+    least: list[list[int | None]] = [[0 if left <= room else None for room in range(m + 1)] for left in range(m + 1)]
     for _ in range(max_depth):
         above: list[list[int | None]] = [[None] * (m + 1) for _ in range(m + 1)]
         for left in range(m + 1):
@@ -248,8 +248,15 @@ def _of_units(argument: Callable[[Unroll], int | None]) -> Callable[[Mapping], i
 
 ARGUMENTS: dict[type, dict[str, Callable[[Any], int | None]]] = {
     Packing: {"zero": _zero, "volume": _volume, "large-items": _large_items},
-    Unroll: {"zero": _zero, "columns": _columns, "rows": _rows, "cells": _cells, "units": _units, "depth": _depth,
-             "codes": _codes},  # fmt: skip
+    Unroll: {
+        "zero": _zero,
+        "columns": _columns,
+        "rows": _rows,
+        "cells": _cells,
+        "units": _units,
+        "depth": _depth,
+        "codes": _codes,
+    },
     Partition: {
         "zero": _zero,
         "columns": _partition_columns,

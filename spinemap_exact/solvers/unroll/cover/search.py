@@ -14,8 +14,8 @@ Depth limits and homogeneous units use 1 and 5, the later goals of a lexicograph
 from __future__ import annotations
 
 import logging
-from operator import mul
 from dataclasses import dataclass, field, replace
+from operator import mul
 from types import SimpleNamespace
 from typing import Any, cast
 
