@@ -24,13 +24,13 @@ from typing import Any
 from spinemap_exact import heuristics, instances, solvers
 from spinemap_exact.bench.methods import Method
 from spinemap_exact.bench.suite import Case
-from spinemap_exact.bounds import network_bound
 from spinemap_exact.heuristics.mapping import two_steps
 from spinemap_exact.io.mapping_file import read_mapping
 from spinemap_exact.kernels.compiling import not_counted
 from spinemap_exact.mapping import Mapping
 from spinemap_exact.problems.mapping import MappingProblem
 from spinemap_exact.result import Limits, Watch
+from spinemap_exact.solvers.mapping._choice import choose
 from spinemap_exact.units import duration_text, energy_text
 
 _WARM_UP, _WARM_UP_S = "layered-16-24-8", 0.5
@@ -91,7 +91,9 @@ def measure(name: str, limits: Limits) -> dict[str, Any]:
         start = heuristics.load("mapping", "anneal")(given, Watch(limits, clock=clock))
         solved = solvers.load("mapping", "branch-price")(given, Watch(limits, clock=clock), warm_start=start)
         found["given-units"] = solved.incumbent
-    bound = network_bound(network, hardware).energy_fj
+        least = min((m for m in found.values() if m is not None), key=problem.cost, default=None)
+        bounded = solvers.load("mapping", choose(problem))(problem, Watch(limits, clock=clock), warm_start=least)
+    bound = bounded.dual_bound
     return {
         "instance": name,
         "limit_s": limits.time_s,

@@ -27,7 +27,7 @@ The values are found by a bundle method, guided by contents that the exact price
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -81,6 +81,19 @@ def solve(problem: MappingProblem, watch: Watch, warm_start: Mapping | None = No
     )  # fmt: skip
 
 
+class _Bundle(Bundle):
+    """No synapse is worth less than nothing, since no mapping need serve it twice."""
+
+    oracle: Search
+
+    def _candidate(self) -> tuple[Array, Array, float]:
+        duals, penalties, _ = super()._candidate()
+        somas = self.oracle.instance.num_neurons
+        duals[somas:] = np.maximum(duals[somas:], 0.0)
+        value = self.member @ duals - self.cost
+        return duals, penalties, float(duals.sum() - self.max_clusters * max(0.0, value.max()))
+
+
 class Search:
     """The best bound so far, and its evidence where contents prove it; answers what the bundle asks."""
 
@@ -90,6 +103,7 @@ class Search:
         self.instance = Instance(problem)
         self.evidence: Evidence | None = None
         self.pricing_calls = 0
+        self.last: tuple[Array, Priced] | None = None
 
     @property
     def details(self) -> dict[str, Any]:
@@ -102,7 +116,7 @@ class Search:
             return
         self.pricing = Pricing(instance)
         start = [] if self.start is None else instance.contents(self.start)
-        bundle = Bundle(instance.most_crossbars, instance.scale, self._fair_shares(start), self)
+        bundle = _Bundle(instance.most_crossbars, instance.scale, self._fair_shares(start), self)
         bundle.add(start)
         enough = np.iinfo(np.int64).max if self.most_fj is None else instance.scale * (self.most_fj - instance.constant)
         left = watch.remaining_s
@@ -139,13 +153,17 @@ class Search:
         return self.instance.cost(cluster)
 
     def _price(self, duals: Array, known: int, spoils: float, nodes: float) -> Priced:
-        """Price contents; whatever is proven on the way raises the bound."""
-        self.pricing_calls += 1
+        """Price contents; whatever is proven on the way raises the bound. What was priced just before is known."""
         duals, _ = as_integers(duals, duals[:0])
+        if self.last is not None and np.array_equal(duals, self.last[0]):
+            return replace(self.last[1], most=max(known, self.last[1].most))
+        self.pricing_calls += 1
         values = self.instance.values(duals)
         most, complete, found = self.pricing.best(values, known, self.watch, spoils, nodes)
         self._note(Evidence(values, most, self.instance.bound(values, most)))
-        return Priced(most, complete, [self.pricing.content(chosen, duals) for chosen in found[:_UNITS]], 0)
+        priced = Priced(most, complete, [self.pricing.content(chosen, duals) for chosen in found[:_UNITS]], 0)
+        self.last = (duals, priced) if complete else None
+        return priced
 
     def _note(self, evidence: Evidence) -> None:
         if evidence.bound_fj > self.bound:
