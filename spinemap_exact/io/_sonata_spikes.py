@@ -82,7 +82,7 @@ class _Recorded:
                 name = stated or self._population_of(entry.get("node_set"))
                 if name in recorded:
                     self.notes.append(
-                        f"{file.name} replays spikes of {cut(name)}, which the output has: not counted again"
+                        f"{file.name} replays spikes of {cut(name)} that the output has: not counted again"
                     )
                 else:
                     self._count(file, name, ids)

@@ -11,7 +11,7 @@ from spinemap_exact.errors import InvalidInput
 from spinemap_exact.files import cut, read_text, shown
 from spinemap_exact.io._files import read_rows, without_comment
 
-_WHOLE = re.compile(r"[+-]?\d+(\.0*)?([eE][+-]?\d+)?$")
+_DECIMAL = re.compile(r"[+-]?\d*\.\d*([eE][+-]?\d+)?$")
 
 
 def separator(line: str) -> str | None:
@@ -53,12 +53,12 @@ def read_table(path: Path, known: Mapping[str, Sequence[str]]) -> Table:
     ----------
     path : path
     known : mapping of str to names
-        What a header may call each thing; a first line without any of these names is no header.
+        What a header may call each thing; a first line without any of these names, or with a number, is no header.
     """
     first = next((line for line in read_text(path).split("\n") if line.strip() and not _is_comment(line)), "")
     rows = list(read_rows(path, separator(without_comment(first))))
     column = named_columns(path, rows[0][1], known) if rows else {}
-    if not column:
+    if not column or any(map(is_number, rows[0][1])):
         return Table(path, rows, None)
     # an unnamed column is the running number that tables are often written with
     header = tuple(rows[0][1])
@@ -83,17 +83,30 @@ def named_columns(path: Path, header: Sequence[str], known: Mapping[str, Sequenc
 
 
 def require_width(path: Path, number: int, cells: Sequence[str], width: int) -> None:
-    """Refuse a line that is longer than its header: nobody knows which column the header leaves out."""
+    """Refuse a line that is longer than the first: nobody knows which column that one leaves out."""
     if len(cells) > width and any(cells[width:]):
-        raise InvalidInput(f"line {number} of {path} has {len(cells)} columns, its header names {width}")
+        raise InvalidInput(f"line {number} of {path} has {len(cells)} columns, the first line has {width}")
 
 
 def whole_id(text: str) -> str:
     """Write an id that is a whole number without its decimals, as ``2`` for ``2.0``; leave others as they are."""
-    if not _WHOLE.match(text) or text.lstrip("+-").isdigit():
+    if not is_decimal(text):
         return text
     value = float(text)
     return str(int(value)) if value.is_integer() and abs(value) < 2**53 else text
+
+
+def is_decimal(text: str) -> bool:
+    """Tell a number with a point, perhaps with an exponent: ``2.0`` or ``2.000e+00``."""
+    return bool(_DECIMAL.match(text)) and any(c.isdigit() for c in text.lower().partition("e")[0])
+
+
+def is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _is_comment(line: str) -> bool:

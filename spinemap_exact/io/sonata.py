@@ -159,9 +159,8 @@ def _listed(
         if name not in found:
             raise InvalidInput(f"{circuit.path} lists the population {shown(name)}, which {path} does not hold")
         if stated is not None and stated not in kinds:
-            raise InvalidInput(
-                f"{circuit.path}: the population {cut(name)} is of the type {shown(stated)}; read are {', '.join(kinds)}"
-            )
+            readable = ", ".join(kinds)
+            raise InvalidInput(f"{circuit.path}: {cut(name)} is of the type {shown(stated)}; read are {readable}")
         yield name, stated, found[name]
 
 

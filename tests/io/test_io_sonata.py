@@ -268,8 +268,8 @@ def test_only_listed_populations_are_the_circuit(tmp_path: Path) -> None:
     ("about", "of_edges", "reason"),
     [
         ({"b": {}}, {}, "lists the population 'b', which"),
-        ({"a": {"type": "astrocyte"}}, {}, "the population a is of the type 'astrocyte'; read are virtual, "),
-        ({"a": {"type": 3}}, {}, "the population a is of the type 3"),
+        ({"a": {"type": "astrocyte"}}, {}, "a is of the type 'astrocyte'; read are virtual, "),
+        ({"a": {"type": 3}}, {}, "a is of the type 3"),
         (["a"], {}, "the populations of n.h5 are not a table of tables"),
         ({"a": {}}, {"gaps": {"type": "electrical"}}, "gaps is of the type 'electrical'; read are chemical"),
     ],
@@ -390,7 +390,7 @@ def test_spikes_that_are_replayed_and_recorded_count_once(tmp_path: Path) -> Non
         tmp_path, {"a": {"input_type": "spikes", "input_file": "in.h5"}}, output={"spikes_file": "out.h5"}
     )
     assert network.spikes.tolist() == [0, 1, 0, 3]
-    assert "in.h5 replays spikes of cell, which the output has: not counted again" in notes
+    assert "in.h5 replays spikes of cell that the output has: not counted again" in notes
 
 
 def test_text_that_is_no_events_is_refused(tmp_path: Path) -> None:

@@ -102,7 +102,7 @@ def test_a_column_marks_external_inputs_under_either_name(tmp_path: Path) -> Non
         ("neuron,rate\n0,7\n", "has a column 'rate' that is not understood"),
         ("neuron,input\n0,1\n", "has no column spikes"),
         ("neuron,id,spikes\n0,1,7\n", "has two columns for the neuron, neuron and id"),
-        ("neuron,spikes\n1,0,7\n", "line 2 of c.csv has 3 columns, its header names 2"),
+        ("neuron,spikes\n1,0,7\n", "line 2 of c.csv has 3 columns, the first line has 2"),
         ("1,0,7,1\n", "has 4 columns and no header"),
         ("population,neuron,spikes\nv1,0,7\nv1,1,7\n", "names the population 'v1'; the network has lif1, fc.lif, in"),
         ("population,neuron,spikes\nin,0,7\nv1,1,7\n", "names the population 'v1'"),
