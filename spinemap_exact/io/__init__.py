@@ -119,12 +119,15 @@ class ProblemFile:
         The objective of the problem is this many times that of the file (fractional core graphs).
     transposed : bool
         True if a QAPLIB file lists the distances first.
+    cores : tuple of str, optional
+        What a core graph calls its clusters.
     """
 
     problem: AnyProblem
     notes: list[str]
     scale: int = 1
     transposed: bool = False
+    cores: tuple[str, ...] | None = None
 
 
 def read_problem(path: str | Path, kind: str, **options: Any) -> tuple[AnyProblem, list[str]]:
@@ -170,7 +173,7 @@ def read_problem_file(path: str | Path, kind: str, **options: Any) -> ProblemFil
             if "mesh" not in given:
                 raise InvalidInput("a noc problem needs the option mesh, as in 4x4")
             graph = read_core_graph(path, **given)
-            return ProblemFile(graph.problem, graph.notes, scale=graph.scale)
+            return ProblemFile(graph.problem, graph.notes, scale=graph.scale, cores=graph.names)
         case "packing":
             from spinemap_exact.io.bin_packing import read_bin_packing
 
@@ -200,9 +203,10 @@ _PROBLEM_OPTIONS: dict[str, tuple[str, ...]] = {
 
 
 def _reader(path: Path) -> NetworkReader:
-    if path.is_dir() or path.suffix.lower() in (".nir", ".npz", *_EDGE_LISTS):
+    is_json = path.suffix.lower() == ".json" or (path.suffix.lower() in _EDGE_LISTS and _holds_json(path))
+    if path.is_dir() or (path.suffix.lower() in (".nir", ".npz", *_EDGE_LISTS) and not is_json):
         return _reader_by_suffix(path)
-    if path.suffix.lower() != ".json":
+    if not is_json:
         raise InvalidInput(f"{path} is not a network file; readable: {NETWORK_FORMATS}")
     from spinemap_exact.files import read_json_table
     from spinemap_exact.io import problem_json, sonata, tennlab
@@ -215,6 +219,15 @@ def _reader(path: Path) -> NetworkReader:
     if sonata.is_config(table):
         return sonata.read_sonata
     raise InvalidInput(f"{path} is JSON, but neither TENNLab nor SONATA nor a partition or unroll problem")
+
+
+def _holds_json(path: Path) -> bool:
+    """Tell a table of JSON under the suffix of an edge list by its first character."""
+    from spinemap_exact.files import MOST_BYTES, reading, require_regular
+
+    require_regular(path, MOST_BYTES)
+    with reading(path), path.open("rb") as file:
+        return file.read(1024).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{")
 
 
 def _reader_by_suffix(path: Path) -> NetworkReader:

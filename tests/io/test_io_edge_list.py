@@ -90,7 +90,7 @@ def test_neurons_called_i_and_j_are_no_header(tmp_path: Path) -> None:
     [
         (
             "cell1,cell2\nA,B\nB,C\n",
-            "line 1 of net.csv (cell1, cell2) looks like a header: name two columns pre and post",
+            "line 1 of net.csv (cell1, cell2) looks like a header: name two columns",
         ),
         ("# of 2024\nA,B,size\nA,C,1\nB,C,2\n", "line 2 of net.csv (A, B) looks like a header"),
         ("a,b,w\n0,1,2\n", "line 1 of net.csv (a, b) looks like a header"),

@@ -13,7 +13,7 @@ from spinemap_exact.hardware import Crossbar
 from spinemap_exact.io import read_network, read_problem, read_problem_file
 from spinemap_exact.io._grid import mesh_of_distances
 from spinemap_exact.io.core_graph import read_core_graph
-from spinemap_exact.io.qaplib import read_qaplib, read_qaplib_solution
+from spinemap_exact.io.qaplib import permutation, read_qaplib, read_qaplib_solution
 from spinemap_exact.mapping import Placement
 from spinemap_exact.problems.packing import PackingProblem
 from spinemap_exact.problems.partition import PartitionProblem
@@ -200,6 +200,22 @@ def test_a_mesh_is_recognised_on_either_side_at_the_same_cost(tmp_path: Path) ->
         lines = f"6 {cost[name]}\n{' '.join(str(p + 1) for p in permutation)}\n"
         objective, placement = read_qaplib_solution(write(tmp_path / "q.sln", lines), qap.problem)
         assert qap.problem.cost(placement) == objective == cost[name]
+
+
+@pytest.mark.parametrize("distances_first", [False, True])
+def test_a_permutation_is_that_of_the_file(tmp_path: Path, distances_first: bool) -> None:
+    """Flows 0 -> 1 of 5 and 1 -> 2 of 1 on a row of three tiles, the placement given."""
+    flow = np.array([[0, 5, 0], [0, 0, 1], [0, 0, 0]])
+    distance = np.array([[0, 1, 2], [1, 0, 1], [2, 1, 0]])
+    first, second = (distance, flow) if distances_first else (flow, distance)
+    qap = read_qaplib(dat(tmp_path / "q.dat", first, second))
+    placement = Placement(np.array([1, 2, 0]))
+
+    p = np.array(permutation(placement, transposed=qap.transposed)) - 1
+
+    # cluster 0 on tile 1, 1 on 2, 2 on 0: 5 over one hop and 1 over two
+    assert qap.problem.cost(placement) == (first * second[np.ix_(p, p)]).sum() == 7
+    assert qap.transposed == distances_first
 
 
 @pytest.mark.parametrize("seed", range(30))
