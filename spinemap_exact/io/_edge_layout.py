@@ -18,7 +18,19 @@ _COLUMNS = {
         *("presynaptic", "pre_root_id", "pre_pt_root_id", "bodyid_pre"),
     ),
     "post-synaptic neuron": (
-        *("post", "target", "to", "dst", "post_id", "target_id", "j", "target_node_id", "post_gid", "target_gid"),
+        *(
+            "post",
+            "target",
+            "to",
+            "dst",
+            "destination",
+            "post_id",
+            "target_id",
+            "j",
+            "target_node_id",
+            "post_gid",
+            "target_gid",
+        ),
         *("postsynaptic", "post_root_id", "post_pt_root_id", "bodyid_post"),
     ),
     "weight": ("weight", "w", "weights", "syn_weight"),
@@ -41,6 +53,7 @@ class Layout:
     post: int
     weight: int | None
     has_dictionaries: bool = False  # as networkx writes them
+    is_matrix: bool = False  # below a header that names its columns
 
     @property
     def width(self) -> int:
@@ -79,6 +92,8 @@ def layout_of(path: Path) -> Layout:
     if pre is not None and post is not None and not _is_a_synapse(names, pre, post, beneath):
         require_width(path, header + 1, beneath, len(cells))
         return Layout(delimiter, names, header, pre, post, weight)
+    if len(cells) > 2 and cells[0] == "" and len(beneath) == len(cells) and beneath[0].strip().strip('"') == cells[1]:
+        return Layout(delimiter, names, skipped, 0, 0, None, is_matrix=True)
     if len(cells) < 2:
         raise InvalidInput(f"line {skipped + 1} of {path} has one column; a synapse needs pre and post")
     if len(cells) > _MOST_NAMELESS:

@@ -79,7 +79,9 @@ class _Recorded:
             key = "spike_file" if "spike_file" in entry else "input_file"
             file = self.simulation.file(entry, key)
             for stated, ids in _spikes_of(file).items():
-                name = stated or self._population_of(entry.get("node_set"))
+                # a replay names the source of its spikes, if at all, and under node_set their target
+                key = "source" if entry.get("module") == "synapse_replay" else "node_set"
+                name = stated or self._population_of(entry.get(key))
                 if name in recorded:
                     self.notes.append(
                         f"{file.name} replays spikes of {cut(name)} that the output has: not counted again"

@@ -15,8 +15,10 @@ _DECIMAL = re.compile(r"[+-]?\d*\.\d*([eE][+-]?\d+)?$")
 
 
 def separator(line: str) -> str | None:
-    """The character that separates columns; None for blanks."""
-    return next((d for d in ("\t", ",", ";") if d in line), None)
+    """The character that separates columns; None for blanks. Between semicolons a comma may be a decimal point."""
+    if "\t" in line:
+        return "\t"
+    return max(",;", key=line.count) if "," in line or ";" in line else None
 
 
 @dataclass(frozen=True)

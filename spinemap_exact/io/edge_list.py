@@ -31,6 +31,7 @@ from spinemap_exact.io._draft import Draft
 from spinemap_exact.io._edge_layout import NETWORKX, Layout, layout_of
 from spinemap_exact.io._files import plural, read_rows, whole_number
 from spinemap_exact.io._tables import is_decimal, is_number, require_width, whole_id
+from spinemap_exact.io.matrices import read_labelled_matrix
 from spinemap_exact.io.spike_counts import ASSUMED, CountTable, is_count_table, read_count_table
 from spinemap_exact.network import Network, Population
 
@@ -72,6 +73,8 @@ def read_edge_list(
     """
     path = Path(path)
     layout, where = layout_of(path), {column.lower(): value for column, value in (where or {}).items()}
+    if layout.is_matrix:
+        return read_labelled_matrix(path, layout.delimiter, spikes=spikes, weight_threshold=weight_threshold)
     draft = None if where or layout.has_dictionaries or "type" in layout.named else _fast(path, layout)
     if draft is None:
         draft = _careful(path, layout, where)

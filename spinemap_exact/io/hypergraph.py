@@ -62,6 +62,8 @@ def read_hypergraph(
         weights[vertices + net] = words[0] if has_weights else 1
         pre += [vertices + net] * len(pins)
         post += [v - 1 for v in pins]
+    if not has_weights and _is_graph(lines[1:], vertices):
+        raise InvalidInput(f"{path} is a graph in the format of METIS: lines of neighbours, not of nets")
     draft = Draft(
         vertices + nets,
         np.array(pre, dtype=np.int64),
@@ -72,6 +74,13 @@ def read_hypergraph(
         notes=["a net of hMETIS names no source: each is an external input that feeds its vertices"],
     )
     return draft.finish(None if spikes is None else Path(spikes), weight_threshold)
+
+
+def _is_graph(lines: list[tuple[int, list[int]]], edges: int) -> bool:
+    """Tell the neighbours of every vertex of an undirected graph, under a head of vertices and edges."""
+    pairs = {(i, j) for i, (_, words) in enumerate(lines, 1) for j in words}
+    listed = sum(len(words) for _, words in lines)
+    return len(pairs) == listed == 2 * edges and all((j, i) in pairs and i != j for i, j in pairs)
 
 
 def _head(path: Path, lines: list[tuple[int, list[int]]]) -> tuple[int, int, bool, bool]:

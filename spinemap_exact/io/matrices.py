@@ -1,4 +1,5 @@
-"""Weight matrices of a whole network: Matrix Market ``.mtx``, numpy ``.npy`` and sparse ``.npz`` of scipy.
+"""Weight matrices of a network: Matrix Market ``.mtx``, numpy ``.npy``, sparse ``.npz`` of scipy, and tables of text
+whose header and first column name the neurons.
 
 The entry in row i and column j is the weight of the synapse from neuron i to neuron j, as in an adjacency matrix; every
 reader says so in a note, since weights of a layer are often written the other way round. The matrix is square: rows and
@@ -14,6 +15,7 @@ R. F. Boisvert, R. Pozo, K. A. Remington, *The Matrix Market exchange formats: i
 from __future__ import annotations
 
 from io import BytesIO
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -22,8 +24,9 @@ from spinemap_exact.arrays import Array
 from spinemap_exact.errors import InvalidInput
 from spinemap_exact.files import cut, read_bytes, reading, shown
 from spinemap_exact.io._draft import Draft
-from spinemap_exact.io._files import plural, read_arrays, whole_number
-from spinemap_exact.network import Network
+from spinemap_exact.io._files import plural, read_arrays, read_rows, whole_number
+from spinemap_exact.io._tables import is_number, whole_id
+from spinemap_exact.network import Network, Population
 
 _DIRECTION = "entry (i, j) of the matrix is the synapse i -> j; transpose a matrix of (post, pre)"
 _FIELDS = ("real", "integer", "pattern", "double")
@@ -61,6 +64,36 @@ def read_matrix(
         case _:
             draft = _read_sparse(path)
     draft.notes.insert(0, _DIRECTION)
+    return draft.finish(None if spikes is None else Path(spikes), weight_threshold)
+
+
+def read_labelled_matrix(
+    path: Path, delimiter: str | None, *, spikes: str | Path | None = None, weight_threshold: float = 0.0
+) -> tuple[Network, list[str]]:
+    """Read a table whose header and first column name the neurons, as spreadsheets and pandas write matrices.
+
+    Raises
+    ------
+    InvalidInput
+        If rows and columns do not have the same names in the same order, or an entry is not a number.
+    """
+    (_, header), *rows = read_rows(path, delimiter)
+    names = [whole_id(name) for name in header[1:]]
+    if (labels := [whole_id(cells[0]) for _, cells in rows]) != names:
+        wrong = next((a for a, b in zip_longest(labels, names) if a != b), None)
+        raise InvalidInput(f"{path} is a matrix whose row {shown(wrong)} is not the column in its place")
+    if len(set(names)) < len(names):
+        raise InvalidInput(f"{path} is a matrix that names two columns alike")
+    matrix = np.zeros((len(names), len(names)))
+    for (number, cells), row in zip(rows, matrix, strict=True):
+        if len(cells) != len(header) or not all(map(is_number, cells[1:])):
+            raise InvalidInput(f"line {number} of {path} is not a name and {plural(len(names), 'number')}")
+        row[:] = [float(cell) for cell in cells[1:]]
+    pre, post = np.nonzero(matrix)
+    are_numbers = names == [str(i) for i in range(len(names))]
+    populations = () if are_numbers else tuple(Population(name, i, i + 1) for i, name in enumerate(names))
+    weights = matrix[pre, post]
+    draft = Draft(len(names), pre, post, weights, populations=populations, zero_is_a_synapse=False, notes=[_DIRECTION])
     return draft.finish(None if spikes is None else Path(spikes), weight_threshold)
 
 

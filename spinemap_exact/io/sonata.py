@@ -42,7 +42,7 @@ _OF_EDGES = (
 _MOST_CONTACTS = 2**31
 _VIRTUAL = "virtual"
 _NEURONS = (_VIRTUAL, "biophysical", "single_compartment", "point_neuron", "point_process", "point_soma")
-_SYNAPSES = ("chemical",)
+_SYNAPSES = ("chemical", "chemical_synapse")  # the latter by tools of before the specification
 
 
 def is_config(table: dict[str, Any]) -> bool:

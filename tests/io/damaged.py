@@ -134,7 +134,8 @@ _TEXTS = {
     "net.hgr": "2 4 1\n7 1 2 3\n2 3 4\n",
     "net.mtx": "%%MatrixMarket matrix coordinate real symmetric\n% 1\n3 3 2\n2 1 0.5\n3 2 -1e-3\n",
     "net.graphml": '<graphml><key id="w" for="edge" attr.name="weight" attr.type="double"/>'
-    '<graph edgedefault="directed"><node id="a"/><node id="b"/><edge source="a" target="b"><data key="w">4</data></edge></graph></graphml>',
+    '<graph edgedefault="directed"><node id="a"/><node id="b"/>'
+    '<edge source="a" target="b"><data key="w">4</data></edge></graph></graphml>',
     "mapping.csv": "neuron,tile\n0,2\n1,2\n2,1\n",
     "qap.dat": "3\n\n0 5 2\n5 0 3\n2 3 0\n\n0 1 2\n1 0 1\n2 1 0\n",
     "qap.sln": "3 30\n 3 1 2\n",

@@ -55,6 +55,7 @@ TWICE = "i and j are read as ids of one network; PyNN and Brian2 number either p
         ("2.0,0.0,4\n0.0,1.0,8\n", []),  # ids that went through a table of floats
         ("2.000000000000000000e+00 0.0e+00 4.0\n0.0 1.0 8.0\n", []),
         ("i,j,w\n2,0,4\n0,1,8\n", [TWICE]),
+        ('"Source","Destination","Weight"\n"2","0","4"\n"0","1","8"\n', []),
         ("# columns = ['i', 'j', 'weight', 'delay']\n2\t0\t4\t1.0\n0\t1\t8\t1.0\n", [TWICE]),
         ('# columns = ["i", "j", "delay", "weight"]\n2 0 1.0 4\n0 1 1.0 8\n', [TWICE]),
         ("2 0 {'weight': 4}\n0 1 {'weight': 8.0, 'colour': 'red, or so'}\n", []),
@@ -99,6 +100,7 @@ def test_neurons_called_i_and_j_are_no_header(tmp_path: Path) -> None:
         ("pre post weight\n1 0 1 0.5\n2 1 2 0.5\n", "line 2 of net.csv has 4 columns, the first line has 3"),
         ("0,1\n1,2,0.5\n", "line 2 of net.csv has 3 columns, the first line has 2"),
         ("pre,post\n0,1\n1,2,0.5\n", "line 3 of net.csv has 3 columns, the first line has 2"),
+        ("0;1;0,5\n1;2;0,5\n", "line 1 of net.csv has the weight '0,5', not a number"),
         ("0.5,1.0\n1.0,2.0\n", "has the id 0.5, a number, but not a whole one"),
         ("Source,Target,Type\n0,1,Directed\n1,2,Undirected\n", "line 3 of net.csv is an undirected edge"),
         ("0 1 {'weight': 1}\n1 2\n", "line 2 of net.csv does not end in attributes, as the first one does"),

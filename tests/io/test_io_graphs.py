@@ -120,9 +120,18 @@ def test_a_hypergraph_without_weights(tmp_path: Path) -> None:
     assert read_network(tmp_path / "h.hgr")[0].spikes.tolist() == [0, 0, 5]
 
 
+def test_a_first_pin_is_no_name_of_a_net(tmp_path: Path) -> None:
+    """Nets may have one vertex, and comments may end a file."""
+    (tmp_path / "h.hgr").write_text("2 3\n2 3 1\n1\n% the end\n")
+    assert synapses(read_network(tmp_path / "h.hgr")[0]) == [(3, 0), (3, 1), (3, 2), (4, 0)]
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
+        # a path of three vertices: the neighbours of each, under the numbers of vertices and edges
+        ("3 2\n2\n1 3\n2\n", "no net of the vertices 1 ... 2"),
+        ("4 4\n2 4\n1 3\n2 4\n3 1\n", "is a graph in the format of METIS: lines of neighbours, not of nets"),
         ("", "does not begin with the numbers of nets and vertices"),
         ("2 4 3\n", "and a format of 1, 10 or 11"),
         ("1 2 10\n1 2\n1\n2\n", "line 4 of h.hgr weighs a vertex 2; here every one takes a column"),

@@ -37,6 +37,38 @@ def test_a_matrix_of_truth_values_has_no_weights(tmp_path: Path) -> None:
     assert network.weights is None and network.num_synapses == 4
 
 
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        (";A;B;C\nA;0;0.5;0\nB;0.0;2;-1\nC;4;0;0\n", ["A", "B", "C"]),
+        (",0,1,2\n0,0,0.5,0\n1,0.0,2,-1\n2,4,0,0\n", []),
+        ('"",0.0,1.0,2.0\n"0.0",0,0.5,0\n"1.0",0,2,-1\n"2.0",4,0,0\n', []),
+    ],
+)
+def test_a_table_that_names_its_rows_and_columns(tmp_path: Path, text: str, names: list[str]) -> None:
+    (tmp_path / "w.csv").write_text(text)
+    network, notes = read_network(tmp_path / "w.csv")
+    assert listed(network) == LISTED and notes[0] == DIRECTION
+    assert [p.name for p in network.populations] == names
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (",A,B\nA,0,1\nC,1,0\n", "is a matrix whose row 'C' is not the column in its place"),
+        (",A,B\nA,0,1\n", "is a matrix whose row None is not the column in its place"),
+        (",A,A\nA,0,1\nA,1,0\n", "names two columns alike"),
+        (",A,B\nA,0,1\nB,1\n", "line 3 of w.csv is not a name and 2 numbers"),
+        (";A;B\nA;0;1,5\nB;1;0\n", "line 2 of w.csv is not a name and 2 numbers"),
+    ],
+)
+def test_bad_tables_of_a_matrix(tmp_path: Path, text: str, reason: str) -> None:
+    (tmp_path / "w.csv").write_text(text)
+    with pytest.raises(InvalidInput) as caught:
+        read_network(tmp_path / "w.csv")
+    assert reason in str(caught.value).replace(f"{tmp_path}/", "")
+
+
 @pytest.mark.parametrize("kind", ["csr", "csc", "coo"])
 def test_sparse_matrices_of_scipy(tmp_path: Path, kind: str) -> None:
     sparse = pytest.importorskip("scipy.sparse")

@@ -418,3 +418,16 @@ def test_an_input_that_its_readers_contradict(tmp_path: Path, stated: int) -> No
     path = save(tmp_path, nodes, [("in", "a"), ("in", "b"), ("a", "n"), ("b", "n")])
     with pytest.raises(InvalidInput, match=f"node a takes 3 values, but is given {stated}"):
         read_nir(path)
+
+
+def test_parameters_without_a_shape_and_a_flatten_that_counts_a_batch(tmp_path: Path) -> None:
+    """One parameter for all neurons, as some exporters write it, and ``start_dim`` as of a batch."""
+    nodes = {
+        "in": source(2, 2, 2),
+        "flat": nir.Flatten({"input": np.array([2, 2, 2])}, start_dim=1, end_dim=-1),
+        "w": nir.Linear(np.ones((3, 8))),
+        "n": cuba(1),
+        "out": sink(3),
+    }
+    network, _ = read_nir(save(tmp_path, nodes))
+    assert sizes(network) == {"n": 3, "in": 8} and network.num_synapses == 24

@@ -383,6 +383,21 @@ def test_spikes_fed_under_the_other_name(tmp_path: Path) -> None:
     assert "the simulation runs only the node set 'some': the whole circuit is read" in notes
 
 
+def test_a_replay_names_the_source_of_its_spikes(tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("neuron,time\n2,0.5\n2,0.75\n")
+    about = {"input_type": "spikes", "module": "synapse_replay", "spike_file": "in.csv", "node_set": "cell"}
+    with pytest.raises(InvalidInput, match="names spikes without saying of which population"):
+        replaying(tmp_path, {"a": about})
+    assert replaying(tmp_path, {"a": {**about, "source": "relay"}})[0].spikes.tolist() == [0, 0, 2, 0]
+
+
+def test_edges_are_chemical_under_either_name(tmp_path: Path) -> None:
+    write_nodes(tmp_path / "n.h5", {"a": 2})
+    write_edges(tmp_path / "e.h5", "a_a", "a>a", [(0, 1)])
+    of_edges = {"edges_file": "e.h5", "populations": {"a_a": {"type": "chemical_synapse"}}}
+    assert read_network(write_circuit(tmp_path, [{"nodes_file": "n.h5"}], [of_edges]))[0].num_synapses == 1
+
+
 def test_spikes_that_are_replayed_and_recorded_count_once(tmp_path: Path) -> None:
     spikes(tmp_path / "in.h5", relay=[1], cell=[0, 0])
     spikes(tmp_path / "out.h5", cell=[0, 0, 0])
