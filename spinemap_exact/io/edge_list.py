@@ -31,7 +31,7 @@ from spinemap_exact.io._draft import Draft
 from spinemap_exact.io._edge_layout import NETWORKX, Layout, layout_of
 from spinemap_exact.io._files import plural, read_rows, whole_number
 from spinemap_exact.io._tables import is_decimal, is_number, require_width, whole_id
-from spinemap_exact.io.matrices import read_labelled_matrix
+from spinemap_exact.io.matrices import labelled_matrix
 from spinemap_exact.io.spike_counts import ASSUMED, CountTable, is_count_table, read_count_table
 from spinemap_exact.network import Network, Population
 
@@ -73,15 +73,7 @@ def read_edge_list(
     """
     path = Path(path)
     layout, where = layout_of(path), {column.lower(): value for column, value in (where or {}).items()}
-    if layout.is_matrix:
-        return read_labelled_matrix(path, layout.delimiter, spikes=spikes, weight_threshold=weight_threshold)
-    draft = None if where or layout.has_dictionaries or "type" in layout.named else _fast(path, layout)
-    if draft is None:
-        draft = _careful(path, layout, where)
-    if unread := layout.unread(where):
-        draft.notes.append(f"columns that are not read: {', '.join(map(cut, unread))}")
-    if layout.may_number_twice:
-        draft.notes.append("i and j are read as ids of one network; PyNN and Brian2 number either population from 0")
+    draft = labelled_matrix(path, layout.delimiter, where) if layout.is_matrix else _listed(path, layout, where)
     counts = Path(spikes) if spikes is not None else path.with_suffix(".spikes.csv")
     if spikes is None:
         if not counts.is_file():
@@ -116,6 +108,17 @@ def write_edge_list(path: str | Path, network: Network) -> None:
         file.write(b"neuron,spikes,input\n")
         counts = zip(network.spikes.tolist(), network.is_input.tolist(), strict=True)
         file.writelines(f"{i},{count},{int(is_input)}\n".encode() for i, (count, is_input) in enumerate(counts))
+
+
+def _listed(path: Path, layout: Layout, where: dict[str, str]) -> Draft:
+    draft = None if where or layout.has_dictionaries or "type" in layout.named else _fast(path, layout)
+    if draft is None:
+        draft = _careful(path, layout, where)
+    if unread := layout.unread(where):
+        draft.notes.append(f"columns that are not read: {', '.join(map(cut, unread))}")
+    if layout.may_number_twice:
+        draft.notes.append("i and j are read as ids of one network; PyNN and Brian2 number either population from 0")
+    return draft
 
 
 def _fast(path: Path, layout: Layout) -> Draft | None:
@@ -274,7 +277,7 @@ def _attach_counts(draft: Draft, table: CountTable) -> None:
         first = draft.num_neurons
         draft.populations += tuple(Population(name, first + k, first + k + 1) for k, name in enumerate(new))
         draft.num_neurons += len(new)
-    elif all(_WHOLE.match(name) for name in table.names):
+    elif all(_WHOLE.match(whole_id(name)) for name in table.names):
         top = max((whole_number(name, f"{table.path}: a neuron") for name in table.names), default=-1)
         _refuse_gaps(table.path, top + 1, len(table.names))
         draft.num_neurons = max(draft.num_neurons, top + 1)

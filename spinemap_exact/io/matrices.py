@@ -14,6 +14,7 @@ R. F. Boisvert, R. Pozo, K. A. Remington, *The Matrix Market exchange formats: i
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from io import BytesIO
 from itertools import zip_longest
 from pathlib import Path
@@ -67,16 +68,17 @@ def read_matrix(
     return draft.finish(None if spikes is None else Path(spikes), weight_threshold)
 
 
-def read_labelled_matrix(
-    path: Path, delimiter: str | None, *, spikes: str | Path | None = None, weight_threshold: float = 0.0
-) -> tuple[Network, list[str]]:
+def labelled_matrix(path: Path, delimiter: str | None, where: Mapping[str, str]) -> Draft:
     """Read a table whose header and first column name the neurons, as spreadsheets and pandas write matrices.
 
     Raises
     ------
     InvalidInput
-        If rows and columns do not have the same names in the same order, or an entry is not a number.
+        If rows and columns do not have the same names in the same order, an entry is not a number, or some lines alone
+        are asked for.
     """
+    if where:
+        raise InvalidInput(f"{path} is a matrix: it has no column {shown(next(iter(where)))} to choose lines by")
     (_, header), *rows = read_rows(path, delimiter)
     names = [whole_id(name) for name in header[1:]]
     if (labels := [whole_id(cells[0]) for _, cells in rows]) != names:
@@ -93,8 +95,7 @@ def read_labelled_matrix(
     are_numbers = names == [str(i) for i in range(len(names))]
     populations = () if are_numbers else tuple(Population(name, i, i + 1) for i, name in enumerate(names))
     weights = matrix[pre, post]
-    draft = Draft(len(names), pre, post, weights, populations=populations, zero_is_a_synapse=False, notes=[_DIRECTION])
-    return draft.finish(None if spikes is None else Path(spikes), weight_threshold)
+    return Draft(len(names), pre, post, weights, populations=populations, zero_is_a_synapse=False, notes=[_DIRECTION])
 
 
 def _require_square(path: Path, shape: tuple[int, ...]) -> int:

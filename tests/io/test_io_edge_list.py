@@ -163,6 +163,8 @@ def test_counts_mark_inputs_and_name_neurons_without_synapses(tmp_path: Path) ->
     assert network.is_input.tolist() == [True, False, False, False, False]
     assert not network.spikes_assumed
     assert "2 neurons without recorded spikes: counted as zero spikes" in notes
+    write(tmp_path, "neuron,spikes,input\n0.0,7,1\n2.0,3,0\n4.0,1,0\n", "counts.csv")
+    assert read_network(tmp_path / "net.csv", spikes=counts)[0].digest == network.digest
 
 
 def test_counts_by_name(tmp_path: Path) -> None:

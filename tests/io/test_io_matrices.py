@@ -52,6 +52,15 @@ def test_a_table_that_names_its_rows_and_columns(tmp_path: Path, text: str, name
     assert [p.name for p in network.populations] == names
 
 
+def test_counts_beside_a_table_are_read(tmp_path: Path) -> None:
+    (tmp_path / "w.csv").write_text(",A,B\nA,0,1\nB,0,0\n")
+    (tmp_path / "w.spikes.csv").write_text("neuron,spikes,input\nB,5,0\nA,7,1\n")
+    network, _ = read_network(tmp_path / "w.csv")
+    assert network.spikes.tolist() == [7, 5] and network.is_input.tolist() == [True, False]
+    with pytest.raises(InvalidInput, match="is a matrix: it has no column 'a' to choose lines by"):
+        read_network(tmp_path / "w.csv", where={"A": "1"})
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
