@@ -116,6 +116,8 @@ def _listed(path: Path, layout: Layout, where: dict[str, str]) -> Draft:
         draft = _careful(path, layout, where)
     if unread := layout.unread(where):
         draft.notes.append(f"columns that are not read: {', '.join(map(cut, unread))}")
+    if not layout.named and layout.width == len(draft.pre) == 3:
+        draft.notes.append("three lines of three are read as pre,post,weight, not as a matrix")
     if layout.may_number_twice:
         draft.notes.append("i and j are read as ids of one network; PyNN and Brian2 number either population from 0")
     return draft
@@ -214,9 +216,10 @@ def _rows(path: Path, layout: Layout) -> Iterator[tuple[int, list[str]]]:
             raise InvalidInput(f"line {number} of {path} does not end in attributes, as the first one does")
         try:
             attributes = ast.literal_eval(found[3])
-        except (ValueError, SyntaxError, MemoryError, RecursionError) as defect:
+            weight = str(attributes.get("weight", ""))
+        except (ValueError, SyntaxError, TypeError, AttributeError, MemoryError, RecursionError) as defect:
             raise InvalidInput(f"line {number} of {path} ends in {shown(found[3])}, no attributes") from defect
-        yield number, [found[1], found[2], str(attributes.get("weight", ""))]
+        yield number, [found[1], found[2], weight]
 
 
 def _refuse_header(path: Path, number: int, kept: list[tuple[str, str]], weights: list[tuple[int, str]]) -> None:

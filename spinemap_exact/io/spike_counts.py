@@ -2,8 +2,8 @@
 
 *Text*: ``neuron,spikes`` and optionally ``input`` (1 or 0), with or without a header, which may also name a
 ``population``; or spike events, see `spike_events`. A neuron is named by its id, by its own name, or by population and
-position in it (``lif1[3]``, ``lif1.3``, ``lif1:3``). Names of one prefix and a running number (``h0 ... h39``) stand for
-the one population that has as many neurons, if there is only one; not so in events, which name only who spiked.
+position in it (``lif1[3]``, ``lif1.3``, ``lif1:3``). Names of one prefix and a running number (``h0 ... h39``) stand
+for the one population that has as many neurons, if there is only one; not so in events, which name only who spiked.
 
 *Raster* ``.npy`` or ``.npz``: an array (time, neurons), or (neurons,) if already summed; it covers all neurons, or all
 that are not external inputs. In an ``.npz`` with several arrays each bears the name of a population.

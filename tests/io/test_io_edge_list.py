@@ -75,6 +75,12 @@ def test_edge_lists_of_other_tools(tmp_path: Path, text: str, notes: list[str]) 
     assert said == [*notes, ASSUMED]
 
 
+def test_a_table_that_might_be_a_matrix(tmp_path: Path) -> None:
+    network, notes = read_network(write(tmp_path, "0,1,0\n0,0,1\n1,0,0\n"))
+    assert synapses(network) == [(0, 0), (0, 1), (1, 0)]
+    assert "three lines of three are read as pre,post,weight, not as a matrix" in notes
+
+
 def test_lines_of_networkx_without_attributes(tmp_path: Path) -> None:
     network, _ = read_network(write(tmp_path, "a b {}\nb c {}\n", "net.txt"))
     assert [p.name for p in network.populations] == ["a", "b", "c"]
@@ -105,6 +111,8 @@ def test_neurons_called_i_and_j_are_no_header(tmp_path: Path) -> None:
         ("Source,Target,Type\n0,1,Directed\n1,2,Undirected\n", "line 3 of net.csv is an undirected edge"),
         ("0 1 {'weight': 1}\n1 2\n", "line 2 of net.csv does not end in attributes, as the first one does"),
         ("0 1 {'weight': 1}\n1 2 {'weight': open}\n", "line 2 of net.csv ends in \"{'weight': open}\", no attributes"),
+        ("0 1 {1}\n", "line 1 of net.csv ends in '{1}', no attributes"),
+        ("0 1 {[]: 1}\n", "line 1 of net.csv ends in '{[]: 1}', no attributes"),
         ("0 1 {'weight': 1}\n1 2 {}\n", "line 2 of net.csv has the weight '', not a number"),
     ],
 )
