@@ -166,6 +166,13 @@ class Hardware:
         return self.crossbars[0]
 
     @property
+    def num_crossbars(self) -> int:
+        """At most one on each tile, and of every type no more than there are."""
+        counts = [c.count for c in self.crossbars if c.count is not None]
+        tiles = self.grid.num_tiles
+        return min(tiles, sum(counts)) if len(counts) == len(self.crossbars) else tiles
+
+    @property
     def max_rows(self) -> int:
         return max(c.rows for c in self.crossbars)
 

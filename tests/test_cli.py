@@ -283,12 +283,50 @@ def test_one_tile_with_a_cost(tmp_path):
     assert json.loads(done.stdout)["objective"] == 15
 
 
+def test_placements_are_told_in_the_terms_of_their_file(tmp_path):
+    # a path of three: distances first, then a flow between the first and the last
+    (tmp_path / "q.dat").write_text("3\n0 1 2\n1 0 1\n2 1 0\n0 0 4\n0 0 0\n4 0 0\n")
+    done = json.loads(run("solve", tmp_path / "q.dat", "--problem", "qap", "--json").stdout)
+    p = [k - 1 for k in done["solution"]["permutation"]]
+    assert done["solution"]["transposed"] is True
+    # sum A_ij B_p(i)p(j): the rows of A that p takes to 0 and 2 are one step apart, 4 there and 4 back
+    assert done["objective"] == 8 and abs(p.index(0) - p.index(2)) == 1
+
+    (tmp_path / "cores.csv").write_text("cpu,dsp,3\ndsp,ram,2\n")
+    done = json.loads(run("solve", tmp_path / "cores.csv", "--problem", "noc", "--mesh", "3x1", "--json").stdout)
+    assert done["solution"]["core_of_cluster"] == ["cpu", "dsp", "ram"]
+
+
 def test_infeasible_is_status_3(small, tmp_path):
     (tmp_path / "tiny.toml").write_text("[grid]\nwidth = 1\nheight = 2\n[crossbar]\nrows = 6\ncolumns = 2\n")
     done = run("map", small / "ring.csv", "--hardware", tmp_path / "tiny.toml")
     assert done.returncode == 3
     # six units in crossbars of two columns
     assert "at least 3 crossbars (by counting columns), there are 2 tiles" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("crossbar", "short"),
+    [
+        # six units in crossbars of two columns: three are needed
+        ("rows = 6\ncolumns = 2\ncount = 2", "at least 3 crossbars (by counting columns), there are 2 crossbars"),
+        ("rows = 6\ncolumns = 5\ncount = 1", "at least 2 crossbars (by counting columns), there is 1 crossbar"),
+        ("rows = 1\ncolumns = 6", "neuron 0 has fan-in 2, crossbars have one row: it cannot be unrolled"),
+        ("rows = 6\ncolumns = 2\ncount = 3", None),
+        ("rows = 6\ncolumns = 2\ncount = 9", None),  # a tile holds one of them
+    ],
+)
+def test_info_and_map_agree_on_what_is_short(small, tmp_path, crossbar, short):
+    (tmp_path / "chip.toml").write_text(f"[grid]\nwidth = 2\nheight = 2\n[crossbar]\n{crossbar}\n")
+    args = small / "ring.csv", "--hardware", tmp_path / "chip.toml"
+    facts = json.loads(run("info", *args, "--json").stdout)["hardware"]
+    assert (facts["fits"], short in (facts["short"] or "") if short else facts["short"]) == (
+        (False, True) if short else (None, None)
+    )
+    for how in ((), ("--stages",)):
+        done = run("map", *args, *how, "--time-limit", 10, "--quiet")
+        assert done.returncode == (3 if short else 0), done.stdout + done.stderr
+        assert short is None or short in done.stdout
 
 
 def test_require_proof(tmp_path):

@@ -82,10 +82,13 @@ def _verb(verbs: Any, name: str, action: Callable[..., int], summary: str, text:
 def _add_input(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "input", metavar="NETWORK", help="name of a shipped instance, or a file: NIR, SONATA config, TENNLab JSON, "
-        "edge list (.csv, .tsv), native (.npz)"
+        "edge list (.csv, .tsv, .txt), native (.npz), matrix (.mtx, .npy, .npz), .graphml, hypergraph (.hgr)"
     )  # fmt: skip
     parser.add_argument(
-        "--spikes", metavar="FILE", help="spike counts: CSV neuron,spikes; raster .npy/.npz; SONATA spikes .h5"
+        "--spikes",
+        metavar="FILE",
+        help="spike counts: CSV neuron,spikes[,input]; events: CSV neuron,time or NEST .dat; "
+        "raster .npy/.npz; SONATA spikes .h5",
     )
     parser.add_argument(
         "--weight-threshold", type=float, default=0.0, metavar="W", help="drop synapses with |weight| <= W; default 0"
@@ -251,7 +254,7 @@ def _add_evaluate(verbs: Any) -> None:
         "breaks are named, and the exit status is 1.",
     )
     _add_input(parser)
-    parser.add_argument("mapping", metavar="MAPPING", help="mapping JSON, or CSV neuron,tile")
+    parser.add_argument("mapping", metavar="MAPPING", help="mapping JSON, or CSV neuron,tile or neuron,x,y")
     _add_hardware(parser)
     _add_traffic(parser)
 

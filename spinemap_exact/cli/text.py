@@ -23,12 +23,13 @@ def info(facts: dict[str, Any]) -> str:
         lines.append("populations: " + ", ".join(named) + (f" and {more} more" if more else ""))
     if hardware := facts.get("hardware"):
         lines.append(f"hardware {hardware['name']}: {hardware['tiles']} tiles, crossbars {hardware['crossbars'][0]}")
-        if hardware["neurons_to_unroll"]:
+        if hardware["neurons_to_unroll"] and hardware["crossbars_at_least"] is not None:
             lines.append(
                 f"  {hardware['neurons_to_unroll']:,} neurons have more inputs than rows and must be unrolled; "
                 f"pruning would lose {hardware['synapses_lost_by_pruning']:,} synapses"
             )
-        lines.append(f"  at least {hardware['crossbars_at_least']:,} crossbars, by counting")
+        if hardware["crossbars_at_least"] is not None:
+            lines.append(f"  at least {hardware['crossbars_at_least']:,} crossbars, by counting")
         lines.append(f"  does not fit: {hardware['short']}" if hardware["short"] else "  counting finds nothing short")
     return "\n".join(lines)
 

@@ -69,22 +69,21 @@ def info(args: argparse.Namespace) -> int:
         "notes": notes,
     }
     if hardware is not None:
+        from spinemap_exact.problems.mapping import MappingProblem
         from spinemap_exact.problems.unroll import counting_bounds
 
-        crossbar = max(hardware.crossbars, key=lambda c: c.rows)
-        wide = int((fan_in > crossbar.rows).sum())
-        most_columns = max(c.columns for c in hardware.crossbars)
-        least = max(counting_bounds(network, crossbar.rows, most_columns).values())
-        tiles = hardware.grid.num_tiles
+        rows, columns = hardware.max_rows, max(c.columns for c in hardware.crossbars)
+        wide = int((fan_in > rows).sum())
+        short = MappingProblem(network, hardware).why_infeasible()  # as `map` will say it
         facts["hardware"] = {
             "name": hardware.name,
-            "tiles": tiles,
+            "tiles": hardware.grid.num_tiles,
             "crossbars": [str(c) for c in hardware.crossbars],
             "neurons_to_unroll": wide,
-            "synapses_lost_by_pruning": int(np.maximum(0, fan_in - crossbar.rows).sum()),
-            "crossbars_at_least": least,
-            "fits": None if least <= tiles else False,
-            "short": None if least <= tiles else f"{least} crossbars are needed by counting, there are {tiles} tiles",
+            "synapses_lost_by_pruning": int(np.maximum(0, fan_in - rows).sum()),
+            "crossbars_at_least": None if wide and rows == 1 else max(counting_bounds(network, rows, columns).values()),
+            "fits": None if short is None else False,
+            "short": short,
         }
     _say(args, facts, text.info(facts) + _noted(notes))
     return DONE
@@ -273,8 +272,19 @@ def solve(args: argparse.Namespace) -> int:
     }
     facts["stages"] = {kind: stage.as_json()}
     facts["solution"] = text.solution_json(result.incumbent)
+    if result.incumbent is not None and kind == "placement":
+        facts["solution"] |= _as_in_the_file(args.problem, read, result.incumbent)
     _say(args, facts, text.solved(args.file, facts) + _noted(notes))
     return _exit_status(args, result.status)
+
+
+def _as_in_the_file(kind: str, read: ProblemFile, solution: Any) -> dict[str, Any]:
+    """A placement in the terms of its file: cores by name, or the permutation of its formula."""
+    if kind == "qap":
+        from spinemap_exact.io.qaplib import permutation
+
+        return {"permutation": permutation(solution, transposed=read.transposed), "transposed": read.transposed}
+    return {} if read.cores is None else {"core_of_cluster": list(read.cores)}
 
 
 def _solve_in_order(args: argparse.Namespace, wanted: Wanted) -> int:

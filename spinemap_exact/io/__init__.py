@@ -22,12 +22,17 @@ if TYPE_CHECKING:
     AnyProblem = PackingProblem | PartitionProblem | PlacementProblem | UnrollProblem
 
 NETWORK_FORMATS = (
-    ".nir (NIR graph), .npz (native), .csv or .tsv (edge list), .json (TENNLab, or a partition or unroll problem), "
-    "SONATA (a config.json or the folder that holds it)"
+    ".nir (NIR graph), .npz (native, or a sparse matrix of scipy), .csv, .tsv or .txt (edge list), .json (TENNLab, or "
+    "a partition or unroll problem), .mtx or .npy (matrix), .graphml, .hgr (hMETIS), SONATA (a config.json or the "
+    "folder that holds it)"
 )
-SPIKE_FORMATS = ".csv or .tsv (neuron,spikes[,input]), .npy or .npz (time x neurons), .h5 (SONATA)"
+SPIKE_FORMATS = (
+    ".csv, .tsv or .txt (neuron,spikes[,input], or events neuron,time), .dat or .gdf (NEST), .npy or .npz (time x "
+    "neurons), .h5 (SONATA)"
+)
 PROBLEM_KINDS = ("qap", "noc", "packing", "partition", "unroll", "placement")
 _EDGE_LISTS = (".csv", ".tsv", ".txt")
+_SUFFIXES = (".nir", ".npz", ".npy", ".mtx", ".graphml", ".hgr")
 _SONATA_CONFIGS = ("config.json", "circuit_config.json", "simulation_config.json")
 
 
@@ -119,12 +124,15 @@ class ProblemFile:
         The objective of the problem is this many times that of the file (fractional core graphs).
     transposed : bool
         True if a QAPLIB file lists the distances first.
+    cores : tuple of str, optional
+        What a core graph calls its clusters.
     """
 
     problem: AnyProblem
     notes: list[str]
     scale: int = 1
     transposed: bool = False
+    cores: tuple[str, ...] | None = None
 
 
 def read_problem(path: str | Path, kind: str, **options: Any) -> tuple[AnyProblem, list[str]]:
@@ -170,7 +178,7 @@ def read_problem_file(path: str | Path, kind: str, **options: Any) -> ProblemFil
             if "mesh" not in given:
                 raise InvalidInput("a noc problem needs the option mesh, as in 4x4")
             graph = read_core_graph(path, **given)
-            return ProblemFile(graph.problem, graph.notes, scale=graph.scale)
+            return ProblemFile(graph.problem, graph.notes, scale=graph.scale, cores=graph.names)
         case "packing":
             from spinemap_exact.io.bin_packing import read_bin_packing
 
@@ -200,9 +208,10 @@ _PROBLEM_OPTIONS: dict[str, tuple[str, ...]] = {
 
 
 def _reader(path: Path) -> NetworkReader:
-    if path.is_dir() or path.suffix.lower() in (".nir", ".npz", *_EDGE_LISTS):
+    is_json = path.suffix.lower() == ".json" or (path.suffix.lower() in _EDGE_LISTS and _holds_json(path))
+    if path.is_dir() or (path.suffix.lower() in (*_SUFFIXES, *_EDGE_LISTS) and not is_json):
         return _reader_by_suffix(path)
-    if path.suffix.lower() != ".json":
+    if not is_json:
         raise InvalidInput(f"{path} is not a network file; readable: {NETWORK_FORMATS}")
     from spinemap_exact.files import read_json_table
     from spinemap_exact.io import problem_json, sonata, tennlab
@@ -217,6 +226,15 @@ def _reader(path: Path) -> NetworkReader:
     raise InvalidInput(f"{path} is JSON, but neither TENNLab nor SONATA nor a partition or unroll problem")
 
 
+def _holds_json(path: Path) -> bool:
+    """Tell a table of JSON under the suffix of an edge list by its first character."""
+    from spinemap_exact.files import MOST_BYTES, reading, require_regular
+
+    require_regular(path, MOST_BYTES)
+    with reading(path), path.open("rb") as file:
+        return file.read(1024).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{")
+
+
 def _reader_by_suffix(path: Path) -> NetworkReader:
     if path.is_dir():
         if not any((path / name).is_file() for name in _SONATA_CONFIGS):
@@ -228,10 +246,19 @@ def _reader_by_suffix(path: Path) -> NetworkReader:
         from spinemap_exact.io.nir import read_nir
 
         return read_nir
-    if path.suffix.lower() == ".npz":
+    if path.suffix.lower() == ".graphml":
+        from spinemap_exact.io.graphml import read_graphml
+
+        return read_graphml
+    if path.suffix.lower() == ".hgr":
+        from spinemap_exact.io.hypergraph import read_hypergraph
+
+        return read_hypergraph
+    if path.suffix.lower() in (".mtx", ".npy", ".npz"):
+        from spinemap_exact.io.matrices import is_sparse_archive, read_matrix
         from spinemap_exact.io.native import read_native
 
-        return read_native
+        return read_native if path.suffix.lower() == ".npz" and not is_sparse_archive(path) else read_matrix
     from spinemap_exact.io.edge_list import read_edge_list
 
     return read_edge_list

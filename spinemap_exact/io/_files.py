@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+import re
 import zipfile
 from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from spinemap_exact.arrays import Array
 
 _LONGEST_LINE = 2**20
+_COMMENT = re.compile(r"\s#.*$")
 
 
 def require_lines(path: Path, most: int = MOST_TEXT) -> None:
@@ -51,7 +53,7 @@ def read_rows(path: Path, delimiter: str | None = None, skip: int = 0) -> Iterat
     skip : int
         Lines to leave out at the beginning.
     """
-    lines = read_text(path).split("\n")
+    lines = [without_comment(line) for line in read_text(path).split("\n")]
     rows = csv.reader(lines[skip:], delimiter=delimiter, strict=True) if delimiter else map(str.split, lines[skip:])
     number = skip
     try:
@@ -64,6 +66,13 @@ def read_rows(path: Path, delimiter: str | None = None, skip: int = 0) -> Iterat
                 yield number, cells
     except csv.Error as defect:
         raise InvalidInput(f"line {number + 1} of {path} cannot be read as a table: {defect}") from defect
+
+
+def without_comment(line: str) -> str:
+    """Cut off a comment that follows data; a ``#`` within a word or a quotation belongs to it."""
+    if "#" not in line or '"' in line or line.lstrip().startswith("#"):
+        return line
+    return _COMMENT.sub("", line)
 
 
 def read_arrays(path: Path, what: str) -> dict[str, Array]:

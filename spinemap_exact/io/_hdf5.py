@@ -48,6 +48,11 @@ class Group:
         found = self.entries.get(name)
         return found if isinstance(found, str) else self._lacks("text", name)
 
+    def texts(self, name: str) -> list[str]:
+        """A list of strings."""
+        found = self.entries.get(name)
+        return found if isinstance(found, list) else self._lacks("list of texts", name)
+
     def integers(self, name: str) -> Array:
         """A list of integers, of which none is beyond int64."""
         found = self.numbers(name)

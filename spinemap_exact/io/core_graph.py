@@ -1,8 +1,11 @@
 """Core graphs of networks on chip: CSV ``source,target,weight``, placed on a mesh.
 
-Every line is a directed flow; both directions of a pair add, since a mesh is as far one way as the other. Fractional
-weights are scaled to whole numbers by the least common multiple of their denominators, and the objective of the problem
-with them.
+A header may name the columns in any order among others; tabs, commas, semicolons or blanks separate. Every line is a
+directed flow; both directions of a pair add, since a mesh is as far one way as the other. Fractional weights are scaled
+to whole numbers by the least common multiple of their denominators, and the objective of the problem with them.
+
+Cores that are numbered from 0 or from 1 keep their order, and a number that is left out is a core without flow; other
+cores are those that are named, numbers in ascending order, names in the order of their first appearance.
 """
 
 from __future__ import annotations
@@ -15,12 +18,18 @@ from pathlib import Path
 import numpy as np
 
 from spinemap_exact.errors import InvalidInput
-from spinemap_exact.files import shown
+from spinemap_exact.files import cut, shown
 from spinemap_exact.hardware import TileGrid
-from spinemap_exact.io._files import plural, read_rows
+from spinemap_exact.io._files import plural
+from spinemap_exact.io._tables import read_table, require_width, whole_id
 from spinemap_exact.problems.placement import Mesh, PlacementProblem
 from spinemap_exact.units import INT64_MAX
 
+_COLUMNS = {
+    "source": ("source", "src", "from"),
+    "target": ("target", "destination", "dst", "to"),
+    "weight": ("weight", "bandwidth", "volume", "flow", "packets"),
+}
 _MOST_DIGITS = 40
 _LARGEST_SCALE = 10**200
 
@@ -58,14 +67,21 @@ def read_core_graph(path: str | Path, mesh: str | tuple[int, int]) -> CoreGraph:
     weights: dict[tuple[str, str], Fraction] = {}
     notes = []
     merged, denominators = 0, 1
-    for number, cells in read_rows(path, ","):
-        if number == 1 and cells[:2] == ["source", "target"]:
-            continue
-        if len(cells) < 3:
+    table = read_table(path, _COLUMNS)
+    if table.unread:
+        notes.append(f"columns that are not read: {', '.join(map(cut, table.unread))}")
+    column = dict(zip(_COLUMNS, range(3), strict=True)) if table.column is None else table.column
+    if missing := [what for what in _COLUMNS if what not in column]:
+        raise InvalidInput(f"{path} has no column {missing[0]}; wanted: source,target,weight")
+    for number, cells in table.rows:
+        require_width(path, number, cells, len(table.header) or 3)
+        if len(cells) <= max(column.values()):
             raise InvalidInput(f"line {number} of {path} is not source,target,weight")
-        pair = _core(cells[0]), _core(cells[1])
+        pair = _core(cells[column["source"]]), _core(cells[column["target"]])
+        if "" in pair:
+            raise InvalidInput(f"line {number} of {path} names no {'source' if not pair[0] else 'target'}")
         merged += pair in weights
-        weight = _weight(path, number, cells[2])
+        weight = _weight(path, number, cells[column["weight"]])
         denominators = math.lcm(denominators, weight.denominator)
         if denominators > _LARGEST_SCALE:  # a million different ones would be multiplied out for hours
             raise InvalidInput(f"{path}: up to line {number} no scale makes the weights whole numbers within int64")
@@ -79,7 +95,7 @@ def read_core_graph(path: str | Path, mesh: str | tuple[int, int]) -> CoreGraph:
         raise InvalidInput(f"{path}: the weights cannot be scaled to whole numbers within int64 (by {scale})")
     if scale > 1:
         notes.append(f"fractional weights are multiplied by {scale}: the objective is {scale} times that of the file")
-    names = _names(path, weights)
+    names = _names(path, weights, notes)
     number_of = {name: i for i, name in enumerate(names)}
     source, target = (np.array([number_of[pair[side]] for pair in weights], dtype=np.int64) for side in (0, 1))
     flow = np.array([int(w * scale) for w in weights.values()], dtype=np.int64)
@@ -102,6 +118,7 @@ def parse_mesh(mesh: str | tuple[int, int]) -> TileGrid:
 
 
 def _core(name: str) -> str:
+    name = whole_id(name)
     return str(int(name)) if name.isdecimal() and len(name) <= _MOST_DIGITS else name
 
 
@@ -121,12 +138,21 @@ def _weight(path: Path, number: int, text: str) -> Fraction:
     return weight
 
 
-def _names(path: Path, weights: dict[tuple[str, str], Fraction]) -> tuple[str, ...]:
-    """Cores in the order of their numbers, without gaps, or of their first appearance."""
-    names = tuple(dict.fromkeys(name for pair in weights for name in pair))
-    if not all(name.isdecimal() and len(name) <= _MOST_DIGITS for name in names):
-        return names
-    top = max(map(int, names))
-    if top >= 2 * len(names) + 100:
-        raise InvalidInput(f"{path}: core {top} in a graph of {len(names)} cores; number cores from 0")
-    return tuple(map(str, range(top + 1)))
+def _names(path: Path, weights: dict[tuple[str, str], Fraction], notes: list[str]) -> tuple[str, ...]:
+    """Cores in the order of the clusters; see the module docstring."""
+    named = tuple(dict.fromkeys(name for pair in weights for name in pair))
+    if not all(name.isdecimal() and len(name) <= _MOST_DIGITS for name in named):
+        return named
+    numbers = sorted(map(int, named))
+    first, top = numbers[0], numbers[-1]
+    if top >= 2 * len(named) + 100:
+        raise InvalidInput(f"{path}: core {top} in a graph of {len(named)} cores; number cores from 0")
+    if first > 1:
+        notes.append(f"cores are numbered from neither 0 nor 1: clusters are the {len(named)} that are named, in order")
+        return tuple(map(str, numbers))
+    if first == 1:
+        notes.append("cores are numbered from 1: cluster 0 is core 1")
+    names = tuple(map(str, range(first, top + 1)))
+    if silent := [name for name in names if name not in named]:
+        notes.append(f"{plural(len(silent), 'core')} without flow, which take tiles: {cut(', '.join(silent))}")
+    return names

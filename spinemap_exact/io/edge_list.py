@@ -1,12 +1,13 @@
 """Edge lists: text files with one synapse a line, and the spike counts beside them.
 
-The columns are ``pre,post`` or ``source,target`` (also ``from,to``), and optionally ``weight``; a header may name them
-in any order among others, and a file without one has no other columns. Tabs, commas, semicolons or blanks separate.
-Lines that start with ``#`` are comments.
+The columns are ``pre,post`` or ``source,target`` (also ``from,to`` and ``i,j``), and optionally ``weight``; a header
+may name them in any order among others, and a file without one has no other columns. Tabs, commas, semicolons or blanks
+separate. Lines that start with ``#`` are comments; the one with which PyNN names its columns is read. So are lines of
+networkx, which end in a dictionary of attributes.
 
-Ids are whole numbers from zero, or any text. Whole numbers are neuron ids as they stand: the network has as many
-neurons as the largest id asks for. Text ids are numbered in the order of their first appearance, and every neuron
-keeps its name as a population of one.
+Ids are whole numbers from zero, or any text; ``2.0`` is the whole number 2. Whole numbers are neuron ids as they stand:
+the network has as many neurons as the largest id asks for. Text ids are numbered in the order of their first
+appearance, and every neuron keeps its name as a population of one.
 
 External inputs are marked in the spike counts: a column ``input`` with 1 or 0. ``NAME.spikes.csv`` beside ``NAME.csv``
 is read without being asked for.
@@ -14,43 +15,31 @@ is read without being asked for.
 
 from __future__ import annotations
 
+import ast
 import logging
 import re
 import warnings
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 
 from spinemap_exact.arrays import Array
 from spinemap_exact.errors import InvalidInput
-from spinemap_exact.files import cut, reading, shown, writing
+from spinemap_exact.files import cut, read_text, reading, shown, writing
 from spinemap_exact.io._draft import Draft
-from spinemap_exact.io._files import plural, read_rows, require_lines, whole_number
+from spinemap_exact.io._edge_layout import NETWORKX, Layout, layout_of
+from spinemap_exact.io._files import plural, read_rows, whole_number
+from spinemap_exact.io._tables import is_decimal, is_number, require_width, whole_id
+from spinemap_exact.io.matrices import labelled_matrix
 from spinemap_exact.io.spike_counts import ASSUMED, CountTable, is_count_table, read_count_table
 from spinemap_exact.network import Network, Population
 
 logger = logging.getLogger(__name__)
 
-_PRE = ("pre", "source", "from", "src", "pre_id", "source_id")
-_POST = ("post", "target", "to", "dst", "post_id", "target_id")
-_WEIGHT = ("weight", "w")
 _WHOLE = re.compile(r"[+-]?\d+$")
 _LINES_A_CHUNK = 1_000_000
-_MOST_BYTES = 2**30
-_MOST_NAMELESS = 3  # columns without a header: pre, post, weight; more could be anything, a matrix for one
 _MOST_DIGITS = 18  # of an id, so that it fits int64 while it is checked
-
-
-@dataclass(frozen=True)
-class _Layout:
-    delimiter: str | None
-    columns: tuple[str, ...] | None  # None: no header
-    header_lines: int
-    pre: int
-    post: int
-    weight: int | None
 
 
 def read_edge_list(
@@ -83,16 +72,17 @@ def read_edge_list(
         If the file or its spike counts cannot be used.
     """
     path = Path(path)
-    layout = _layout(path)
-    draft = None if where else _fast(path, layout)
-    if draft is None:
-        draft = _careful(path, layout, dict(where or {}))
+    layout, where = layout_of(path), {column.lower(): value for column, value in (where or {}).items()}
+    draft = labelled_matrix(path, layout.delimiter, where) if layout.is_matrix else _listed(path, layout, where)
     counts = Path(spikes) if spikes is not None else path.with_suffix(".spikes.csv")
     if spikes is None:
         if not counts.is_file():
             return draft.finish(None, weight_threshold)
         draft.notes.append(f"spike counts are those of {counts.name} beside the edge list")
     if not is_count_table(counts):
+        if draft.populations:
+            first = ", ".join(cut(p.name) for p in draft.populations[:3])
+            draft.notes.append(f"{counts.name} counts neurons in the order of their first appearance: {first}, ...")
         return draft.finish(counts, weight_threshold)
     _attach_counts(draft, read_count_table(counts))
     return draft.finish(None, weight_threshold)
@@ -120,40 +110,25 @@ def write_edge_list(path: str | Path, network: Network) -> None:
         file.writelines(f"{i},{count},{int(is_input)}\n".encode() for i, (count, is_input) in enumerate(counts))
 
 
-def _layout(path: Path) -> _Layout:
-    """Look at the first lines: separator, header or not, and which column is which."""
-    require_lines(path, _MOST_BYTES)
-    with reading(path), path.open(encoding="utf-8-sig") as file:
-        skipped = 0
-        for line in file:
-            if line.strip() and not line.lstrip().startswith("#"):
-                break
-            skipped += 1
-        else:
-            raise InvalidInput(f"{path} holds no synapse: the network is empty")
-    delimiter = next((d for d in ("\t", ",", ";") if d in line), None)
-    cells = [c.strip().strip('"') for c in line.split(delimiter)]
-    names = tuple(c.lower() for c in cells)
-    pre = next((names.index(n) for n in _PRE if n in names), None)
-    post = next((names.index(n) for n in _POST if n in names), None)
-    if pre is not None and post is not None:
-        weight = next((names.index(n) for n in _WEIGHT if n in names), None)
-        return _Layout(delimiter, names, skipped + 1, pre, post, weight)
-    if len(cells) < 2:
-        raise InvalidInput(f"line {skipped + 1} of {path} has one column; a synapse needs pre and post")
-    if len(cells) > _MOST_NAMELESS:
-        raise InvalidInput(
-            f"{path} has {len(cells)} columns, and line {skipped + 1} does not name two of them pre and post; if this "
-            "is an adjacency matrix, write its non-zero entries as lines pre,post,weight"
-        )
-    return _Layout(delimiter, None, skipped, 0, 1, 2 if len(cells) > 2 else None)
+def _listed(path: Path, layout: Layout, where: dict[str, str]) -> Draft:
+    draft = None if where or layout.has_dictionaries or "type" in layout.named else _fast(path, layout)
+    if draft is None:
+        draft = _careful(path, layout, where)
+    if unread := layout.unread(where):
+        draft.notes.append(f"columns that are not read: {', '.join(map(cut, unread))}")
+    if not layout.named and layout.width == len(draft.pre) == 3:
+        draft.notes.append("three lines of three are read as pre,post,weight, not as a matrix")
+    if layout.may_number_twice:
+        draft.notes.append("i and j are read as ids of one network; PyNN and Brian2 number either population from 0")
+    return draft
 
 
-def _fast(path: Path, layout: _Layout) -> Draft | None:
+def _fast(path: Path, layout: Layout) -> Draft | None:
     """Parse whole-number ids at some 5 million lines a second; None if the file holds anything else."""
     columns = [(layout.pre, "pre", "i8"), (layout.post, "post", "i8")]
     if layout.weight is not None:
         columns.append((layout.weight, "weight", "f8"))
+    columns.sort()
     try:
         with reading(path), warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # of an empty file: we say so ourselves
@@ -162,7 +137,8 @@ def _fast(path: Path, layout: _Layout) -> Draft | None:
                 dtype=[(name, kind) for _, name, kind in columns],
                 delimiter=layout.delimiter,
                 skiprows=layout.header_lines,
-                usecols=[c for c, _, _ in columns],
+                # a line with more columns than the others is an error only where all are read
+                usecols=[c for c, _, _ in columns] if len(columns) < layout.width else None,
                 encoding="utf-8-sig",
                 ndmin=1,
             )
@@ -194,51 +170,92 @@ def _refuse_gaps(path: Path, num_neurons: int, listed: int) -> None:
         raise InvalidInput(f"{path}: neuron id {num_neurons - 1} in a list of {listed} lines; number neurons from 0")
 
 
-def _careful(path: Path, layout: _Layout, where: dict[str, str]) -> Draft:
+def _careful(path: Path, layout: Layout, where: dict[str, str]) -> Draft:
     """Read line by line: text ids, conditions, and errors with their line."""
     conditions = _conditions(path, layout, where)
     needed = max(layout.pre, layout.post, layout.weight or 0, *(c for c, _ in conditions), 0)
+    kind = layout.named.index("type") if "type" in layout.named and "type" not in where else None
     kept: list[tuple[str, str]] = []
-    weights: list[float] = []
+    weights: list[tuple[int, str]] = []
     listed = 0
-    for number, cells in read_rows(path, layout.delimiter, layout.header_lines):
+    for number, cells in _rows(path, layout):
         listed += 1
         if len(cells) <= needed:
             raise InvalidInput(f"line {number} of {path} has {plural(len(cells), 'column')}, not {needed + 1}")
+        require_width(path, number, cells, layout.width)
         pair = cells[layout.pre], cells[layout.post]
         if "" in pair:
             raise InvalidInput(f"line {number} of {path} names no {'pre' if not pair[0] else 'post'}-synaptic neuron")
         if any(cells[column] != value for column, value in conditions):
             continue
+        if kind is not None and len(cells) > kind and cells[kind].lower() == "undirected":
+            raise InvalidInput(f"line {number} of {path} is an undirected edge; a synapse has a direction")
         kept.append(pair)
         if layout.weight is not None:
-            weights.append(_weight(cells[layout.weight], path, number))
+            weights.append((number, cells[layout.weight]))
     rule = " and ".join(f"{column} = {value}" for column, value in where.items())
     if not kept:
         raise InvalidInput(f"{path} holds no synapse{' with ' + rule if rule else ''}: the network is empty")
-    draft = _from_names(path, kept, None if layout.weight is None else np.array(weights))
+    if not layout.named:
+        _refuse_header(path, layout.header_lines + 1, kept, weights)
+    draft = _from_names(path, kept, _weights(path, layout, weights))
     if len(kept) < listed:
         draft.notes.append(f"{plural(listed - len(kept), 'line')} of {listed:,} left out, since only {rule} was wanted")
     return draft
 
 
-def _conditions(path: Path, layout: _Layout, where: dict[str, str]) -> list[tuple[int, str]]:
-    names = layout.columns or ()
+def _rows(path: Path, layout: Layout) -> Iterator[tuple[int, list[str]]]:
+    if not layout.has_dictionaries:
+        yield from read_rows(path, layout.delimiter, layout.header_lines)
+        return
+    for number, line in enumerate(read_text(path).split("\n"), 1):
+        if not line.strip() or line.lstrip().startswith("#"):
+            continue
+        found = NETWORKX.match(line.strip())
+        if found is None:
+            raise InvalidInput(f"line {number} of {path} does not end in attributes, as the first one does")
+        try:
+            attributes = ast.literal_eval(found[3])
+            weight = str(attributes.get("weight", ""))
+        except (ValueError, SyntaxError, TypeError, AttributeError, MemoryError, RecursionError) as defect:
+            raise InvalidInput(f"line {number} of {path} ends in {shown(found[3])}, no attributes") from defect
+        yield number, [found[1], found[2], weight]
+
+
+def _refuse_header(path: Path, number: int, kept: list[tuple[str, str]], weights: list[tuple[int, str]]) -> None:
+    """Refuse a first line that may be a header: two names that no other line has, or a weight that is none."""
+    names, others = set(kept[0]), {name for pair in kept[1:] for name in pair}
+    is_text = not any(_WHOLE.match(whole_id(name)) for name in names)
+    numbers = [is_number(text) for _, text in weights]
+    if is_text and ((others and not names & others) or (numbers[1:] and not numbers[0] and all(numbers[1:]))):
+        raise InvalidInput(
+            f"line {number} of {path} ({cut(kept[0][0])}, {cut(kept[0][1])}) looks like a header: name two columns pre "
+            "and post there, or in a line above it"
+        )
+
+
+def _weights(path: Path, layout: Layout, texts: list[tuple[int, str]]) -> Array | None:
+    if layout.weight is None or (layout.has_dictionaries and not any(text for _, text in texts)):
+        return None
+    for number, text in texts:
+        if not is_number(text):
+            raise InvalidInput(f"line {number} of {path} has the weight {shown(text)}, not a number")
+    return np.array([float(text) for _, text in texts])
+
+
+def _conditions(path: Path, layout: Layout, where: dict[str, str]) -> list[tuple[int, str]]:
+    names = layout.named
     for column in where:
-        if column.lower() not in names:
+        if column not in names:
             raise InvalidInput(f"{path} has no column {shown(column)}; it has {', '.join(names) or 'no header'}")
-    return [(names.index(column.lower()), value) for column, value in where.items()]
-
-
-def _weight(text: str, path: Path, number: int) -> float:
-    try:
-        return float(text)
-    except ValueError as defect:
-        raise InvalidInput(f"line {number} of {path} has the weight {shown(text)}, not a number") from defect
+    return [(names.index(column), value) for column, value in where.items()]
 
 
 def _from_names(path: Path, kept: list[tuple[str, str]], weights: Array | None) -> Draft:
+    kept = [(whole_id(a), whole_id(b)) for a, b in kept]
     everyone = list(dict.fromkeys(name for pair in kept for name in pair))
+    if fractions := [name for name in everyone if is_decimal(name)]:
+        raise InvalidInput(f"{path} has the id {cut(fractions[0])}, a number, but not a whole one")
     whole = [name for name in everyone if _WHOLE.match(name)]
     if len(whole) == len(everyone):
         largest = max(whole, key=lambda name: (len(name), name))
@@ -263,7 +280,7 @@ def _attach_counts(draft: Draft, table: CountTable) -> None:
         first = draft.num_neurons
         draft.populations += tuple(Population(name, first + k, first + k + 1) for k, name in enumerate(new))
         draft.num_neurons += len(new)
-    elif all(_WHOLE.match(name) for name in table.names):
+    elif all(_WHOLE.match(whole_id(name)) for name in table.names):
         top = max((whole_number(name, f"{table.path}: a neuron") for name in table.names), default=-1)
         _refuse_gaps(table.path, top + 1, len(table.names))
         draft.num_neurons = max(draft.num_neurons, top + 1)

@@ -200,7 +200,10 @@ class _Graph:
         match node.kind:
             case "Input" if node.outer_input or (fed is None and settle_for_own):
                 stated = node.node.input_type["input"]
-                return None if stated is None else whole_shape(f"the shape of node {node.name}", stated)
+                if stated is None:
+                    return None
+                shape = whole_shape(f"the shape of node {node.name}", stated)
+                return self._unless_dummy(node, shape) if node.outer_input else shape
             case "Input" | "Output" | "Delay":
                 return fed
             case "Scale":
@@ -220,6 +223,32 @@ class _Graph:
                 if math.prod(own) > 1 or (fed is None and settle_for_own):
                     return own
                 return fed
+
+    def _unless_dummy(self, node: _Node, stated: Shape) -> Shape:
+        """What an Input node states; or, where an exporter that knows no shapes wrote 1, what its readers take."""
+        if math.prod(stated) != 1:
+            return stated
+        taken = {self._taken(self.nodes[name]) for name in self._readers()[node.name]}
+        shape = taken.pop() if len(taken) == 1 else None
+        if shape is None or math.prod(shape) == 1:
+            return stated
+        note = (
+            f"node {node.name} states the shape {stated}, what follows takes {shape}: read as {math.prod(shape)} inputs"
+        )
+        if note not in self.notes:
+            self.notes.append(note)
+        return shape
+
+    def _taken(self, node: _Node) -> Shape | None:
+        """The shape that a node takes by its own weights; None where it takes any."""
+        match node.kind:
+            case "Linear" | "Affine":
+                weight = self._matrix(node)
+                return (*weight.shape[:-2], weight.shape[-1])
+            case "Conv1d" | "Conv2d" if node.node.input_shape is not None:
+                channels = node.param("weight").shape[1] * node.integers("groups")[0]
+                return (channels, *node.integers("input_shape"))
+        return None
 
     def _window(self, node: _Node, fed: Shape | None) -> linear.Window:
         """The sliding window of a convolution or pooling node."""

@@ -76,6 +76,8 @@ def read_qaplib(path: str | Path) -> Qap:
     note += f"{mesh.width} x {mesh.height} mesh"
     if mesh.num_tiles < mesh.width * mesh.height:
         note += f" with {mesh.width * mesh.height - mesh.num_tiles} tiles missing"
+    if transposed:
+        note += ": clusters are the rows of the second"
     return Qap(problem, transposed, [note])
 
 
@@ -103,6 +105,16 @@ def read_qaplib_solution(path: str | Path, problem: PlacementProblem) -> tuple[i
         if problem.cost(placement) == objective:
             return objective, placement
     raise InvalidInput(f"{path} states the objective {objective}, which its permutation does not have")
+
+
+def permutation(placement: Placement, *, transposed: bool) -> list[int]:
+    """Write a placement as the permutation of the file's own formula, numbered from 1 as in ``.sln`` files.
+
+    The cost is ``sum_ij A[i, j] * B[p(i), p(j)]``. Where A holds the distances, its rows are the tiles, and p is the
+    inverse of the placement.
+    """
+    tiles = placement.tile_of_cluster
+    return (1 + (np.argsort(tiles) if transposed else tiles)).tolist()  # type: ignore[no-any-return]
 
 
 def _numbers(path: Path) -> Array:

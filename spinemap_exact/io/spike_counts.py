@@ -1,8 +1,9 @@
 """Spike counts from a recording: a CSV of counts, a raster, or a SONATA spike file.
 
-*CSV or TSV*: ``neuron,spikes`` and optionally ``input`` (1 or 0), with or without a header. A neuron is named by its
-id, by its own name, or by population and position in it (``lif1[3]``, ``lif1.3``, ``lif1:3``). Names of one prefix and
-a running number (``h0 ... h39``) stand for the one population that has as many neurons, if there is only one.
+*Text*: ``neuron,spikes`` and optionally ``input`` (1 or 0), with or without a header, which may also name a
+``population``; or spike events, see `spike_events`. A neuron is named by its id, by its own name, or by population and
+position in it (``lif1[3]``, ``lif1.3``, ``lif1:3``). Names of one prefix and a running number (``h0 ... h39``) stand
+for the one population that has as many neurons, if there is only one; not so in events, which name only who spiked.
 
 *Raster* ``.npy`` or ``.npz``: an array (time, neurons), or (neurons,) if already summed; it covers all neurons, or all
 that are not external inputs. In an ``.npz`` with several arrays each bears the name of a population.
@@ -25,13 +26,21 @@ import numpy as np
 from spinemap_exact.arrays import Array
 from spinemap_exact.errors import InvalidInput
 from spinemap_exact.files import cut, read_text, shown
-from spinemap_exact.io._files import plural, read_arrays, read_rows, whole_number
+from spinemap_exact.io._files import plural, read_arrays, whole_number
 from spinemap_exact.io._hdf5 import read_hdf5
+from spinemap_exact.io._tables import Table, read_table, whole_id
+from spinemap_exact.io.spike_events import NEURON, POPULATION, is_event_file, read_events
 from spinemap_exact.network import Population
 from spinemap_exact.units import INT64_MAX
 
 ASSUMED = "# no recording was given: these counts are assumed"
-_TEXT = (".csv", ".tsv", ".txt")
+_TEXT = (".csv", ".tsv", ".txt", ".dat", ".gdf")
+_COLUMNS = {
+    "neuron": NEURON,
+    "spikes": ("spikes", "count", "counts", "spike_count", "num_spikes", "n_spikes"),
+    "input": ("input", "is_input"),
+    "population": POPULATION,
+}
 _NUMBERED = re.compile(r"(?P<prefix>.*?)[\[.:/_]?(?P<index>\d+)\]?$")
 _YES, _NO = ("1", "true", "yes"), ("0", "false", "no", "")
 
@@ -67,13 +76,13 @@ def read_spike_counts(
     """
     path, populations = Path(path), tuple(populations)
     match path.suffix.lower():
-        case ".csv" | ".tsv" | ".txt":
+        case suffix if suffix in _TEXT:
             return read_count_table(path).resolve(num_neurons, populations, is_input)
         case ".npy" | ".npz":
             return _read_raster(path, num_neurons, populations, is_input)
         case ".h5" | ".hdf5":
             return _read_sonata(path, num_neurons, populations)
-    raise InvalidInput(f"{path} has no suffix of a spike count file: .csv, .tsv, .npy, .npz, .h5")
+    raise InvalidInput(f"{path} has no suffix of a spike count file: .csv, .tsv, .txt, .dat, .npy, .npz, .h5")
 
 
 def is_count_table(path: Path) -> bool:
@@ -88,13 +97,17 @@ class CountTable:
     path: Path
     names: tuple[str, ...]
     spikes: tuple[int, ...]
-    inputs: tuple[bool, ...] | None
+    inputs: tuple[bool, ...] | None = None
     assumed: bool = False
+    populations: tuple[str, ...] = ()  # that a column names; of one alone, names go without it
+    is_complete: bool = True  # events name only those neurons that spiked
+    notes: tuple[str, ...] = ()
 
     def resolve(self, num_neurons: int, populations: tuple[Population, ...], is_input: Array | None) -> Recording:
         """Find the neuron of every line."""
         known = np.zeros(num_neurons, dtype=bool) if is_input is None else is_input
-        ids, notes = _neurons_of_names(self.path, self.names, num_neurons, populations, known)
+        names, whose = self._names_in(num_neurons, populations)
+        ids, notes = _neurons_of_names(self.path, names, num_neurons, populations, known, self.is_complete)
         twice = np.flatnonzero(np.bincount(ids, minlength=num_neurons) > 1)
         if twice.size:
             name = self.names[int(np.flatnonzero(ids == twice[0])[-1])]
@@ -105,45 +118,88 @@ class CountTable:
         if self.inputs is not None:
             marked = known.copy()
             marked[ids] = self.inputs
-        return Recording(counts, marked, notes=notes + _silent_note(num_neurons - len(ids)))
+        return Recording(counts, marked, notes=[*self.notes, *whose, *notes, *_silent_note(num_neurons - len(ids))])
+
+    def _names_in(self, num_neurons: int, populations: tuple[Population, ...]) -> tuple[tuple[str, ...], list[str]]:
+        """The names as the network may know them."""
+        if not self.populations:
+            return self.names, []
+        if len(self.populations) == 1 and (not populations or _is_all_named(populations, num_neurons)):
+            return self.names, [f"the neurons of {cut(self.populations[0])} are read as those of the whole network"]
+        known = [p.name for p in populations]
+        if unknown := [name for name in self.populations if name not in known]:
+            there = ", ".join(known[:20]) or "none"
+            raise InvalidInput(f"{self.path} names the population {shown(unknown[0])}; the network has {there}")
+        if len(self.populations) > 1:
+            return self.names, []
+        return tuple(_full_name(self.populations[0], name) for name in self.names), []
 
 
 def read_count_table(path: Path) -> CountTable:
-    """Read a text file of counts without knowing the network."""
-    text = read_text(path)
-    rows = list(read_rows(path, "\t" if "\t" in text.partition("\n")[0] else ","))
-    header = [c.lower() for c in rows[0][1]] if rows else []
-    name, count, mark = 0, 1, 2 if len(header) > 2 else None
-    if "spikes" in header or "count" in header or "counts" in header:
-        count = next(header.index(n) for n in ("spikes", "count", "counts") if n in header)
-        name = next((header.index(n) for n in ("neuron", "name", "id", "node_id") if n in header), 0)
-        mark = header.index("input") if "input" in header else None
-        rows = rows[1:]
-    if not rows:
+    """Read a text file of counts, or of spike events, without knowing the network."""
+    if (events := read_events(path)) is not None:
+        lines = [(owner, name, n) for owner, spikes in events.spikes.items() for name, n in spikes.items()]
+        return _count_table(path, lines, is_complete=False, notes=tuple(events.notes))
+    if is_event_file(path):
+        raise InvalidInput(f"{path} holds no spike events")
+    table = read_table(path, _COLUMNS)
+    table.refuse_unread("counts have the columns neuron, spikes, input and population")
+    column = table.column or _columns_without_header(table)
+    if missing := [thing for thing in ("neuron", "spikes") if thing not in column]:
+        raise InvalidInput(f"{path} has no column {missing[0]}; wanted: neuron,spikes[,input], or neuron,time")
+    if not table.rows:
         raise InvalidInput(f"{path} holds no spike counts")
-    names, spikes, inputs = [], [], []
-    for number, cells in rows:
-        if len(cells) <= max(name, count, mark or 0):
+    lines, inputs = [], []
+    for number, cells in table.rows:
+        if len(cells) <= max(column.values()):
             raise InvalidInput(f"line {number} of {path} has {plural(len(cells), 'column')}; wanted: neuron,spikes")
-        value = whole_number(cells[count], f"{path}: the spike count of neuron {cut(cells[name])}")
+        name = cells[column["neuron"]]
+        value = whole_number(cells[column["spikes"]], f"{path}: the spike count of neuron {cut(name)}")
         if value < 0:
-            raise InvalidInput(f"{path}: the spike count of neuron {cut(cells[name])} is {value}, which is negative")
-        names.append(cells[name])
-        spikes.append(value)
-        if mark is not None:
-            if cells[mark].lower() not in _YES + _NO:
-                raise InvalidInput(f"line {number} of {path} marks an input with {shown(cells[mark])}, not with 1 or 0")
-            inputs.append(cells[mark].lower() in _YES)
-    marked = None if mark is None else tuple(inputs)
-    return CountTable(path, tuple(names), tuple(spikes), marked, f"{ASSUMED}\n" in text)
+            raise InvalidInput(f"{path}: the spike count of neuron {cut(name)} is {value}, which is negative")
+        lines.append((cells[column["population"]] if "population" in column else None, name, value))
+        if "input" in column:
+            inputs.append(_is_marked(path, number, cells[column["input"]]))
+    marked = tuple(inputs) if "input" in column else None
+    return _count_table(path, lines, inputs=marked, assumed=f"{ASSUMED}\n" in read_text(path))
+
+
+def _columns_without_header(table: Table) -> dict[str, int]:
+    width = max((len(cells) for _, cells in table.rows), default=0)
+    if width > 3:
+        raise InvalidInput(f"{table.path} has {width} columns and no header; wanted: neuron,spikes[,input]")
+    return {"neuron": 0, "spikes": 1} | ({"input": 2} if width > 2 else {})
+
+
+def _is_marked(path: Path, number: int, mark: str) -> bool:
+    if mark.lower() not in _YES + _NO:
+        raise InvalidInput(f"line {number} of {path} marks an input with {shown(mark)}, not with 1 or 0")
+    return mark.lower() in _YES
+
+
+def _count_table(path: Path, lines: list[tuple[str | None, str, int]], **about: Any) -> CountTable:
+    """Make a table of lines (population, neuron, spikes)."""
+    owners = dict.fromkeys(population or None for population, _, _ in lines)
+    names = tuple(name if len(owners) == 1 else _full_name(population, name) for population, name, _ in lines)
+    populations = tuple(name for name in owners if name is not None)
+    return CountTable(path, names, tuple(count for _, _, count in lines), populations=populations, **about)
+
+
+def _full_name(population: str | None, neuron: str) -> str:
+    return f"{population}[{neuron}]" if population else neuron
 
 
 def _neurons_of_names(
-    path: Path, names: tuple[str, ...], num_neurons: int, populations: tuple[Population, ...], is_input: Array
+    path: Path,
+    names: tuple[str, ...],
+    num_neurons: int,
+    populations: tuple[Population, ...],
+    is_input: Array,
+    is_complete: bool,
 ) -> tuple[Array, list[str]]:
     by_name = {p.name: p for p in populations}
     # where every neuron has its own name, a number is a name as well, not a position
-    all_named = sum(p.size == 1 for p in populations) == num_neurons and len(by_name) == num_neurons
+    all_named = _is_all_named(populations, num_neurons)
     ids = np.empty(len(names), dtype=np.int64)
     stand_in: tuple[str, Population] | None = None
     notes = []
@@ -151,11 +207,12 @@ def _neurons_of_names(
         if name in by_name and by_name[name].size == 1:
             ids[line] = by_name[name].start
             continue
+        name = whole_id(name)
         if not all_named and re.fullmatch(r"[+-]?\d+", name):
             ids[line] = _position(path, name, name, num_neurons)
             continue
         found = _NUMBERED.fullmatch(name)
-        if found is None or all_named:
+        if found is None or all_named or not (is_complete or found["prefix"] in by_name):
             raise InvalidInput(f"{path} counts the spikes of neuron {shown(name)}, which the network does not have")
         prefix = found["prefix"]
         population = by_name.get(prefix)
@@ -170,6 +227,10 @@ def _neurons_of_names(
             population = stand_in[1]
         ids[line] = population.start + _position(path, name, found["index"], population.size, population.name)
     return ids, notes
+
+
+def _is_all_named(populations: tuple[Population, ...], num_neurons: int) -> bool:
+    return sum(p.size == 1 for p in populations) == num_neurons == len({p.name for p in populations})
 
 
 def _position(path: Path, name: str, index: str, size: int, population: str | None = None) -> int:

@@ -23,9 +23,10 @@ from spinemap_exact.pipeline.asked import STAGES, stage_problem
 from spinemap_exact.pipeline.evidence import Wanted, certify, solve_and_certify
 from spinemap_exact.pipeline.outcome import Found, MappingRun, Stage
 from spinemap_exact.pipeline.spent import CHECK
+from spinemap_exact.problems.mapping import MappingProblem, shown_crossbars
 from spinemap_exact.problems.partition import PartitionProblem, Traffic
 from spinemap_exact.problems.placement import placement_problem
-from spinemap_exact.problems.unroll import PackedUnrolling, UnrollObjective, UnrollProblem, counting_bounds
+from spinemap_exact.problems.unroll import PackedUnrolling, UnrollObjective, UnrollProblem
 from spinemap_exact.result import Limits, Progress, Voucher, Watch, conclude
 
 logger = logging.getLogger(__name__)
@@ -176,6 +177,8 @@ def require_supported(
         raise InvalidInput(
             f"hardware {hardware.name!r} has several crossbar types; only --stage unroll and partition support that"
         )
+    if last_stage != "unroll" and network.fan_in.max() > 1 == hardware.max_rows:
+        return  # counting will say that no mapping exists
     if stage_problem("unroll", network, hardware, unit_fan_in=unit_fan_in).objective is not UnrollObjective.UNITS:
         _ = hardware.crossbar  # raises: unrolling packs crossbars of one size
 
@@ -221,10 +224,8 @@ class _Run:
         self.shortage: str | None = None
 
     def count_crossbars(self) -> None:
-        """Compare what is needed by counting with the tiles that there are."""
-        rows, columns = self.hardware.max_rows, max(c.columns for c in self.hardware.crossbars)
-        bounds = counting_bounds(self.asked.network, rows, columns)
-        self._compare({f"by counting {k}": b for k, b in bounds.items()})
+        """Compare what any mapping needs with the crossbars that there are."""
+        self.shortage = MappingProblem(self.asked.network, self.hardware).why_infeasible()
 
     def unroll(self) -> PackedUnrolling | None:
         packed = self._unrolled()
@@ -267,11 +268,12 @@ class _Run:
 
     def _compare(self, bounds: dict[str, int]) -> None:
         how, least = max(bounds.items(), key=lambda item: item[1])
-        tiles = self.hardware.grid.num_tiles
-        if least > tiles and self.shortage is None:
+        if least > self.hardware.num_crossbars and self.shortage is None:
             fan_in = self.asked.unit_fan_in
             units = "" if fan_in is None else f" with units of fan-in {fan_in}"
-            self.shortage = f"the network needs at least {least} crossbars{units} ({how}), there are {tiles} tiles"
+            self.shortage = (
+                f"the network needs at least {least} crossbars{units} ({how}), {shown_crossbars(self.hardware)}"
+            )
 
     def _keep(self, unrolling: Unrolling, clusters: Partition, tiles: Placement | None = None) -> None:
         if self.keep is not None:

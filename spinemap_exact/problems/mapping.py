@@ -29,6 +29,14 @@ class MappingObjective(StrEnum):
     BOTTLENECK = "bottleneck"
 
 
+def shown_crossbars(hardware: Hardware) -> str:
+    """Say how many crossbars there are, or tiles where each has one."""
+    tiles, crossbars = hardware.grid.num_tiles, hardware.num_crossbars
+    if crossbars == tiles:
+        return f"there are {tiles} tiles"
+    return "there is 1 crossbar" if crossbars == 1 else f"there are {crossbars} crossbars"
+
+
 @dataclass(frozen=True, eq=False)
 class MappingProblem:
     """Map a network onto hardware: unrolling, partition and placement at once.
@@ -73,8 +81,8 @@ class MappingProblem:
     @property
     def most_crossbars(self) -> int:
         """Crossbars that a mapping may use."""
-        tiles = self.hardware.grid.num_tiles
-        return tiles if self.max_crossbars is None else min(tiles, self.max_crossbars)
+        there = self.hardware.num_crossbars
+        return there if self.max_crossbars is None else min(there, self.max_crossbars)
 
     @cached_property
     def arrivals(self) -> int:
@@ -91,7 +99,7 @@ class MappingProblem:
         how, least = max(counting_bounds(network, rows, columns).items(), key=lambda item: item[1])
         if least > self.most_crossbars:
             most = self.most_crossbars
-            there = f"{most} may be used" if most == self.max_crossbars else f"there are {most} tiles"
+            there = f"{most} may be used" if most == self.max_crossbars else shown_crossbars(self.hardware)
             return f"the network needs at least {least} crossbars (by counting {how}), {there}"
         shortest = least_worst_latency_ps(network, hardware)
         if self.max_latency_ps is not None and shortest is not None and shortest > self.max_latency_ps:

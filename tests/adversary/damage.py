@@ -99,7 +99,15 @@ READERS: dict[str, tuple[str, Callable[[Path], Any]]] = {
     "sonata types": ("net/types.csv", lambda path: readers.read_network(path.parent.parent)),
     "tennlab": ("tennlab.json", readers.read_network),
     "network of a problem": ("net.json", readers.read_network),
+    "edge list of networkx": ("attributes.csv", readers.read_network),
+    "graphml": ("net.graphml", readers.read_network),
+    "hypergraph": ("net.hgr", readers.read_network),
+    "matrix market": ("net.mtx", readers.read_network),
+    "dense matrix": ("matrix.npy", readers.read_network),
+    "labelled matrix": ("matrix.csv", readers.read_network),
     "counts": ("counts.csv", _with_spikes),
+    "spike events": ("events.csv", _with_spikes),
+    "spike events of NEST": ("events.dat", _with_spikes),
     "raster .npy": ("raster.npy", _with_spikes),
     "raster .npz": ("raster.npz", _with_spikes),
     "spikes .h5": ("spikes.h5", _with_spikes),
@@ -136,6 +144,14 @@ def good_files() -> dict[str, bytes]:
         "net.csv": _EDGES,
         "net.tsv": _EDGES.replace(",", "\t"),
         "counts.csv": _COUNTS,
+        "events.csv": "timestamps population node_ids\n0.5 a 0\n0.75 a 1\n",
+        "events.dat": "# NEST version: 3.8\nsender\ttime_ms\n1\t0.5\n2\t0.75\n",
+        "attributes.csv": "0 1 {'weight': 0.5}\n1 2 {'weight': 2, 'delay': 1}\n",
+        "matrix.csv": ",0,1\n0,0,0.5\n1,2,0\n",
+        "net.hgr": "2 4 1\n7 1 2 3\n2 3 4\n",
+        "net.mtx": "%%MatrixMarket matrix coordinate real symmetric\n3 3 2\n2 1 0.5\n3 2 -1e-3\n",
+        "net.graphml": '<graphml><graph edgedefault="directed"><node id="a"/><node id="b"/>'
+        '<edge source="a" target="b"/></graph></graphml>',
         "net.dat": "3\n0 1 2\n1 0 3\n2 3 0\n\n0 5 1\n5 0 4\n1 4 0\n",
         "net.sln": "3 32\n2 1 3\n",
         "cores.csv": "source,target,weight\n0,1,2.5\n1,2,4\n2,0,1\n",
@@ -158,9 +174,10 @@ def good_files() -> dict[str, bytes]:
         readers.write_network(Path(folder) / "net.npz", network)
         found["net.npz"] = (Path(folder) / "net.npz").read_bytes()
     raster = np.array([[1, 0, 2, 0], [0, 1, 0, 1]])
-    for name, save in (("raster.npy", np.save), ("raster.npz", np.savez)):
+    arrays = (("raster.npy", np.save, raster), ("raster.npz", np.savez, raster), ("matrix.npy", np.save, np.eye(3)))
+    for name, save, array in arrays:
         buffer = io.BytesIO()
-        save(buffer, raster)
+        save(buffer, array)
         found[name] = buffer.getvalue()
     return found | _sonata() | _nir()
 

@@ -69,6 +69,13 @@ SAMPLES = {
     "raster npy": Sample("raster.npy", _network("net.csv", spikes="raster.npy")),
     "raster npz": Sample("rasters.npz", _network("net.npz", spikes="rasters.npz")),
     "native": Sample("net.npz", _network("net.npz")),
+    "spike events": Sample("events.csv", _network("net.csv", spikes="events.csv")),
+    "edge list of networkx": Sample("attributes.txt", _network("attributes.txt")),
+    "graphml": Sample("net.graphml", _network("net.graphml")),
+    "hypergraph": Sample("net.hgr", _network("net.hgr")),
+    "matrix market": Sample("net.mtx", _network("net.mtx")),
+    "dense matrix": Sample("dense.npy", _network("dense.npy")),
+    "sparse matrix": Sample("sparse.npz", _network("sparse.npz")),
     "nir": Sample("net.nir", _network("net.nir"), is_slow=True),
     "nir convolution": Sample("conv.nir", _network("conv.nir"), is_slow=True),
     "sonata config": Sample("sonata/config.json", _network("sonata"), is_slow=True),
@@ -105,6 +112,9 @@ def build(folder: Path) -> None:
     for name in ("mapping.json", "mapping.json.gz"):
         write_mapping(folder / name, mapping, net, HARDWARE)
     np.save(folder / "raster.npy", np.arange(12).reshape(3, 4))
+    np.save(folder / "dense.npy", np.arange(9).reshape(3, 3))
+    csr = {"data": np.ones(2), "indices": np.array([1, 0]), "indptr": np.array([0, 1, 2])}
+    np.savez(folder / "sparse.npz", format=np.array(b"csr"), shape=np.array([2, 2]), **csr)
     np.savez(folder / "rasters.npz", cells=np.eye(3), source=np.ones((5, 1)))
     for name, text in _TEXTS.items():
         (folder / name).write_text(text)
@@ -119,6 +129,13 @@ _TEXTS = {
     "blanks.txt": "# a comment\n0 1\n1 2 \n2 0\n",
     "counts.csv": "neuron,spikes,input\n0,3,0\n1,4,0\n2,5,0\n3,100,1\n",
     "by_name.csv": "cells[0],3\ncells[1],4\nsource0,12\n",
+    "events.csv": "timestamps population node_ids\n0.5 a 0\n0.75 a 1\n1e2 a 1\n",
+    "attributes.txt": "0 1 {'weight': 0.5}\n1 2 {'weight': 2, 'delay': 1}\n",
+    "net.hgr": "2 4 1\n7 1 2 3\n2 3 4\n",
+    "net.mtx": "%%MatrixMarket matrix coordinate real symmetric\n% 1\n3 3 2\n2 1 0.5\n3 2 -1e-3\n",
+    "net.graphml": '<graphml><key id="w" for="edge" attr.name="weight" attr.type="double"/>'
+    '<graph edgedefault="directed"><node id="a"/><node id="b"/>'
+    '<edge source="a" target="b"><data key="w">4</data></edge></graph></graphml>',
     "mapping.csv": "neuron,tile\n0,2\n1,2\n2,1\n",
     "qap.dat": "3\n\n0 5 2\n5 0 3\n2 3 0\n\n0 1 2\n1 0 1\n2 1 0\n",
     "qap.sln": "3 30\n 3 1 2\n",

@@ -45,6 +45,92 @@ def test_separators_headers_and_comments(tmp_path: Path, text: str, name: str) -
     assert notes == ["no spike counts were given: traffic is assumed, one spike for every neuron"]
 
 
+ASSUMED = "no spike counts were given: traffic is assumed, one spike for every neuron"
+TWICE = "i and j are read as ids of one network; PyNN and Brian2 number either population from 0"
+
+
+@pytest.mark.parametrize(
+    ("text", "notes"),
+    [
+        ("2.0,0.0,4\n0.0,1.0,8\n", []),  # ids that went through a table of floats
+        ("2.000000000000000000e+00 0.0e+00 4.0\n0.0 1.0 8.0\n", []),
+        ("i,j,w\n2,0,4\n0,1,8\n", [TWICE]),
+        ('"Source","Destination","Weight"\n"2","0","4"\n"0","1","8"\n', []),
+        ("# columns = ['i', 'j', 'weight', 'delay']\n2\t0\t4\t1.0\n0\t1\t8\t1.0\n", [TWICE]),
+        ('# columns = ["i", "j", "delay", "weight"]\n2 0 1.0 4\n0 1 1.0 8\n', [TWICE]),
+        ("2 0 {'weight': 4}\n0 1 {'weight': 8.0, 'colour': 'red, or so'}\n", []),
+        ("2,0,{'weight': 4}\n0,1,{'weight': 8.0}\n", []),
+        ("pre,post,weight # of 2024\n2,0,4 # strong\n0,1,8\n", []),
+        (",pre,post,weight\n0,2,0,4\n1,0,1,8\n", []),  # with the running number of pandas
+        ("source_node_id;kind;target_node_id;syn_weight\n2;x;0;4\n0;y;1;8\n", ["columns that are not read: kind"]),
+        ("Source,Target,Type,Weight\n2,0,Directed,4\n0,1,Directed,8\n", ["columns that are not read: type"]),
+    ],
+)
+def test_edge_lists_of_other_tools(tmp_path: Path, text: str, notes: list[str]) -> None:
+    network, said = read_network(write(tmp_path, text, "net.txt"))
+
+    assert synapses(network) == [(0, 1), (2, 0)]
+    assert network.weights is not None and network.weights.tolist() == [8, 4]
+    assert network.populations == ()
+    assert said == [*notes, ASSUMED]
+
+
+def test_a_table_that_might_be_a_matrix(tmp_path: Path) -> None:
+    network, notes = read_network(write(tmp_path, "0,1,0\n0,0,1\n1,0,0\n"))
+    assert synapses(network) == [(0, 0), (0, 1), (1, 0)]
+    assert "three lines of three are read as pre,post,weight, not as a matrix" in notes
+
+
+def test_lines_of_networkx_without_attributes(tmp_path: Path) -> None:
+    network, _ = read_network(write(tmp_path, "a b {}\nb c {}\n", "net.txt"))
+    assert [p.name for p in network.populations] == ["a", "b", "c"]
+    assert synapses(network) == [(0, 1), (1, 2)] and network.weights is None
+
+
+def test_neurons_called_i_and_j_are_no_header(tmp_path: Path) -> None:
+    network, _ = read_network(write(tmp_path, "i,j\nj,k\n"))
+    assert [p.name for p in network.populations] == ["i", "j", "k"]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (
+            "cell1,cell2\nA,B\nB,C\n",
+            "line 1 of net.csv (cell1, cell2) looks like a header: name two columns",
+        ),
+        ("# of 2024\nA,B,size\nA,C,1\nB,C,2\n", "line 2 of net.csv (A, B) looks like a header"),
+        ("a,b,w\n0,1,2\n", "line 1 of net.csv (a, b) looks like a header"),
+        ("pre,source,post\n0,1,2\n", "has two columns for the pre-synaptic neuron, pre and source: keep one of them"),
+        # write.table of R leaves out the name of its first column, and all others would be read one too early
+        ("pre post weight\n1 0 1 0.5\n2 1 2 0.5\n", "line 2 of net.csv has 4 columns, the first line has 3"),
+        ("0,1\n1,2,0.5\n", "line 2 of net.csv has 3 columns, the first line has 2"),
+        ("pre,post\n0,1\n1,2,0.5\n", "line 3 of net.csv has 3 columns, the first line has 2"),
+        ("0;1;0,5\n1;2;0,5\n", "line 1 of net.csv has the weight '0,5', not a number"),
+        ("0.5,1.0\n1.0,2.0\n", "has the id 0.5, a number, but not a whole one"),
+        ("Source,Target,Type\n0,1,Directed\n1,2,Undirected\n", "line 3 of net.csv is an undirected edge"),
+        ("0 1 {'weight': 1}\n1 2\n", "line 2 of net.csv does not end in attributes, as the first one does"),
+        ("0 1 {'weight': 1}\n1 2 {'weight': open}\n", "line 2 of net.csv ends in \"{'weight': open}\", no attributes"),
+        ("0 1 {1}\n", "line 1 of net.csv ends in '{1}', no attributes"),
+        ("0 1 {[]: 1}\n", "line 1 of net.csv ends in '{[]: 1}', no attributes"),
+        ("0 1 {'weight': 1}\n1 2 {}\n", "line 2 of net.csv has the weight '', not a number"),
+    ],
+)
+def test_lines_that_are_not_understood_are_refused(tmp_path: Path, text: str, reason: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        read_network(write(tmp_path, text))
+    assert reason in str(caught.value).replace(f"{tmp_path}/", "")
+
+
+def test_a_raster_goes_by_the_numbers_of_ids_and_by_the_order_of_names(tmp_path: Path) -> None:
+    np.save(tmp_path / "r.npy", np.array([70, 8, 9]))
+    numbered, notes = read_network(write(tmp_path, "2.0,0.0\n0.0,1.0\n"), spikes=tmp_path / "r.npy")
+    assert numbered.spikes.tolist() == [70, 8, 9] and notes == []
+    named, notes = read_network(write(tmp_path, "c,a\na,b\n"), spikes=tmp_path / "r.npy")
+    assert {p.name: int(named.spikes[p.start]) for p in named.populations} == {"c": 70, "a": 8, "b": 9}
+    assert "r.npy counts neurons in the order of their first appearance: c, a, b, ..." in notes
+
+
 def test_duplicates_are_merged_and_self_loops_kept_and_both_are_said(tmp_path: Path) -> None:
     network, notes = read_network(write(tmp_path, "pre,post,weight\n0,1,0.5\n1,1,2\n0,1,0.25\n1,0,-1\n"))
 
@@ -85,6 +171,8 @@ def test_counts_mark_inputs_and_name_neurons_without_synapses(tmp_path: Path) ->
     assert network.is_input.tolist() == [True, False, False, False, False]
     assert not network.spikes_assumed
     assert "2 neurons without recorded spikes: counted as zero spikes" in notes
+    write(tmp_path, "neuron,spikes,input\n0.0,7,1\n2.0,3,0\n4.0,1,0\n", "counts.csv")
+    assert read_network(tmp_path / "net.csv", spikes=counts)[0].digest == network.digest
 
 
 def test_counts_by_name(tmp_path: Path) -> None:

@@ -77,6 +77,27 @@ def test_a_csv_of_tiles(tmp_path: Path) -> None:
     assert mapping.violations(NETWORK, HARDWARE) == []
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "neuron,x,y\n3,0,1\n1,1,0\n2,1,0\n",  # tile y * 2 + x
+        "y;x;neuron\n1;0;3\n0;1;1\n0;1;2\n",
+        "id tile\n3 2\n1 1.0\n2 1\n",
+        ",neuron,tile\n0,3,2\n1,1,1\n2,2,1\n",
+    ],
+)
+def test_columns_of_tiles_and_places(tmp_path: Path, text: str) -> None:
+    (tmp_path / "m.csv").write_text(text)
+    mapping = read_mapping(tmp_path / "m.csv", NETWORK, HARDWARE)
+    assert mapping.placement.tile_of_cluster[mapping.partition.cluster_of_unit].tolist() == [1, 1, 2]
+
+
+def test_places_need_hardware(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text("neuron,x,y\n1,0,0\n2,0,0\n3,0,0\n")
+    with pytest.raises(InvalidInput, match="names tiles by x and y, which only hardware can tell"):
+        read_mapping(tmp_path / "m.csv", NETWORK)
+
+
 def test_crossbar_types_follow_the_tiles_where_a_file_names_none(tmp_path: Path) -> None:
     (tmp_path / "m.csv").write_text("1,0\n2,3\n3,3\n")
     # tile 0 has the one crossbar of the first type, tiles 1 to 3 those of the second
@@ -122,6 +143,12 @@ def test_bad_mappings_are_refused_with_a_reason(tmp_path: Path, table: dict[str,
         ("9,0\n", "names neuron 9, outside 0 ... 3"),
         ("1,x\n", "the tile of neuron 1 is 'x', not a number"),
         ("1\n", "line 1 of"),
+        ("1,0,0\n2,0,1\n3,1,0\n", "has 3 columns, the first line has 2"),
+        ("neuron,x,y,p\n1,0,0,3\n", "has a column 'p' that is not understood; wanted: neuron,tile or neuron,x,y"),
+        ("neuron,tile,x,y\n1,0,0,0\n", "has the columns neuron, tile, x, y; wanted: neuron,tile or neuron,x,y"),
+        ("neuron,x\n1,0\n", "has the columns neuron, x; wanted"),
+        ("neuron,x,y\n1,2,0\n", "places neuron 1 at x = 2, y = 0, outside the 2x2 mesh"),
+        ("neuron,x,y\n1,0,-1\n", "places neuron 1 at x = 0, y = -1, outside the 2x2 mesh"),
     ],
 )
 def test_bad_tables_of_tiles(tmp_path: Path, text: str, reason: str) -> None:

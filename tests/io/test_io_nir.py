@@ -386,3 +386,48 @@ def test_a_network_like_lenet_whose_pooling_neurons_count(tmp_path: Path) -> Non
     assert folded.num_neurons == 6894 - 864 - 256
     # a kernel of 5 over pooled pairs reads 10 x 10 values of each of the 6 channels
     assert folded.num_synapses == 3456 * 25 + 1024 * 100 * 6 + 500 * 1024 + 10 * 500
+
+
+@pytest.mark.parametrize(
+    ("first", "inputs", "neurons"),
+    [
+        (nir.Linear(np.ones((3, 4))), 4, 3),
+        (nir.Affine(np.ones((2, 5)), np.ones(2)), 5, 2),
+        # 2 channels of 3 x 3 pixels, kernels of 2 x 2: 3 channels of 2 x 2 outputs
+        (nir.Conv2d((3, 3), np.ones((3, 2, 2, 2)), 1, 0, 1, 1, np.zeros(3)), 18, 12),
+    ],
+    ids=["linear", "affine", "convolution"],
+)
+def test_an_input_of_one_value_is_what_its_readers_take(tmp_path: Path, first: Any, inputs: int, neurons: int) -> None:
+    """Exporters that know no shapes write 1."""
+    network, notes = read_nir(save(tmp_path, {"in": source(1), "w": first, "n": lif(neurons), "out": sink(1)}))
+
+    assert sizes(network) == {"n": neurons, "in": inputs}
+    assert any(note.startswith("node in states the shape (1,), what follows takes ") for note in notes)
+
+
+def test_an_input_of_one_value_that_is_one(tmp_path: Path) -> None:
+    network, notes = read_nir(save(tmp_path, {"in": source(1), "w": nir.Linear(np.ones((3, 1))), "n": lif(3)}))
+    assert sizes(network) == {"n": 3, "in": 1}
+    assert not any("states the shape" in note for note in notes)
+
+
+@pytest.mark.parametrize("stated", [1, 2])
+def test_an_input_that_its_readers_contradict(tmp_path: Path, stated: int) -> None:
+    nodes = {"in": source(stated), "a": nir.Linear(np.ones((2, 3))), "b": nir.Linear(np.ones((2, 4))), "n": lif(2)}
+    path = save(tmp_path, nodes, [("in", "a"), ("in", "b"), ("a", "n"), ("b", "n")])
+    with pytest.raises(InvalidInput, match=f"node a takes 3 values, but is given {stated}"):
+        read_nir(path)
+
+
+def test_parameters_without_a_shape_and_a_flatten_that_counts_a_batch(tmp_path: Path) -> None:
+    """One parameter for all neurons, as some exporters write it, and ``start_dim`` as of a batch."""
+    nodes = {
+        "in": source(2, 2, 2),
+        "flat": nir.Flatten({"input": np.array([2, 2, 2])}, start_dim=1, end_dim=-1),
+        "w": nir.Linear(np.ones((3, 8))),
+        "n": cuba(1),
+        "out": sink(3),
+    }
+    network, _ = read_nir(save(tmp_path, nodes))
+    assert sizes(network) == {"n": 3, "in": 8} and network.num_synapses == 24

@@ -13,7 +13,7 @@ from spinemap_exact.hardware import Crossbar
 from spinemap_exact.io import read_network, read_problem, read_problem_file
 from spinemap_exact.io._grid import mesh_of_distances
 from spinemap_exact.io.core_graph import read_core_graph
-from spinemap_exact.io.qaplib import read_qaplib, read_qaplib_solution
+from spinemap_exact.io.qaplib import permutation, read_qaplib, read_qaplib_solution
 from spinemap_exact.mapping import Placement
 from spinemap_exact.problems.packing import PackingProblem
 from spinemap_exact.problems.partition import PartitionProblem
@@ -136,6 +136,49 @@ def test_both_directions_of_a_pair_add(tmp_path: Path) -> None:
     assert graph.problem.cost(Placement(np.array([0, 1, 2]))) == 7
 
 
+@pytest.mark.parametrize(
+    ("text", "names", "notes"),
+    [
+        ("id,source,target,weight\n0,0,1,3\n1,1,2,4\n", ("0", "1", "2"), ["columns that are not read: id"]),
+        ("weight;target;source\n3;1;0\n4;2;1\n", ("0", "1", "2"), []),
+        ("0 1 3\n1 2 4 # both ways\n", ("0", "1", "2"), []),
+        ("src\tdst\tbandwidth\n0.0\t1.0\t3\n1.0\t2.0\t4\n", ("0", "1", "2"), []),
+        ("1,2,3\n2,3,4\n", ("1", "2", "3"), ["cores are numbered from 1: cluster 0 is core 1"]),
+        (
+            "7,8,3\n8,20,4\n",
+            ("7", "8", "20"),
+            ["cores are numbered from neither 0 nor 1: clusters are the 3 that are named, in order"],
+        ),
+    ],
+)
+def test_core_graphs_of_other_tools(tmp_path: Path, text: str, names: tuple[str, ...], notes: list[str]) -> None:
+    graph = read_core_graph(write(tmp_path / "a.csv", text), "3x1")
+    assert graph.names == names
+    assert graph.problem.flow_matrix[[0, 1], [1, 2]].tolist() == [3, 4]
+    assert graph.notes == notes
+
+
+def test_a_core_that_is_left_out_is_a_core_without_flow(tmp_path: Path) -> None:
+    graph = read_core_graph(write(tmp_path / "a.csv", "0,1,3\n1,3,4\n"), "2x2")
+    assert graph.names == ("0", "1", "2", "3")
+    assert graph.notes == ["1 core without flow, which take tiles: 2"]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("source,target\n0,1\n", "has no column weight"),
+        ("0,1,3,9\n", "line 1 of a.csv has 4 columns, the first line has 3"),
+        ("source,src,target,weight\n0,1,3,9\n", "has two columns for the source, source and src"),
+        (",1,3\n", "line 1 of a.csv names no source"),
+    ],
+)
+def test_core_graphs_that_are_not_understood(tmp_path: Path, text: str, reason: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        read_core_graph(write(tmp_path / "a.csv", text), "2x2")
+    assert reason in str(caught.value).replace(f"{tmp_path}/", "")
+
+
 def test_a_mesh_is_recognised_on_either_side_at_the_same_cost(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     flow = rng.integers(0, 9, (6, 6))
@@ -157,6 +200,22 @@ def test_a_mesh_is_recognised_on_either_side_at_the_same_cost(tmp_path: Path) ->
         lines = f"6 {cost[name]}\n{' '.join(str(p + 1) for p in permutation)}\n"
         objective, placement = read_qaplib_solution(write(tmp_path / "q.sln", lines), qap.problem)
         assert qap.problem.cost(placement) == objective == cost[name]
+
+
+@pytest.mark.parametrize("distances_first", [False, True])
+def test_a_permutation_is_that_of_the_file(tmp_path: Path, distances_first: bool) -> None:
+    """Flows 0 -> 1 of 5 and 1 -> 2 of 1 on a row of three tiles, the placement given."""
+    flow = np.array([[0, 5, 0], [0, 0, 1], [0, 0, 0]])
+    distance = np.array([[0, 1, 2], [1, 0, 1], [2, 1, 0]])
+    first, second = (distance, flow) if distances_first else (flow, distance)
+    qap = read_qaplib(dat(tmp_path / "q.dat", first, second))
+    placement = Placement(np.array([1, 2, 0]))
+
+    p = np.array(permutation(placement, transposed=qap.transposed)) - 1
+
+    # cluster 0 on tile 1, 1 on 2, 2 on 0: 5 over one hop and 1 over two
+    assert qap.problem.cost(placement) == (first * second[np.ix_(p, p)]).sum() == 7
+    assert qap.transposed == distances_first
 
 
 @pytest.mark.parametrize("seed", range(30))

@@ -12,6 +12,7 @@ import pytest
 
 from spinemap_exact.errors import InvalidInput
 from spinemap_exact.io import read_network
+from spinemap_exact.network import Network
 
 h5py = pytest.importorskip("h5py")
 
@@ -114,11 +115,21 @@ def test_a_circuit_alone_has_no_spikes(circuit: Path) -> None:
     assert any("assumed" in note for note in notes)
 
 
-def test_a_simulation_that_has_not_run(circuit: Path) -> None:
+def test_a_simulation_that_has_not_run_has_the_spikes_it_was_fed(circuit: Path) -> None:
     (circuit / "output" / "spikes.h5").unlink()
     network, notes = read_network(circuit)
-    assert network.spikes_assumed
+    # lgn.h5 has two spikes of the second lgn node; nobody recorded the four cells
+    assert network.spikes.tolist() == [0, 0, 0, 0, 0, 2]
+    assert not network.spikes_assumed
     assert "the simulation names spikes.h5 for its spikes, but there is no such file" in notes
+    assert "4 neurons of populations without recorded spikes: counted as zero spikes" in notes
+
+
+def test_a_simulation_without_any_recording_is_assumed(circuit: Path) -> None:
+    (circuit / "output" / "spikes.h5").unlink()
+    simulation = json.loads((circuit / "simulation_config.json").read_text())
+    (circuit / "simulation_config.json").write_text(json.dumps({**simulation, "inputs": {}}))
+    assert read_network(circuit)[0].spikes_assumed
 
 
 def test_spikes_given_by_the_user_win(circuit: Path) -> None:
@@ -200,3 +211,204 @@ def test_bad_configurations(tmp_path: Path, table: dict[str, Any], reason: str) 
 def test_a_folder_without_any_configuration(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match=re.escape(f"{tmp_path} is a folder without a SONATA config.json")):
         read_network(tmp_path)
+
+
+def write_nodes(path: Path, size_of: dict[str, int], models: dict[str, Any] | None = None) -> None:
+    """Populations without node types; ``models`` holds what the HDF5 file itself says of each."""
+    with h5py.File(path, "w") as file:
+        for name, size in size_of.items():
+            file[f"nodes/{name}/node_type_id"] = np.full(size, -1)
+            for key, values in (models or {}).get(name, {}).items():
+                file[f"nodes/{name}/{key}"] = values
+
+
+def write_edges(path: Path, name: str, ends: str, pairs: list[tuple[int, int]], **datasets: Any) -> None:
+    with h5py.File(path, "a") as file:
+        group = file.create_group(f"edges/{name}")
+        for side, population, column in zip(("source", "target"), ends.split(">"), (0, 1), strict=True):
+            group[f"{side}_node_id"] = np.array([p[column] for p in pairs], dtype=np.uint64)
+            group[f"{side}_node_id"].attrs["node_population"] = population
+        for key, values in datasets.items():
+            group[key.replace("__", "/")] = np.array(values)
+
+
+def write_circuit(folder: Path, nodes: list[dict[str, Any]], edges: list[dict[str, Any]]) -> Path:
+    (folder / "circuit_config.json").write_text(json.dumps({"networks": {"nodes": nodes, "edges": edges}}))
+    return folder
+
+
+def test_populations_are_virtual_where_the_configuration_says_so(tmp_path: Path) -> None:
+    write_nodes(tmp_path / "n.h5", {"relay": 2, "cell": 3})
+    write_edges(tmp_path / "e.h5", "in", "relay>cell", [(0, 0), (1, 2)])
+    about = {"relay": {"type": "virtual"}, "cell": {"type": "biophysical"}}
+    write_circuit(tmp_path, [{"nodes_file": "n.h5", "populations": about}], [{"edges_file": "e.h5"}])
+
+    network, notes = read_network(tmp_path)
+
+    assert network.is_input.tolist() == [True, True, False, False, False]
+    assert not any("virtual" in note for note in notes)
+
+
+def test_only_listed_populations_are_the_circuit(tmp_path: Path) -> None:
+    write_nodes(tmp_path / "n.h5", {"a": 2, "left_out": 30, "z": 1})
+    write_edges(tmp_path / "e.h5", "a_z", "a>z", [(0, 0), (1, 0)])
+    write_edges(tmp_path / "e.h5", "z_out", "z>left_out", [(0, 29)])
+    listed = {"nodes_file": "n.h5", "populations": {"z": {}, "a": {"type": "virtual"}}}
+    write_circuit(tmp_path, [listed], [{"edges_file": "e.h5", "populations": {"a_z": {"type": "chemical"}}}])
+
+    network, notes = read_network(tmp_path)
+
+    # in the order of the configuration: z is neuron 0, a 0 and a 1 are 1 and 2
+    assert [(p.name, p.start, p.stop) for p in network.populations] == [("z", 0, 1), ("a", 1, 3)]
+    assert list(zip(network.pre.tolist(), network.post.tolist(), strict=True)) == [(1, 0), (2, 0)]
+    assert "1 node of z without a model type: read as neurons" in notes
+
+
+@pytest.mark.parametrize(
+    ("about", "of_edges", "reason"),
+    [
+        ({"b": {}}, {}, "lists the population 'b', which"),
+        ({"a": {"type": "astrocyte"}}, {}, "a is of the type 'astrocyte'; read are virtual, "),
+        ({"a": {"type": 3}}, {}, "a is of the type 3"),
+        (["a"], {}, "the populations of n.h5 are not a table of tables"),
+        ({"a": {}}, {"gaps": {"type": "electrical"}}, "gaps is of the type 'electrical'; read are chemical"),
+    ],
+)
+def test_populations_that_are_not_understood_are_refused(
+    tmp_path: Path, about: Any, of_edges: dict[str, Any], reason: str
+) -> None:
+    write_nodes(tmp_path / "n.h5", {"a": 2})
+    write_edges(tmp_path / "e.h5", "gaps", "a>a", [(0, 1)])
+    write_circuit(
+        tmp_path, [{"nodes_file": "n.h5", "populations": about}], [{"edges_file": "e.h5", "populations": of_edges}]
+    )
+    with pytest.raises(InvalidInput, match=re.escape(reason)):
+        read_network(tmp_path)
+
+
+def test_a_configuration_that_contradicts_its_node_types_is_refused(circuit: Path) -> None:
+    table = json.loads((circuit / "circuit_config.json").read_text())
+    table["networks"]["nodes"][1]["populations"] = {"lgn": {"type": "biophysical"}}
+    (circuit / "circuit_config.json").write_text(json.dumps(table))
+    with pytest.raises(InvalidInput, match="has virtual nodes in lgn, which the configuration calls biophysical"):
+        read_network(circuit)
+
+
+def test_model_types_of_the_nodes_themselves_come_first(tmp_path: Path) -> None:
+    """Four nodes in two groups: words in one, numbers into a library in the other."""
+    texts = h5py.string_dtype()
+    about = {
+        "node_group_id": [0, 1, 1, 0],
+        "node_group_index": [1, 0, 1, 0],
+        "0/model_type": np.array(["virtual", "biophysical"], dtype=texts),
+        "1/model_type": np.array([1, 0]),
+        "1/@library/model_type": np.array(["virtual", "point_neuron"], dtype=texts),
+    }
+    write_nodes(tmp_path / "n.h5", {"a": 4}, {"a": about})
+    (tmp_path / "t.csv").write_text("node_type_id model_type\n-1 virtual\n")
+    write_circuit(tmp_path, [{"nodes_file": "n.h5", "node_types_file": "t.csv"}], [])
+
+    # node 0 is entry 1 of group 0: biophysical; node 1 is number 1 of the library, node 2 number 0; node 3 entry 0
+    assert read_network(tmp_path)[0].is_input.tolist() == [False, False, True, True]
+
+
+def one_population_of_edges(folder: Path, types: str | None, **datasets: Any) -> Path:
+    write_nodes(folder / "n.h5", {"a": 4})
+    write_edges(folder / "e.h5", "a_a", "a>a", [(0, 1), (1, 2), (2, 3), (3, 0)], **datasets)
+    entry = {"edges_file": "e.h5"}
+    if types is not None:
+        (folder / "t.csv").write_text(types)
+        entry["edge_types_file"] = "t.csv"
+    return write_circuit(folder, [{"nodes_file": "n.h5"}], [entry])
+
+
+TWO_GROUPS = {"edge_group_id": [0, 5, 0, 5], "edge_group_index": [1, 0, 0, 1], "edge_type_id": [8, 8, 9, 9]}
+
+
+def test_attributes_of_edges_override_those_of_types(tmp_path: Path) -> None:
+    """Edges 0 and 2 are entries 1 and 0 of group 0; types have 3.0 and 10.0."""
+    types = "edge_type_id nsyns syn_weight\n8 NULL 3.0\n9 5 10.0\n"
+    datasets = {"0__nsyns": [2, 4], "5__syn_weight": [0.5, 0.25]}
+    network, notes = read_network(one_population_of_edges(tmp_path, types, **TWO_GROUPS, **datasets))
+
+    # contacts: own 4 and 2 in group 0; edge 1 of type 8 states none: 1; edge 3 of type 9: 5
+    # weights: types 3 and 10 for edges 0 and 2, own 0.5 and 0.25 for 1 and 3
+    assert network.weights is not None and network.weights.tolist() == [3 * 4, 0.5 * 1, 10 * 2, 0.25 * 5]
+    assert "4 edges stand for 12 contacts: one synapse for each edge" in notes
+
+
+def test_edges_of_one_group_need_no_index(tmp_path: Path) -> None:
+    network, _ = read_network(one_population_of_edges(tmp_path, None, **{"0__syn_weight": [1.0, 2.0, 3.0, 4.0]}))
+    assert network.weights is not None and network.weights.tolist() == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("types", "datasets", "reason"),
+    [
+        (None, {"0__syn_weight": [1.0, 2.0]}, "2 edges of 4 lack syn_weight"),
+        ("edge_type_id syn_weight\n8 1.0\n9 NULL\n", {}, "2 edges of 4 lack syn_weight"),
+        ("edge_type_id syn_weight\n8 x\n9 1\n", {}, "have a syn_weight that is not a number"),
+        (None, {"0__nsyns": [1.5, 1]}, "a number of contacts (nsyns) that cannot be"),
+        (None, {"0__nsyns": [-1, 1]}, "a number of contacts (nsyns) that cannot be"),
+        (None, {"0__nsyns": [1]}, "entry 1 of 1 nsyns is asked for"),
+    ],
+)
+def test_attributes_that_are_missing_or_cannot_be(
+    tmp_path: Path, types: str | None, datasets: dict[str, Any], reason: str
+) -> None:
+    with pytest.raises(InvalidInput, match=re.escape(reason)):
+        read_network(one_population_of_edges(tmp_path, types, **TWO_GROUPS, **datasets))
+
+
+def replaying(folder: Path, inputs: dict[str, Any], **simulation: Any) -> tuple[Network, list[str]]:
+    write_nodes(folder / "n.h5", {"relay": 3, "cell": 1})
+    nodes = {"nodes_file": "n.h5", "populations": {"relay": {"type": "virtual"}, "cell": {}}}
+    table = {"networks": {"nodes": [nodes]}, "run": {"tstop": 1}, "inputs": inputs, **simulation}
+    (folder / "config.json").write_text(json.dumps(table))
+    return read_network(folder)
+
+
+def test_spikes_fed_as_text(tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("timestamps population node_ids\n0.5 relay 2\n0.7 relay 0\n3 relay 2\n")
+    network, _ = replaying(tmp_path, {"a": {"input_type": "spikes", "module": "csv", "input_file": "in.csv"}})
+    assert network.spikes.tolist() == [1, 0, 2, 0]
+
+
+def test_spikes_fed_under_the_other_name(tmp_path: Path) -> None:
+    spikes(tmp_path / "in.h5", relay=[1, 1, 1])
+    network, notes = replaying(
+        tmp_path, {"a": {"input_type": "spikes", "spike_file": "in.h5", "node_set": "cell"}}, node_set="some"
+    )
+    assert network.spikes.tolist() == [0, 3, 0, 0]
+    assert "the simulation runs only the node set 'some': the whole circuit is read" in notes
+
+
+def test_a_replay_names_the_source_of_its_spikes(tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("neuron,time\n2,0.5\n2,0.75\n")
+    about = {"input_type": "spikes", "module": "synapse_replay", "spike_file": "in.csv", "node_set": "cell"}
+    with pytest.raises(InvalidInput, match="names spikes without saying of which population"):
+        replaying(tmp_path, {"a": about})
+    assert replaying(tmp_path, {"a": {**about, "source": "relay"}})[0].spikes.tolist() == [0, 0, 2, 0]
+
+
+def test_edges_are_chemical_under_either_name(tmp_path: Path) -> None:
+    write_nodes(tmp_path / "n.h5", {"a": 2})
+    write_edges(tmp_path / "e.h5", "a_a", "a>a", [(0, 1)])
+    of_edges = {"edges_file": "e.h5", "populations": {"a_a": {"type": "chemical_synapse"}}}
+    assert read_network(write_circuit(tmp_path, [{"nodes_file": "n.h5"}], [of_edges]))[0].num_synapses == 1
+
+
+def test_spikes_that_are_replayed_and_recorded_count_once(tmp_path: Path) -> None:
+    spikes(tmp_path / "in.h5", relay=[1], cell=[0, 0])
+    spikes(tmp_path / "out.h5", cell=[0, 0, 0])
+    network, notes = replaying(
+        tmp_path, {"a": {"input_type": "spikes", "input_file": "in.h5"}}, output={"spikes_file": "out.h5"}
+    )
+    assert network.spikes.tolist() == [0, 1, 0, 3]
+    assert "in.h5 replays spikes of cell that the output has: not counted again" in notes
+
+
+def test_text_that_is_no_events_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "in.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(InvalidInput, match="has no columns timestamps and node_ids"):
+        replaying(tmp_path, {"a": {"input_type": "spikes", "input_file": "in.csv"}})

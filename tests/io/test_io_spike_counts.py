@@ -72,6 +72,95 @@ def test_bad_tables(tmp_path: Path, text: str, reason: str) -> None:
         counts(tmp_path / "c.csv", text)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "neuron;spikes\n0;7\n4;8\n",
+        "neuron spikes\n0 7\n4 8\n",
+        "# counts\n\nneuron\tspikes\n0\t7\n4\t8\n",
+        "0;7\n4;8\n",
+        ",neuron,spikes\n0,0,7\n1,4,8\n",  # with the running number that pandas writes
+        "spikes,neuron,is_input\n7,0,0\n8,4,0\n",
+        "neuron,spikes # in 5 s\n0.0,7\n4.000000000000000000e+00,8 # the last\n",
+        "population,node_id,count\nlif1,0,7\nfc.lif,1,8\n",
+        "population,id,spikes\nlif1,0,7\nlif1,2,0\nfc.lif,1,8\n",
+    ],
+)
+def test_separators_columns_and_ids_of_tables(tmp_path: Path, text: str) -> None:
+    assert counts(tmp_path / "c.csv", text).counts.tolist() == [7, 0, 0, 0, 8, 0, 0, 0]
+
+
+def test_a_column_marks_external_inputs_under_either_name(tmp_path: Path) -> None:
+    recorded = counts(tmp_path / "c.csv", "id,count,is_input\n0,7,0\n1,2,1\n")
+    assert recorded.is_input is not None and recorded.is_input.tolist() == [False, True, *[False] * 3, *[True] * 3]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("neuron,spikes,rate\n0,7,1\n", "has a column 'rate' that is not understood; counts have the columns neuron, "),
+        ("neuron,rate\n0,7\n", "has a column 'rate' that is not understood"),
+        ("neuron,input\n0,1\n", "has no column spikes"),
+        ("neuron,id,spikes\n0,1,7\n", "has two columns for the neuron, neuron and id"),
+        ("neuron,spikes\n1,0,7\n", "line 2 of c.csv has 3 columns, the first line has 2"),
+        ("1,0,7,1\n", "has 4 columns and no header"),
+        ("population,neuron,spikes\nv1,0,7\nv1,1,7\n", "names the population 'v1'; the network has lif1, fc.lif, in"),
+        ("population,neuron,spikes\nin,0,7\nv1,1,7\n", "names the population 'v1'"),
+    ],
+)
+def test_columns_that_are_not_understood_are_refused(tmp_path: Path, text: str, reason: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        counts(tmp_path / "c.csv", text)
+    assert reason in str(caught.value).replace(f"{tmp_path}/", "")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("s.csv", "neuron,time\n4,1\n0,2\n4,3\n"),  # whole milliseconds look like counts
+        ("s.csv", "timestamps population node_ids\n0.5 lif1 0\n0.5 fc.lif 1\n7.25 fc.lif 1\n"),
+        ("s.csv", "i;t\n4.0;1e-3\n0.0;2e-3\n4.0;3e-3\n"),
+        ("s.dat", "# NEST version: 3.8\n# RecordingBackendASCII version: 2\nsender\ttime_ms\n4\t1.0\n0\t1.0\n4\t9.1\n"),
+        ("s.dat", "sender\ttime_step\ttime_offset\n4\t10\t0.0\n0\t10\t0.0\n4\t91\t-0.5\n"),
+        ("s.gdf", "4 1.0\n0 1.0\n4 9.1\n"),
+    ],
+)
+def test_spike_events_are_counted(tmp_path: Path, name: str, text: str) -> None:
+    recorded = counts(tmp_path / name, text)
+    assert recorded.counts.tolist() == [1, 0, 0, 0, 2, 0, 0, 0]
+    assert f"3 spike events of {name} counted" in recorded.notes
+    nest = "NEST numbers its nodes from 1; the ids of events are taken as they stand, neurons count from 0"
+    assert (nest in recorded.notes) == (name != "s.csv")
+
+
+def test_events_of_one_population_are_those_of_a_network_without_any(tmp_path: Path) -> None:
+    (tmp_path / "s.csv").write_text("times,population,id\n1.5,v1,2\n2.5,v1,2\n")
+    recorded = read_spike_counts(tmp_path / "s.csv", 3)
+    assert recorded.counts.tolist() == [0, 0, 2]
+    assert "the neurons of v1 are read as those of the whole network" in recorded.notes
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "reason"),
+    [
+        ("s.csv", "neuron,time\n0,soon\n", "line 2 of s.csv has the time 'soon', not a number"),
+        ("s.csv", "neuron,time,channel\n0,1,2\n", "has a column 'channel' that is not understood"),
+        ("s.csv", "time,channel\n0,1\n", "has times of spikes, but no column neuron"),
+        ("s.csv", "neuron,time,population\n0,1\n", "line 2 of s.csv has 2 columns, not neuron and time"),
+        ("s.csv", "neuron,time\n8,1\n", "counts the spikes of neuron 8, outside 0 ... 7"),
+        # two of them spiked, and fc.lif has two neurons: that says nothing
+        ("s.csv", "neuron,time\nh0,1\nh1,1\n", "neuron 'h0', which the network does not have"),
+        ("s.dat", "1 2 3\n", "has 3 columns and no header; wanted: id, time"),
+        ("s.dat", "", "holds no spike events"),
+        ("s.dat", "neuron spikes\n0 1\n", "holds no spike events"),
+    ],
+)
+def test_bad_events(tmp_path: Path, name: str, text: str, reason: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        counts(tmp_path / name, text)
+    assert reason in str(caught.value).replace(f"{tmp_path}/", "")
+
+
 def raster(path: Path, array: Any) -> Recording:
     np.save(path, array)
     return read_spike_counts(path, 8, POPULATIONS, IS_INPUT)
@@ -161,7 +250,7 @@ def test_bad_sonata_spikes(tmp_path: Path, groups: dict[str, Any], reason: str) 
 
 def test_unknown_and_missing_files(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="no suffix of a spike count file"):
-        read_spike_counts(tmp_path / "spikes.dat", 8)
+        read_spike_counts(tmp_path / "spikes.doc", 8)
     for name in ("s.csv", "s.npy", "s.h5"):
         with pytest.raises(InvalidInput, match=f"cannot read .*{name}"):
             read_spike_counts(tmp_path / name, 8)

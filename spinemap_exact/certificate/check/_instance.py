@@ -113,8 +113,12 @@ class Mapping:
 
     @property
     def most_crossbars(self) -> int:
-        tiles = self.width * self.height
-        return tiles if self.max_crossbars is None else min(tiles, self.max_crossbars)
+        limits = [self.width * self.height]
+        if self.max_crossbars is not None:
+            limits.append(self.max_crossbars)
+        if all(c.count is not None for c in self.crossbars):
+            limits.append(sum(c.count or 0 for c in self.crossbars))
+        return min(limits)
 
     @cached_property
     def max_rows(self) -> int:
