@@ -83,6 +83,11 @@ class TileGrid:
     def num_tiles(self) -> int:
         return self.width * self.height
 
+    @property
+    def num_links(self) -> int:
+        """Directed links between neighbours."""
+        return 2 * ((self.width - 1) * self.height + self.width * (self.height - 1))
+
     @cached_property
     def x(self) -> Array:
         """(num_tiles,) int64."""

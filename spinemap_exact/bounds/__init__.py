@@ -6,6 +6,7 @@ take.
 
 from spinemap_exact.bounds.codes import carries_of_axons, huffman_carries
 from spinemap_exact.bounds.latency import (
+    hops_as_energies,
     latencies_as_energies,
     least_total_latency_ps,
     least_worst_latency_ps,
@@ -18,6 +19,7 @@ __all__ = [
     "PricedTree",
     "Prices",
     "carries_of_axons",
+    "hops_as_energies",
     "huffman_carries",
     "latencies_as_energies",
     "least_idle_cells",

@@ -1,10 +1,13 @@
-"""How long spikes take at least, in any mapping.
+"""How long spikes take at least, and how busy a link is at least, in any mapping.
 
 As in `bounds.network`, a best mapping has one unit of each neuron on a tile, so that every carry travels. A neuron of
 m inputs whose units hold R of them has carries d deep where R^(d + 1) >= m.
 
 The latency summed over all spikes on all synapses is an energy: that of traffic per synapse with the times as prices,
 since carries are read once, and waiting is not shared.
+
+The hops of all packets are an energy, too: that of a chip on which nothing costs but a hop. They load the links of the
+mesh, of which one has the mean load or more.
 """
 
 from __future__ import annotations
@@ -36,6 +39,14 @@ def latencies_as_energies(hardware: Hardware) -> Hardware:
     )
 
 
+def hops_as_energies(hardware: Hardware) -> Hardware:
+    """Return the chip on which the energy in fJ is the number of hops of all packets."""
+    costs = replace(
+        hardware.costs, packet_fj=0, hop_x_fj=1, hop_y_fj=1, local_fj=0, synapse_fj=0, idle_cell_fj=0
+    )  # fmt: skip
+    return replace(hardware, costs=costs)
+
+
 def least_total_latency_ps(network: Network, hardware: Hardware) -> int:
     """Lower bound on the latency of all spikes on all synapses together, in ps."""
     return network_bound(network, latencies_as_energies(hardware), Traffic.PER_SYNAPSE).energy_fj
@@ -48,12 +59,19 @@ def least_worst_latency_ps(network: Network, hardware: Hardware) -> int | None:
     costs, grid, rows = hardware.costs, hardware.grid, hardware.max_rows
     hops = [costs.hop_x_ps] * (grid.width > 1) + [costs.hop_y_ps] * (grid.height > 1)
     crossing = costs.packet_ps + min(hops, default=0)
+    way = np.where(network.is_input, costs.packet_ps, min(costs.local_ps, crossing))[network.pre]
+    first = np.full(network.num_neurons, way.max())  # of the axon that lies deepest, whichever that is
+    np.minimum.at(first, network.post, way)
+    slowest = int(way.max())
+    for depth in range(1, _depth(int(network.fan_in.max()), rows) + 1):  # R^depth axons lie higher, but no more
+        wide = network.fan_in > rows**depth
+        slowest = max(slowest, int(first[wide].max()) + depth * (crossing + costs.synapse_ps))
+    return slowest + costs.synapse_ps
+
+
+def _depth(axons: int, rows: int) -> int:
+    """Carries between the deepest axon of a neuron and its soma unit, at least."""
     depth, reach = 0, rows
-    while reach < network.fan_in.max() and rows > 1:
+    while reach < axons and rows > 1:
         depth, reach = depth + 1, reach * rows
-    near = min(costs.local_ps, crossing)
-    external = bool(np.any(network.is_input & (network.fan_out > 0)))
-    widest = network.fan_in_of(int(np.argmax(network.fan_in)))
-    first = costs.packet_ps if network.is_input[widest].all() else min(near, costs.packet_ps)
-    deepest = first + depth * (crossing + costs.synapse_ps)
-    return costs.synapse_ps + max(deepest, costs.packet_ps if external else near)
+    return depth

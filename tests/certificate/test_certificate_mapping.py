@@ -99,7 +99,7 @@ def test_a_certificate_is_of_one_problem(other):
         check(five_axons(**other), optimal(five_axons()))
 
 
-@pytest.mark.parametrize("objective", ["worst-latency", "crossbars", "bottleneck"])
+@pytest.mark.parametrize("objective", ["worst-latency", "crossbars"])
 def test_trees_say_nothing_of_other_objectives(objective):
     problem = five_axons(objective=objective)
     with pytest.raises(CertificateRejected, match=f"trees say nothing about the objective {objective}"):

@@ -246,6 +246,29 @@ def _of_units(argument: Callable[[Unroll], int | None]) -> Callable[[Mapping], i
     return bound
 
 
+def _slowest(instance: Mapping) -> int:
+    """A neuron of more axons than R^d holds one d carries deep, or deeper; each carry crosses to another tile.
+
+    Two units of a neuron in one crossbar can be merged, which makes no spike slower.
+    """
+    nets, ps = instance.nets, instance.ps
+    if instance.objective != "worst-latency" or not any(nets.posts):
+        return 0
+    hops = [ps["hop_x"]] * (instance.width > 1) + [ps["hop_y"]] * (instance.height > 1)
+    crossing = ps["packet"] + min(hops, default=0)
+    near = min(ps["local"], crossing)
+    shortest = []
+    for pres in nets.pres:
+        first = {ps["packet"] if nets.is_input[k] else near for k in pres}
+        depth, reach = 0, instance.max_rows
+        while reach < len(pres) and instance.max_rows > 1:
+            depth, reach = depth + 1, reach * instance.max_rows
+        if pres:
+            deep = min(first) + depth * (crossing + ps["synapse"])
+            shortest.append(ps["synapse"] + max(deep, *first))
+    return max(shortest)
+
+
 ARGUMENTS: dict[type, dict[str, Callable[[Any], int | None]]] = {
     Packing: {"zero": _zero, "volume": _volume, "large-items": _large_items},
     Unroll: {
@@ -265,5 +288,11 @@ ARGUMENTS: dict[type, dict[str, Callable[[Any], int | None]]] = {
         "spread": _spread,
     },
     Placement: {"zero": _zero, "hops": _hops},
-    Mapping: {"zero": _zero, "columns": _of_units(_columns), "rows": _of_units(_rows), "cells": _of_units(_cells)},
+    Mapping: {
+        "zero": _zero,
+        "columns": _of_units(_columns),
+        "rows": _of_units(_rows),
+        "cells": _of_units(_cells),
+        "slowest": _slowest,
+    },
 }

@@ -27,7 +27,7 @@ class _Prices:
 
 @dataclass(frozen=True)
 class _Costs:
-    """What the objective charges: energy as it is; latency as the energy of traffic per synapse."""
+    """What the objective charges: energy as it is; latency as the energy of traffic per synapse; loads by hops."""
 
     packet: int
     hop: int
@@ -59,10 +59,20 @@ def prove(instance: Mapping, evidence: Field, claim: int | None) -> int | None:
     total = sum(_rest(instance, costs, prices, k) for k in range(n))
     total += costs.synapse * sum(nets.spikes[k] * len(nets.posts[k]) for k in range(n))
     total += costs.idle * idle_cells(instance) - row * instance.max_rows * instance.most_crossbars
-    return max(0, total + _neurons(instance, costs, prices, evidence))
+    total = max(0, total + _neurons(instance, costs, prices, evidence))
+    return -(-total // max(1, _links(instance))) if instance.objective == "bottleneck" else total
+
+
+def _links(instance: Mapping) -> int:
+    """Directed links of the mesh: one of them has the mean load of all, or more."""
+    w, h = instance.width, instance.height
+    return 2 * ((w - 1) * h + w * (h - 1))
 
 
 def _costs(instance: Mapping, evidence: Field) -> _Costs:
+    is_meshed = instance.width * instance.height > 1
+    if instance.objective == "bottleneck":  # of hops, which load the links
+        return _Costs(0, int(is_meshed), 0, 0, 0, instance.traffic == "per-synapse")
     if instance.objective not in ("energy", "mean-latency"):
         evidence.rejected(f"trees say nothing about the objective {instance.objective}")
     cost = instance.fj if instance.objective == "energy" else instance.ps

@@ -1,16 +1,19 @@
 """Simulated annealing of synapses, units and crossbars at once with exact increments and soft limits.
 
 Objectives: energy; mean latency; fewest crossbars, by energy within ever fewer of them; worst latency, by mean latency
-within ever tighter limits. The bottleneck is not supported.
+within ever tighter limits; the busiest link, by the hops of all packets and then by its load alone, tiles exchanged.
 
 S. Kirkpatrick, C. D. Gelatt, M. P. Vecchi, Optimization by Simulated Annealing, 1983, doi:10.1126/science.220.4598.671.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from spinemap_exact.errors import InvalidInput
+from spinemap_exact.bounds import hops_as_energies
+from spinemap_exact.heuristics.mapping._links import relieved
 from spinemap_exact.heuristics.mapping._opening import opening
 from spinemap_exact.heuristics.mapping._search import Search
 from spinemap_exact.kernels.mapping_moves import EXCHANGE_CROSSBARS
@@ -22,20 +25,15 @@ _FIRST_TRIALS = 100_000
 _ROUNDS_A_LENGTH = 2  # anneals before they become twice as long
 _ROUNDS = 6  # where there is no time limit
 _TRIALS_A_SLOT, _SETTLING = 100, (1.0, 0.01)  # where only crossbars are exchanged, to begin with
+_SHARE_OF_HOPS = 0.5  # of the time for the bottleneck
 _BY_LIMITS = (MappingObjective.CROSSBARS, MappingObjective.WORST_LATENCY)
 _HOT, _WARM, _COLD = 0.5, 0.2, 0.005  # temperatures, in mean prices of the spikes of a source
 
 
 def run(problem: MappingProblem, watch: Watch, start: Mapping | None = None) -> Mapping | None:
-    """Anneal from ``start``, or from units packed into few crossbars; None if nothing within the limits was met.
-
-    Raises
-    ------
-    InvalidInput
-        If the objective is the bottleneck.
-    """
+    """Anneal from ``start``, or from units packed into few crossbars; None if nothing within the limits was met."""
     if problem.objective is MappingObjective.BOTTLENECK:
-        raise InvalidInput("annealing of mappings does not know the busiest link; choose another objective")
+        return _unburdened(problem, watch, start)
     if start is not None and problem.violations(start):
         start = None
     if not Search.fits(problem):
@@ -49,6 +47,19 @@ def run(problem: MappingProblem, watch: Watch, start: Mapping | None = None) -> 
         if problem.objective not in _BY_LIMITS or watch.should_stop():
             break
     return best
+
+
+def _unburdened(problem: MappingProblem, watch: Watch, start: Mapping | None) -> Mapping | None:
+    """Few hops first, then tiles that spread them over the links; from the start, too, if that is better."""
+    hops = replace(problem, hardware=hops_as_energies(problem.hardware), objective=MappingObjective.ENERGY)
+    left = watch.remaining_s
+    fewest = run(hops, watch.part(None if left is None else _SHARE_OF_HOPS * left), start)
+    found = [mapping for mapping in (fewest, start) if mapping is not None and not problem.violations(mapping)]
+    if not found:
+        return None
+    left = watch.remaining_s
+    share = None if left is None else left / len(found)
+    return min((relieved(problem, watch.seeking(share, watch.offer), m) for m in found), key=problem.cost)
 
 
 def _limits(problem: MappingProblem, best: Mapping | None) -> tuple[int, int | None] | None:

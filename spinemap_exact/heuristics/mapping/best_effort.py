@@ -21,8 +21,6 @@ def run(problem: MappingProblem, watch: Watch, start: Mapping | None = None) -> 
         best = _better(problem, watch, best, found)
         if best is not None and problem.cost(best) == least:
             return best
-    if problem.objective is MappingObjective.BOTTLENECK:
-        return best
     return _better(problem, watch, best, anneal.run(problem, watch, best))
 
 
