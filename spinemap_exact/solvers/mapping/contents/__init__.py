@@ -168,5 +168,5 @@ class Search:
     def _note(self, evidence: Evidence) -> None:
         if evidence.bound_fj > self.bound:
             self.evidence = evidence
-            self.bound = evidence.bound_fj if self.most_fj is None else min(evidence.bound_fj, self.most_fj)
-            self.watch.report(self.most_fj, self.bound, note="contents")
+            self.bound = evidence.bound_fj
+            self.watch.report(self.most_fj, self.bound, note=ENGINE)
