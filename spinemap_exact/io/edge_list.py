@@ -31,8 +31,8 @@ from spinemap_exact.io._draft import Draft
 from spinemap_exact.io._edge_layout import NETWORKX, Layout, layout_of
 from spinemap_exact.io._files import plural, read_rows, whole_number
 from spinemap_exact.io._tables import is_decimal, is_number, require_width, whole_id
+from spinemap_exact.io.count_table import ASSUMED, CountTable, is_count_table, read_count_table
 from spinemap_exact.io.matrices import matrix_of_text
-from spinemap_exact.io.spike_counts import ASSUMED, CountTable, is_count_table, read_count_table
 from spinemap_exact.network import Network, Population
 
 logger = logging.getLogger(__name__)

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from spinemap_exact.errors import InvalidInput
-from spinemap_exact.io.spike_counts import Recording, read_spike_counts
+from spinemap_exact.io._recording import Recording
+from spinemap_exact.io.spike_counts import read_spike_counts
 from spinemap_exact.network import Population
 
 POPULATIONS = (Population("lif1", 0, 3), Population("fc.lif", 3, 5), Population("in", 5, 8))
