@@ -41,7 +41,7 @@ _PYNN_COLUMNS = re.compile(r"#\s*columns\s*=\s*\[(.*)\]")
 NETWORKX = re.compile(r"([^\s,]+)[\s,]+([^\s,]+)[\s,]+(\{.*\})$")
 _WHOLE = re.compile(r"[+-]?\d+$")
 _MOST_BYTES = 2**30
-_MOST_NAMELESS = 3  # columns without a header: pre, post, weight; more could be anything, a matrix for one
+_MOST_NAMELESS = 3  # columns without a header: pre, post, weight; more are those of a matrix
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Layout:
     post: int
     weight: int | None
     has_dictionaries: bool = False  # as networkx writes them
-    is_matrix: bool = False  # below a header that names its columns
+    is_matrix: bool = False  # with a header that names its columns, or without any
 
     @property
     def width(self) -> int:
@@ -97,10 +97,7 @@ def layout_of(path: Path) -> Layout:
     if len(cells) < 2:
         raise InvalidInput(f"line {skipped + 1} of {path} has one column; a synapse needs pre and post")
     if len(cells) > _MOST_NAMELESS:
-        raise InvalidInput(
-            f"{path} has {len(cells)} columns, and line {skipped + 1} does not name two of them pre and post; if this "
-            "is an adjacency matrix, write its non-zero entries as lines pre,post,weight"
-        )
+        return Layout(delimiter, None, skipped, 0, 0, None, is_matrix=True)
     return Layout(delimiter, None, skipped, 0, 1, 2 if len(cells) > 2 else None)
 
 

@@ -11,6 +11,7 @@ from spinemap_exact.errors import InvalidInput
 from spinemap_exact.files import cut, read_text, shown
 from spinemap_exact.io._files import read_rows, without_comment
 
+_RUNNING = re.compile(r"(unnamed: \d+)?$", re.IGNORECASE)  # number of a line, as pandas writes it and writes it again
 _DECIMAL = re.compile(r"[+-]?\d*\.\d*([eE][+-]?\d+)?$")
 
 
@@ -62,9 +63,8 @@ def read_table(path: Path, known: Mapping[str, Sequence[str]]) -> Table:
     column = named_columns(path, rows[0][1], known) if rows else {}
     if not column or any(map(is_number, rows[0][1])):
         return Table(path, rows, None)
-    # an unnamed column is the running number that tables are often written with
     header = tuple(rows[0][1])
-    unread = tuple(name for k, name in enumerate(header) if k not in column.values() and name)
+    unread = tuple(name for k, name in enumerate(header) if k not in column.values() and not _RUNNING.match(name))
     for number, cells in rows[1:]:
         require_width(path, number, cells, len(header))
     return Table(path, rows[1:], column, header, unread)

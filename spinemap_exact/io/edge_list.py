@@ -31,8 +31,8 @@ from spinemap_exact.io._draft import Draft
 from spinemap_exact.io._edge_layout import NETWORKX, Layout, layout_of
 from spinemap_exact.io._files import plural, read_rows, whole_number
 from spinemap_exact.io._tables import is_decimal, is_number, require_width, whole_id
-from spinemap_exact.io.matrices import labelled_matrix
-from spinemap_exact.io.spike_counts import ASSUMED, CountTable, is_count_table, read_count_table
+from spinemap_exact.io.count_table import ASSUMED, CountTable, is_count_table, read_count_table
+from spinemap_exact.io.matrices import matrix_of_text
 from spinemap_exact.network import Network, Population
 
 logger = logging.getLogger(__name__)
@@ -73,7 +73,7 @@ def read_edge_list(
     """
     path = Path(path)
     layout, where = layout_of(path), {column.lower(): value for column, value in (where or {}).items()}
-    draft = labelled_matrix(path, layout.delimiter, where) if layout.is_matrix else _listed(path, layout, where)
+    draft = matrix_of_text(path, layout, where) if layout.is_matrix else _listed(path, layout, where)
     counts = Path(spikes) if spikes is not None else path.with_suffix(".spikes.csv")
     if spikes is None:
         if not counts.is_file():

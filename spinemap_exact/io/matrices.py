@@ -1,5 +1,5 @@
-"""Weight matrices of a network: Matrix Market ``.mtx``, numpy ``.npy``, sparse ``.npz`` of scipy, and tables of text
-whose header and first column name the neurons.
+"""Weight matrices of a network: Matrix Market ``.mtx``, numpy ``.npy``, sparse ``.npz`` of scipy, and square tables
+of text, whose header and first column may name the neurons.
 
 The entry in row i and column j is the weight of the synapse from neuron i to neuron j, as in an adjacency matrix; every
 reader says so in a note, since weights of a layer are often written the other way round. The matrix is square: rows and
@@ -23,8 +23,9 @@ import numpy as np
 
 from spinemap_exact.arrays import Array
 from spinemap_exact.errors import InvalidInput
-from spinemap_exact.files import cut, read_bytes, reading, shown
+from spinemap_exact.files import MOST_TEXT, cut, read_bytes, reading, require_regular, shown
 from spinemap_exact.io._draft import Draft
+from spinemap_exact.io._edge_layout import Layout
 from spinemap_exact.io._files import plural, read_arrays, read_rows, whole_number
 from spinemap_exact.io._tables import is_number, whole_id
 from spinemap_exact.network import Network, Population
@@ -68,17 +69,46 @@ def read_matrix(
     return draft.finish(None if spikes is None else Path(spikes), weight_threshold)
 
 
-def labelled_matrix(path: Path, delimiter: str | None, where: Mapping[str, str]) -> Draft:
-    """Read a table whose header and first column name the neurons, as spreadsheets and pandas write matrices.
+def matrix_of_text(path: Path, layout: Layout, where: Mapping[str, str]) -> Draft:
+    """Read a square table of numbers, with names of the neurons in its header and first column or without any.
 
     Raises
     ------
     InvalidInput
-        If rows and columns do not have the same names in the same order, an entry is not a number, or some lines alone
-        are asked for.
+        If it is not square, rows and columns do not have the same names in the same order, an entry is not a number, or
+        some lines alone are asked for.
     """
     if where:
         raise InvalidInput(f"{path} is a matrix: it has no column {shown(next(iter(where)))} to choose lines by")
+    draft = _unnamed(path, layout.delimiter) if layout.columns is None else _labelled(path, layout.delimiter)
+    draft.notes.append(_DIRECTION)
+    return draft
+
+
+def _unnamed(path: Path, delimiter: str | None) -> Draft:
+    require_regular(path, MOST_TEXT)
+    with reading(path):
+        try:
+            matrix = np.loadtxt(path, delimiter=delimiter, encoding="utf-8-sig", ndmin=2)
+        except ValueError as defect:
+            raise InvalidInput(
+                f"{path} names no columns pre and post, and is no square matrix of numbers: {cut(str(defect))}"
+            ) from defect
+    if matrix.shape[0] != matrix.shape[1]:
+        lines, columns = matrix.shape
+        raise InvalidInput(
+            f"{path} names no columns pre and post; for a matrix its {plural(lines, 'line')} and {columns} columns are "
+            "not as many"
+        )
+    return _of_dense(matrix)
+
+
+def _of_dense(matrix: Array, populations: tuple[Population, ...] = ()) -> Draft:
+    pre, post = np.nonzero(matrix)  # NaN is not zero: it is named later
+    return Draft(len(matrix), pre, post, _weights(matrix[pre, post]), populations=populations, zero_is_a_synapse=False)
+
+
+def _labelled(path: Path, delimiter: str | None) -> Draft:
     (_, header), *rows = read_rows(path, delimiter)
     names = [whole_id(name) for name in header[1:]]
     if (labels := [whole_id(cells[0]) for _, cells in rows]) != names:
@@ -91,11 +121,9 @@ def labelled_matrix(path: Path, delimiter: str | None, where: Mapping[str, str])
         if len(cells) != len(header) or not all(map(is_number, cells[1:])):
             raise InvalidInput(f"line {number} of {path} is not a name and {plural(len(names), 'number')}")
         row[:] = [float(cell) for cell in cells[1:]]
-    pre, post = np.nonzero(matrix)
     are_numbers = names == [str(i) for i in range(len(names))]
     populations = () if are_numbers else tuple(Population(name, i, i + 1) for i, name in enumerate(names))
-    weights = matrix[pre, post]
-    return Draft(len(names), pre, post, weights, populations=populations, zero_is_a_synapse=False, notes=[_DIRECTION])
+    return _of_dense(matrix, populations)
 
 
 def _require_square(path: Path, shape: tuple[int, ...]) -> int:
@@ -109,9 +137,8 @@ def _read_dense(path: Path) -> Draft:
     matrix = read_arrays(path, "a numpy file of numbers")[""]
     if matrix.dtype.kind not in "biuf":
         raise InvalidInput(f"{path} holds {matrix.dtype} values, not numbers")
-    size = _require_square(path, matrix.shape)
-    pre, post = np.nonzero(matrix)  # NaN is not zero: it is named later
-    return Draft(size, pre, post, _weights(matrix[pre, post]), zero_is_a_synapse=False)
+    _require_square(path, matrix.shape)
+    return _of_dense(matrix)
 
 
 def _weights(values: Array) -> Array | None:
@@ -206,9 +233,7 @@ def _of_columns(path: Path, size: int, body: bytes, *, is_general: bool) -> Draf
         raise InvalidInput(f"{path} is half of a dense matrix; write it whole, as general")
     if len(values) != size * size:
         raise InvalidInput(f"{path} lists {len(values)} of {size * size} entries")
-    matrix = values.reshape(size, size, order="F")
-    pre, post = np.nonzero(matrix)
-    return Draft(size, pre, post, matrix[pre, post], zero_is_a_synapse=False)
+    return _of_dense(values.reshape(size, size, order="F"))
 
 
 def _table(path: Path, body: bytes, columns: int) -> Array:

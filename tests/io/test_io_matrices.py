@@ -52,6 +52,16 @@ def test_a_table_that_names_its_rows_and_columns(tmp_path: Path, text: str, name
     assert [p.name for p in network.populations] == names
 
 
+@pytest.mark.parametrize("separator", [",", ";", " ", "\t"])
+def test_a_square_table_of_numbers(tmp_path: Path, separator: str) -> None:
+    rows = [[0, 2.5, 0, 1], [3, 0, 0, 0], [0, 1, 0, 1], [0, 0, 5, 0]]
+    text = "# by hand\n" + "".join(separator.join(map(str, row)) + "\n" for row in rows)
+    (tmp_path / "w.csv").write_text(text)
+    network, notes = read_network(tmp_path / "w.csv")
+    assert listed(network) == [(0, 1, 2.5), (0, 3, 1), (1, 0, 3), (2, 1, 1), (2, 3, 1), (3, 2, 5)]
+    assert DIRECTION in notes
+
+
 def test_counts_beside_a_table_are_read(tmp_path: Path) -> None:
     (tmp_path / "w.csv").write_text(",A,B\nA,0,1\nB,0,0\n")
     (tmp_path / "w.spikes.csv").write_text("neuron,spikes,input\nB,5,0\nA,7,1\n")
@@ -64,6 +74,8 @@ def test_counts_beside_a_table_are_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
+        ("0,1,0,1\n1,0,x,0\n0,0,0,0\n1,1,1,1\n", "names no columns pre and post, and is no square matrix of numbers"),
+        ("pre,w,x,y\n0,1,2,3\n", "names no columns pre and post, and is no square matrix of numbers"),
         (",A,B\nA,0,1\nC,1,0\n", "is a matrix whose row 'C' is not the column in its place"),
         (",A,B\nA,0,1\n", "is a matrix whose row None is not the column in its place"),
         (",A,A\nA,0,1\nA,1,0\n", "names two columns alike"),

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from spinemap_exact.errors import InvalidInput
-from spinemap_exact.io.spike_counts import Recording, read_spike_counts
+from spinemap_exact.io._recording import Recording
+from spinemap_exact.io.spike_counts import read_spike_counts
 from spinemap_exact.network import Population
 
 POPULATIONS = (Population("lif1", 0, 3), Population("fc.lif", 3, 5), Population("in", 5, 8))
@@ -80,6 +81,7 @@ def test_bad_tables(tmp_path: Path, text: str, reason: str) -> None:
         "# counts\n\nneuron\tspikes\n0\t7\n4\t8\n",
         "0;7\n4;8\n",
         ",neuron,spikes\n0,0,7\n1,4,8\n",  # with the running number that pandas writes
+        ",Unnamed: 0,neuron,spikes\n0,0,0,7\n1,1,4,8\n",  # and writes again
         "spikes,neuron,is_input\n7,0,0\n8,4,0\n",
         "neuron,spikes # in 5 s\n0.0,7\n4.000000000000000000e+00,8 # the last\n",
         "population,node_id,count\nlif1,0,7\nfc.lif,1,8\n",
