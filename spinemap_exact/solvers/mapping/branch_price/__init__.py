@@ -120,7 +120,8 @@ class _Search:
         reached = tree.run()
         if tree.best.tile_of_item is not None:
             self.best = min(
-                (m for m in (instance.mapping(tree.best.tile_of_item), self.best) if m is not None), key=self.problem.cost
+                (m for m in (instance.mapping(tree.best.tile_of_item), self.best) if m is not None),
+                key=self.problem.cost,
             )
         self.infeasible = self.best is None and reached >= tree.best.cutoff
         bound = instance.energy(reached) if apart is None else min(instance.energy(reached), apart)

@@ -36,6 +36,7 @@ class Climb:
         self.rounds, self.before = 0, float(node.bound)
         self.wants_rows = True
         self.guessed_from: float | None = None  # value of the relaxation when guesses were last made
+        self.searched = False
 
     @property
     def is_over(self) -> bool:
@@ -66,12 +67,18 @@ class Climb:
         return self.pricer.scale * (relaxed.value - max(0.3, _CLOSE * left if left > 0 else 0.0))
 
     def _guess(self, relaxed: Relaxed, exact: Multipliers) -> int:
-        """Add clusters that seem to help, unless those of the last time hardly did."""
+        """Add known clusters; where these hardly help, search for others, but not twice in a row."""
         gap = self.best.cutoff - self.node.bound
-        if self.guessed_from is not None and relaxed.value > self.guessed_from - _STALLED * gap:
+        stalled = self.guessed_from is not None and relaxed.value > self.guessed_from - _STALLED * gap
+        if stalled and self.searched:
             return 0
-        self.guessed_from = relaxed.value
-        return self.master.add(self.pricer.guess(self.master, gap, exact))
+        self.guessed_from, self.searched, added = relaxed.value, stalled, 0
+        if not stalled:
+            added = self.master.add(self.pricer.guess(self.master, gap, exact, anew=False))
+        if not added:
+            self.searched = True
+            added = self.master.add(self.pricer.guess(self.master, gap, exact, anew=True))
+        return added
 
     def _prove(self, exact: Multipliers, goal: float) -> int:
         """Price exactly: between the best multipliers and those of the relaxation, then at the latter."""

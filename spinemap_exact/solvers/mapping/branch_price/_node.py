@@ -83,32 +83,34 @@ class Pricer:
 
         later = np.zeros(len(exact.gamma) - len(centre.gamma), dtype=np.int64)  # rows that the centre does not know
         gamma = np.concatenate((centre.gamma, later))
-        return Multipliers(mixed(centre.pi, exact.pi), mixed(centre.mu, exact.mu), mixed(gamma, exact.gamma), exact.rows)
+        return Multipliers(
+            mixed(centre.pi, exact.pi), mixed(centre.mu, exact.mu), mixed(gamma, exact.gamma), exact.rows
+        )
 
-    def guess(self, master: Master, gap: int, multipliers: Multipliers) -> list[int]:
-        """Return clusters that the relaxation lacks, known ones or such as local search finds: quick, no proof."""
-        anchors, columns = master.anchors, self.columns
-        gain, outside, inside = anchors.priced(multipliers, self.scale)
-        every = np.arange(columns.size)
-        surplus = columns.worths(every, gain, outside, inside) + (multipliers.mu - self.scale * self.instance.tile_cost)
+    def guess(self, master: Master, gap: int, multipliers: Multipliers, *, anew: bool) -> list[int]:
+        """Return clusters that the relaxation seems to lack: known ones, or if ``anew`` such as local search finds."""
+        columns, every = self.columns, np.arange(self.columns.size)
+        gain, outside, inside = prices = master.anchors.priced(multipliers, self.scale)
+        enough = self.scale * self.instance.tile_cost - multipliers.mu + self._slack(gap)
+        surplus = columns.worths(every, gain, outside, inside) - enough
         surplus[~master.allowed(every)] = -np.inf
-        slack = self._slack(gap)
-        fresh = surplus.copy()
-        fresh[master.is_known(every)] = -np.inf
-        best = np.argsort(-fresh, axis=0, kind="stable")[:_FROM_POOL]
-        numbers = np.unique(best[np.take_along_axis(fresh, best, axis=0) > slack])
-        if len(numbers):
-            return list(numbers.tolist())
-        found: list[Cluster] = []
-        starts = np.argsort(-surplus, axis=0, kind="stable")[:_STARTS]
-        decided = anchors.decided
+        if anew:
+            return columns.add(self._searched(master, surplus, enough, prices))
+        surplus[master.is_known(every)] = -np.inf
+        best = np.argsort(-surplus, axis=0, kind="stable")[:_FROM_POOL]
+        return list(np.unique(best[np.take_along_axis(surplus, best, axis=0) > 0]).tolist())
+
+    def _searched(
+        self, master: Master, surplus: Array, enough: Array, prices: tuple[Array, Array, Array]
+    ) -> list[Cluster]:
+        """Clusters that local search finds on each tile from the best of those that are allowed there."""
+        gain, outside, inside = prices
+        starts, found = np.argsort(-surplus, axis=0, kind="stable")[:_STARTS], []
         for t in range(self.instance.num_tiles):
-            allowed = starts[surplus[starts[:, t], t] > -np.inf, t]
-            above = int(self.scale * self.instance.tile_cost - multipliers.mu[t]) + slack
-            found += self.local.improved(
-                columns.member[allowed], gain[:, t], outside[:, t], inside, decided[:, t], above
-            )
-        return columns.add(found)
+            members = self.columns.member[starts[surplus[starts[:, t], t] > -np.inf, t]]
+            decided = master.anchors.decided[:, t]
+            found += self.local.improved(members, gain[:, t], outside[:, t], inside, decided, int(enough[t]))
+        return found
 
     def _slack(self, gap: int) -> int:
         """Scaled worth that a tile's clusters may be off by."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import heapq
 import itertools
 import queue
@@ -20,7 +19,7 @@ from spinemap_exact.solvers.mapping.branch_price._instance import Cluster, Insta
 from spinemap_exact.solvers.mapping.branch_price._master import Columns, Master, Relaxed
 from spinemap_exact.solvers.mapping.branch_price._node import Node, Pricer
 
-_SLOW = 20  # nodes of an exact price, on average, from which guesses pay
+_SLOW = 60  # nodes of an exact price, on average, from which guesses pay
 
 
 class Tree:
@@ -61,6 +60,7 @@ class Tree:
         self.root_bound: int | None = None
         self.waiting: list[tuple[int, int, Node]] = []
         self.running: dict[Future[None], Node] = {}
+        self.size: Array = np.array([len(members) for members in instance.items])
         self.traffic = self._traffic()
 
     @property
@@ -139,11 +139,10 @@ class Tree:
         weight = instance.weight.astype(np.float64)
         if instance.problem.hardware.grid.io_tile is None:
             weight = np.where(instance.home >= 0, weight, 0.0)
-        self.size = size = np.array([len(members) for members in instance.items])
         traffic: Array = instance.reads @ weight + 1e-9
         inner = instance.home >= 0
         np.add.at(traffic, instance.home[inner], (weight * instance.reads.sum(axis=0))[inner])
-        traffic *= size
+        traffic *= self.size
         return traffic
 
     # --- one node ------------------------------------------------------------------------------------------------
@@ -179,14 +178,11 @@ class Tree:
     def _branch(self, node: Node, master: Master, relaxed: Relaxed | None) -> None:
         """Put the item that is undecided and busy on each tile, one of each orbit."""
         free = np.flatnonzero(node.fixed < 0)
-        undecided = np.ones(len(free))
-        numbers = node.numbers
-        traffic = self.traffic
+        undecided, traffic, numbers = np.ones(len(free)), self.traffic, node.numbers
         if relaxed is not None:
             undecided = np.maximum(0.0, 1.0 - master.shares(relaxed)[free].max(axis=1)) ** 2 + 1e-9
             gap = self.best.cutoff - relaxed.value
-            if int(os.environ.get("S","4")) == 4:
-                traffic = self._open_traffic(master, relaxed)
+            traffic = self._open_traffic(master, relaxed)
             numbers = sorted(set(relaxed.cluster[relaxed.reduced_costs <= gap].tolist()))
         node.item = int(free[np.argmax(undecided * traffic[free])])
         taken = set(node.fixed[node.fixed >= 0].tolist())
@@ -201,13 +197,15 @@ class Tree:
             node.children.append((t, Node(fixed, node.bound, node.multipliers, numbers)))
 
     def _open_traffic(self, master: Master, relaxed: Relaxed) -> Array:
-        """(num_items,) float64: of each item, packets to and from other clusters whose way is still open."""
+        """(num_items,) float64: packets of an item to and from other clusters whose way is open, times its units."""
         used = relaxed.weights > 1e-9
         cluster, tile, weights = relaxed.cluster[used], relaxed.tile[used], relaxed.weights[used]
         instance, columns = self.instance, self.columns
-        read = columns.remote[cluster] & master.anchors.has_levels.T[tile]
-        packets = read * weights[:, None] * instance.weight.astype(np.float64)
-        traffic: Array = ((columns.member[cluster].T.astype(np.float64) @ packets) * instance.reads).sum(axis=1) + 1e-9
+        is_open = columns.remote[cluster] & master.anchors.has_levels.T[tile]
+        packets = is_open * weights[:, None] * instance.weight.astype(np.float64)
+        read = columns.member[cluster].T.astype(np.float64) @ packets
+        traffic: Array = (read * instance.reads).sum(axis=1) + 1e-9
         inner = instance.home >= 0
         np.add.at(traffic, instance.home[inner], packets.sum(axis=0)[inner])
-        return traffic * self.size
+        traffic *= self.size
+        return traffic
