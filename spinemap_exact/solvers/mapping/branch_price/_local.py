@@ -30,7 +30,7 @@ class LocalSearch:
             np.array([len(members) for members in instance.items], dtype=np.int64),
         )
         self.room = (len(axon), instance.rows, instance.columns)
-        none = np.zeros((0, n), dtype=bool)  # compiles the kernel here, in the thread whose clock stands still meanwhile
+        none = np.zeros((0, n), dtype=bool)  # compiled here, where the clock stands still
         reads = np.zeros(instance.num_reads, dtype=np.int64)
         self.improved(none, np.zeros(n, dtype=np.int64), reads, reads, np.zeros(n, dtype=np.int8), 0)
 
@@ -47,7 +47,7 @@ class LocalSearch:
             See `Pricing.best`.
         """
         held, worth = starts.copy(), np.zeros(len(starts), dtype=np.int64)
-        prices = map(np.ascontiguousarray, (gain, outside, inside, decided))  # of one type, so that one kernel is enough
+        prices = map(np.ascontiguousarray, (gain, outside, inside, decided))  # of one type: one kernel
         _improve(self.network, self.room, *prices, held, worth)
         return [frozenset(np.flatnonzero(held[j]).tolist()) for j in np.flatnonzero(worth > above)]
 
