@@ -8,8 +8,8 @@ from spinemap_exact.result import Limits, Watch
 class StopsAfter(Watch):
     """Says stop at one question after so many, so that a search ends in the middle of its tree."""
 
-    def __init__(self, questions: int) -> None:
-        super().__init__(Limits(time_s=None, workers=1))
+    def __init__(self, questions: int, workers: int = 1) -> None:
+        super().__init__(Limits(time_s=None, workers=workers))
         self.questions = questions
 
     def should_stop(self) -> bool:

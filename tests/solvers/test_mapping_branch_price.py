@@ -17,15 +17,16 @@ from spinemap_exact.network import Network
 from spinemap_exact.problems.mapping import MappingObjective, MappingProblem
 from spinemap_exact.problems.partition import Traffic
 from spinemap_exact.result import Limits, Status, Watch
-from spinemap_exact.solvers.mapping.branch_price import solve
+from spinemap_exact.solvers.mapping.branch_price import _tree, solve
 from spinemap_exact.solvers.mapping.branch_price._anchors import Anchors, Multipliers
 from spinemap_exact.solvers.mapping.branch_price._classes import classes
 from spinemap_exact.solvers.mapping.branch_price._instance import Instance
+from spinemap_exact.solvers.mapping.branch_price._local import LocalSearch
 from spinemap_exact.solvers.mapping.branch_price._pricing import Pricing
 
 
-def patient() -> Watch:
-    return Watch(Limits(time_s=None, workers=1))
+def patient(workers: int = 1) -> Watch:
+    return Watch(Limits(time_s=None, workers=workers))
 
 
 def some_mapping(problem: MappingProblem, seed: int) -> Mapping | None:
@@ -37,11 +38,11 @@ def some_mapping(problem: MappingProblem, seed: int) -> Mapping | None:
     return Mapping(problem.unrolling, Partition(cluster.ravel()), Placement(tiles))
 
 
-def agree(seeds) -> None:
+def agree(seeds, workers: int = 1) -> None:
     for seed in seeds:
         problem = random_mapping_problem(seed)
         expected = optimum(problem)
-        result = solve(problem, patient(), some_mapping(problem, seed) if seed % 3 else None)
+        result = solve(problem, patient(workers), some_mapping(problem, seed) if seed % 3 else None)
         assert (result.objective, result.dual_bound) == (expected, expected), seed
         assert result.status is (Status.INFEASIBLE if expected is None else Status.OPTIMAL), seed
 
@@ -53,6 +54,87 @@ def test_agrees_with_enumeration():
 @pytest.mark.slow
 def test_agrees_with_enumeration_in_hundreds_of_cases():
     agree(range(40, 400))
+
+
+@pytest.fixture
+def guesses_lead(monkeypatch):
+    """Guesses come before exact prices, as where these take long: never in a problem that can be enumerated."""
+    monkeypatch.setattr(_tree, "_SLOW", -1)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_agrees_with_enumeration_where_guesses_lead(guesses_lead, workers):
+    agree(range(400, 420), workers)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 3])
+def test_agrees_with_enumeration_where_guesses_lead_in_hundreds_of_cases(guesses_lead, workers):
+    agree(range(420, 620), workers)
+
+
+FEATURES = {
+    "per synapse": {"traffic": Traffic.PER_SYNAPSE},
+    "entry": {"entry": 1},
+    "unequal hops": {"hop_x_fj": 1, "hop_y_fj": 13},
+    "idle cells": {"idle_cell_fj": 5},
+}
+
+
+def with_feature(seed: int, feature: str) -> MappingProblem:
+    """Three to five units on a mesh of two by two, or by three, with one thing that is special."""
+    given, special = random_mapping_problem(seed, units=int(3 + seed % 3)), dict(FEATURES[feature])
+    traffic, entry = special.pop("traffic", Traffic.PER_TILE), special.pop("entry", None)
+    plain = {"packet_fj": 17, "hop_x_fj": 35, "hop_y_fj": 35, "local_fj": 17}
+    hardware = Hardware(
+        "tiny", TileGrid(2 + seed % 2, 2, entry), given.hardware.crossbars, CostModel(**{**plain, **special})
+    )
+    return MappingProblem(given.network, hardware, traffic, unrolling=given.unrolling)
+
+
+def features_agree(seeds, feature: str) -> None:
+    for seed in seeds:
+        problem = with_feature(seed, feature)
+        expected = optimum(problem)
+        for watch in (patient(), patient(2), StopsAfter(seed % 40), StopsAfter(seed, workers=2)):
+            result = solve(problem, watch, some_mapping(problem, seed) if seed % 2 else None)
+            if isinstance(watch, StopsAfter):
+                assert expected is None or result.dual_bound <= expected, seed
+            else:
+                assert (result.objective, result.dual_bound) == (expected, expected), seed
+
+
+@pytest.mark.parametrize("feature", FEATURES)
+def test_each_feature_agrees_with_enumeration(guesses_lead, feature):
+    features_agree(range(4), feature)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("feature", FEATURES)
+def test_each_feature_agrees_with_enumeration_in_many_cases(guesses_lead, feature):
+    features_agree(range(4, 80), feature)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_local_search_finds_clusters_that_fit_and_are_worth_it(seed):
+    """From the empty cluster; worths are added up by plain loops, and no single step improves on a result."""
+    rng = np.random.default_rng(seed)
+    instance = Instance(random_mapping_problem(seed, units=5))
+    gain = rng.integers(-10, 60, instance.num_items)
+    outside, inside = rng.integers(0, 30, instance.num_reads), rng.integers(0, 30, instance.num_reads)
+    decided = np.where(rng.random(instance.num_items) < 0.2, -1, 0).astype(np.int8)
+
+    def worth(cluster):
+        read = [r for r in range(instance.num_reads) if cluster & set(instance.readers[r])]
+        prices = sum(int(inside[r] if instance.home[r] in cluster else outside[r]) for r in read)
+        return sum(int(gain[i]) for i in cluster) - prices
+
+    starts = np.zeros((1, instance.num_items), dtype=bool)
+    for cluster in LocalSearch(instance).improved(starts, gain, outside, inside, decided, 0):
+        assert instance.fits(cluster)
+        assert all(decided[i] >= 0 for i in cluster)
+        near = [cluster ^ {i} for i in range(instance.num_items) if decided[i] >= 0]
+        assert worth(cluster) == max(worth(c) for c in [cluster, *near] if instance.fits(c)) > 0
 
 
 def layers(seed: int) -> MappingProblem:

@@ -118,11 +118,12 @@ class _Search:
         apart = min((c.apart_fj for c in whole), default=None)
         tree = Tree(instance, self.watch, incumbent, cutoff, instance.steps(self.counted), apart)
         reached = tree.run()
-        if tree.incumbent is not None:
+        if tree.best.tile_of_item is not None:
             self.best = min(
-                (m for m in (instance.mapping(tree.incumbent), self.best) if m is not None), key=self.problem.cost
+                (m for m in (instance.mapping(tree.best.tile_of_item), self.best) if m is not None),
+                key=self.problem.cost,
             )
-        self.infeasible = self.best is None and reached >= tree.cutoff
+        self.infeasible = self.best is None and reached >= tree.best.cutoff
         bound = instance.energy(reached) if apart is None else min(instance.energy(reached), apart)
         if bound > self.bound or self.evidence is None:
             self.evidence = Evidence(tuple(instance.items), tuple(whole), tree.root, instance.step, instance.constant)
@@ -130,7 +131,7 @@ class _Search:
             bound = min(bound, self.energy)
         self.bound = max(self.bound, bound)
         self.details["nodes"] += tree.nodes_done
-        self.details["pricing_calls"] += tree.pricer.pricing.calls
+        self.details["pricing_calls"] += tree.pricing_calls
         if self.details["root_bound"] is None and tree.root_bound is not None:
             self.details["root_bound"] = instance.energy(tree.root_bound)
 

@@ -20,6 +20,7 @@ certain: what it pays beyond lev_t[0] is a cost of its home. Such (r, t) have no
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -75,6 +76,11 @@ class Anchors:
                     far = beyond[:, certain[r]].sum(axis=1)
                     self.at_home[home[r]] += (weight[r] * far // step).astype(np.int64)
         self.has_levels: Array = ((home >= 0) & (where < 0))[:, None] & ~certain
+
+    @cached_property
+    def decided(self) -> Array:
+        """(num_items, num_tiles) int8: 1 where an item is, -1 where it cannot be, 0 where it may be."""
+        return np.where(self.on_tile, 1, np.where(self.fixed[:, None] >= 0, -1, 0)).astype(np.int8)
 
     def increments(self, rows: Array) -> Array:
         """(num_rows,) int64: the largest gamma of each row, in steps."""

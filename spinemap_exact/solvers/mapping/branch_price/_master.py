@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -22,6 +23,7 @@ class Columns:
 
     def __init__(self, instance: Instance) -> None:
         self.instance = instance
+        self.lock = threading.Lock()
         self.number: dict[Cluster, int] = {}
         self.member: Array = np.zeros((0, instance.num_items), dtype=bool)
         self.remote: Array = np.zeros((0, instance.num_reads), dtype=bool)
@@ -29,7 +31,10 @@ class Columns:
 
     def add(self, clusters: Iterable[Cluster]) -> list[int]:
         """Return the numbers of clusters; new ones get some."""
-        clusters = list(dict.fromkeys(clusters))
+        with self.lock:
+            return self._add(list(dict.fromkeys(clusters)))
+
+    def _add(self, clusters: list[Cluster]) -> list[int]:
         fresh = [c for c in clusters if c not in self.number]
         if fresh:
             instance = self.instance
@@ -43,6 +48,18 @@ class Columns:
             self.remote = np.vstack((self.remote, read & ~at_home))
             self.local = np.vstack((self.local, read & at_home))
         return [self.number[c] for c in clusters]
+
+    @property
+    def size(self) -> int:
+        """Number of clusters of which all tables know; another thread may be adding more."""
+        return len(self.local)
+
+    def worths(self, numbers: Array, gain: Array, outside: Array, inside: Array) -> Array:
+        """(len(numbers), num_tiles) float64: gains of items less prices of reads."""
+        gained = self.member[numbers].astype(np.float64) @ gain
+        paid = self.remote[numbers].astype(np.float64) @ outside
+        worth: Array = gained - paid - (self.local[numbers].astype(np.float64) @ inside)[:, None]
+        return worth
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,13 +118,12 @@ class Master:
 
     def costs(self, numbers: Array) -> Array:
         """(len(numbers), num_tiles) float64: costs in steps."""
-        a, c = self.anchors, self.columns
-        return (
-            c.member[numbers].astype(np.float64) @ a.at_home
-            + c.remote[numbers].astype(np.float64) @ a.outside
-            + (c.local[numbers].astype(np.float64) @ a.inside)[:, None]
-            + float(self.instance.tile_cost)
-        )
+        a = self.anchors
+        return float(self.instance.tile_cost) - self.columns.worths(numbers, -a.at_home, a.outside, a.inside)
+
+    def is_known(self, numbers: Array) -> Array:
+        """(len(numbers),) bool: clusters that were added."""
+        return np.isin(numbers, np.fromiter(self.known, dtype=np.int64, count=len(self.known)))
 
     def add(self, numbers: Iterable[int]) -> int:
         """Put clusters on all tiles that allow them; return how many clusters are new."""

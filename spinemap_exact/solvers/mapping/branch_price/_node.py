@@ -10,12 +10,14 @@ from spinemap_exact.arrays import Array
 from spinemap_exact.result import Watch
 from spinemap_exact.solvers.mapping.branch_price._anchors import Anchors, Multipliers
 from spinemap_exact.solvers.mapping.branch_price._instance import SAFE, Cluster, Instance
+from spinemap_exact.solvers.mapping.branch_price._local import LocalSearch
 from spinemap_exact.solvers.mapping.branch_price._master import Columns, Master, Relaxed
 from spinemap_exact.solvers.mapping.branch_price._pricing import Pricing
 
-_SMOOTH = 0.6  # weight of the best multipliers in those that are priced
+_SMOOTH = 0.3  # weight of the best multipliers in those that are priced
 _TOTAL = 1 << 37  # scaled cost of an incumbent
 _EXACTNESS = 0.01  # part of the gap that the prices of all tiles together may be off by
+_FROM_POOL, _STARTS = 5, 3  # clusters a tile that are taken at a time, and that a local search starts from
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +55,7 @@ class Pricer:
         while self.scale > 1 and self.scale * instance.dearest > SAFE:
             self.scale //= 2
         self.pricing = Pricing(instance)
+        self.local = LocalSearch(instance)
 
     def inherited(self, parent: Multipliers, anchors: Anchors) -> Multipliers:
         """The multipliers of a parent, such that the child's bound is no lower at once.
@@ -78,17 +81,46 @@ class Pricer:
         def mixed(a: Array, b: Array) -> Array:
             return np.round(_SMOOTH * a + (1.0 - _SMOOTH) * b).astype(np.int64)
 
+        later = np.zeros(len(exact.gamma) - len(centre.gamma), dtype=np.int64)  # rows that the centre does not know
+        gamma = np.concatenate((centre.gamma, later))
         return Multipliers(
-            mixed(centre.pi, exact.pi), mixed(centre.mu, exact.mu), mixed(centre.gamma, exact.gamma), exact.rows
+            mixed(centre.pi, exact.pi), mixed(centre.mu, exact.mu), mixed(gamma, exact.gamma), exact.rows
         )
+
+    def guess(self, master: Master, gap: int, multipliers: Multipliers, *, anew: bool) -> list[int]:
+        """Return clusters that the relaxation seems to lack: known ones, or if ``anew`` such as local search finds."""
+        columns, every = self.columns, np.arange(self.columns.size)
+        gain, outside, inside = prices = master.anchors.priced(multipliers, self.scale)
+        enough = self.scale * self.instance.tile_cost - multipliers.mu + self._slack(gap)
+        surplus = columns.worths(every, gain, outside, inside) - enough
+        surplus[~master.allowed(every)] = -np.inf
+        if anew:
+            return columns.add(self._searched(master, surplus, enough, prices))
+        surplus[master.is_known(every)] = -np.inf
+        best = np.argsort(-surplus, axis=0, kind="stable")[:_FROM_POOL]
+        return list(np.unique(best[np.take_along_axis(surplus, best, axis=0) > 0]).tolist())
+
+    def _searched(
+        self, master: Master, surplus: Array, enough: Array, prices: tuple[Array, Array, Array]
+    ) -> list[Cluster]:
+        """Clusters that local search finds on each tile from the best of those that are allowed there."""
+        gain, outside, inside = prices
+        starts, found = np.argsort(-surplus, axis=0, kind="stable")[:_STARTS], []
+        for t in range(self.instance.num_tiles):
+            members = self.columns.member[starts[surplus[starts[:, t], t] > -np.inf, t]]
+            decided = master.anchors.decided[:, t]
+            found += self.local.improved(members, gain[:, t], outside[:, t], inside, decided, int(enough[t]))
+        return found
+
+    def _slack(self, gap: int) -> int:
+        """Scaled worth that a tile's clusters may be off by."""
+        return max(1, int(max(0.3, _EXACTNESS * gap) * self.scale / self.instance.num_tiles))
 
     def prove(self, node: Node, anchors: Anchors, cutoff: int, multipliers: Multipliers) -> tuple[Proof, list[int]]:
         """Price all tiles and raise the bound of the node, by integers alone; return the clusters found as well."""
         gain, outside, inside = anchors.priced(multipliers, self.scale)
-        decided = np.where(anchors.on_tile, 1, np.where(anchors.fixed[:, None] >= 0, -1, 0)).astype(np.int8)
+        decided, slack = anchors.decided, self._slack(cutoff - node.bound)
         used = anchors.on_tile.any(axis=0)
-        gap = max(0.3, _EXACTNESS * (cutoff - node.bound))
-        slack = max(1, int(gap * self.scale / self.instance.num_tiles))
         price = self.scale * self.instance.tile_cost
         worths: list[int | None] = []
         met: dict[tuple[int, bytes, bytes, bytes], int | None] = {}

@@ -57,7 +57,7 @@ class Pricing:
         self.apart = (start, none)
         self.cuts = (start, none, np.zeros(1, dtype=np.int64), none, none, none)
         self.pool = Pool(n, self.num_nodes, len(order), 0, _HARVEST, most_slots=n + 400)
-        self.calls = 0
+        self.calls = self.nodes = 0
 
     def best(
         self, gain: Array, outside: Array, inside: Array, decided: Array, enough: int, slack: int, watch: Watch
@@ -100,6 +100,7 @@ class Pricing:
         proof_to = _NEVER if forced else max(0, enough)
         limits = np.array([proof_to, enough, 0], dtype=np.int64)
         self._explore(np.abs(gain) + 1, int(max(1, np.abs(gain).max(initial=1))), limits, slack, watch)
+        self.nodes += int(pool.counters[1])
         most = max(int(limits[0]), int(pool.counters[2]), self._frontier())
         if most == _NEVER:
             return None, []
