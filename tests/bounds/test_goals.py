@@ -18,6 +18,8 @@ from spinemap_exact.certificate.check import check
 from spinemap_exact.certificate.write import certificate
 from spinemap_exact.errors import CertificateRejected
 from spinemap_exact.hardware import CostModel, Crossbar, Hardware, TileGrid
+from spinemap_exact.heuristics.mapping._links import relieved, traffic_of
+from spinemap_exact.kernels.link_annealing import anneal_links
 from spinemap_exact.mapping import Mapping, Partition, Placement, Unrolling
 from spinemap_exact.network import Network
 from spinemap_exact.problems.mapping import MappingObjective, MappingProblem
@@ -64,6 +66,35 @@ def test_no_mapping_loads_its_busiest_link_less():
                 held += 1
                 assert result.dual_bound <= problem.cost(found), seed
     assert held > 100
+
+
+def test_one_more_on_the_busiest_link_is_rejected():
+    problem = three_axons(2)
+    proof = certificate(problem, bounded(problem))
+    assert check(problem, proof).lower == 7
+    with pytest.raises(CertificateRejected):
+        check(problem, replace(proof, lower=8))
+
+
+def test_loads_that_annealing_keeps_are_those_of_the_evaluator():
+    """Whatever is exchanged, the least maximum that is told is the load of the busiest link on the tiles returned."""
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        n, io_tile = 6, 4 if seed % 2 else None
+        pre, post = np.nonzero(rng.random((n + 2, n)) < 0.4)
+        network = Network.from_synapses(pre, post, rng.integers(1, 50, n + 2), is_input=np.arange(n + 2) >= n)
+        hardware = Hardware("mesh", TileGrid(3, 3, io_tile), (Crossbar(8, 1),))
+        problem = MappingProblem(network, hardware, objective="bottleneck", unrolling=Unrolling.identity(network))
+        start = Mapping(problem.unrolling, Partition(np.arange(n)), Placement(rng.permutation(9)[:n]))
+        found = relieved(problem, Watch(Limits(0.1, 1, seed)), start)
+        assert problem.cost(found) <= problem.cost(start)
+        traffic = traffic_of(problem, found)
+        on_tile = np.full(9, -1)
+        on_tile[found.placement.tile_of_cluster] = np.arange(n)
+        tiles, load = found.placement.tile_of_cluster.astype(np.int64), np.zeros(36, dtype=np.int64)
+        most, best = anneal_links(tiles, on_tile, 3, *traffic, load, 500, 0.5, 0.01, seed)
+        assert most == problem.cost(replace(found, placement=Placement(best)))
+        assert load.max(initial=0) == problem.cost(replace(found, placement=Placement(tiles)))
 
 
 def three_axons(tiles: int) -> MappingProblem:

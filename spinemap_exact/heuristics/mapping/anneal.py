@@ -54,12 +54,16 @@ def _unburdened(problem: MappingProblem, watch: Watch, start: Mapping | None) ->
     hops = replace(problem, hardware=hops_as_energies(problem.hardware), objective=MappingObjective.ENERGY)
     left = watch.remaining_s
     fewest = run(hops, watch.part(None if left is None else _SHARE_OF_HOPS * left), start)
-    found = [mapping for mapping in (fewest, start) if mapping is not None and not problem.violations(mapping)]
-    if not found:
-        return None
-    left = watch.remaining_s
-    share = None if left is None else left / len(found)
-    return min((relieved(problem, watch.seeking(share, watch.offer), m) for m in found), key=problem.cost)
+    starts = [mapping for mapping in (fewest, start) if mapping is not None and not problem.violations(mapping)]
+    best = start if start in starts else None
+    for k, mapping in enumerate(starts):
+        left = watch.remaining_s
+        found = relieved(problem, watch.part(None if left is None else left / (len(starts) - k)), mapping)
+        if best is None or problem.cost(found) < problem.cost(best):
+            best = found
+            watch.report(objective=problem.cost(best))
+            watch.offer(best)
+    return best
 
 
 def _limits(problem: MappingProblem, best: Mapping | None) -> tuple[int, int | None] | None:
