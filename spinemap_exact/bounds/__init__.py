@@ -11,7 +11,7 @@ from spinemap_exact.bounds.latency import (
     least_total_latency_ps,
     least_worst_latency_ps,
 )
-from spinemap_exact.bounds.network import NetworkBound, Prices, least_idle_cells, network_bound
+from spinemap_exact.bounds.network import NetworkBound, Prices, least_idle_cells, network_bound, network_bounds
 from spinemap_exact.bounds.trees import PricedTree
 
 __all__ = [
@@ -26,4 +26,5 @@ __all__ = [
     "least_total_latency_ps",
     "least_worst_latency_ps",
     "network_bound",
+    "network_bounds",
 ]

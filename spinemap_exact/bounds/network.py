@@ -86,11 +86,21 @@ def network_bound(
     max_crossbars : int, optional
         That a mapping may use; by default one on every tile.
     """
+    return max(network_bounds(network, hardware, traffic, max_crossbars), key=lambda found: found.energy_fj)
+
+
+def network_bounds(
+    network: Network,
+    hardware: Hardware,
+    traffic: Traffic | str = Traffic.PER_TILE,
+    max_crossbars: int | None = None,
+) -> Iterator[NetworkBound]:
+    """Yield bounds as of `network_bound`, a quick one first, for those who may have to stop."""
     tiles = hardware.grid.num_tiles
     most = tiles if max_crossbars is None else min(tiles, max_crossbars)
     counting = _Counting(network, hardware, Traffic(traffic), most)
-    prices = _Search(counting).best()
-    return NetworkBound(counting.energy(prices), prices)
+    for prices in _Search(counting).better():
+        yield NetworkBound(counting.energy(prices), prices)
 
 
 def least_idle_cells(network: Network, hardware: Hardware) -> int:
@@ -194,16 +204,18 @@ class _Search:
         self.counting, self.network = counting, counting.network
         self.none = np.zeros(self.network.num_neurons, dtype=np.int64)
 
-    def best(self) -> Prices:
-        """Prices of reads first, without prices of rows; then the price of a row that makes the bound largest."""
+    def better(self) -> Iterator[Prices]:
+        """None; prices of reads, without prices of rows; the price of a row that makes the bound largest."""
         unpriced = Prices(self.none, self.none)
+        yield unpriced
         steps = sum(tree.steps for tree, _, _ in self.counting.trees(unpriced))
         if steps == 0 or steps > _MOST_STEPS or self.counting.traffic is Traffic.PER_SYNAPSE:
-            return unpriced
+            return
         prices = self._with_reads()
+        yield prices
         scale = max(1, int(self.network.spikes.max()) * self.counting.carry)
         if steps > _MOST_STEPS // _TRIED or scale > _DEAREST:
-            return prices
+            return
         known = {0: prices}
 
         def value(row: int) -> int:
@@ -219,7 +231,7 @@ class _Search:
             low = max((max(0, low - step), low, low + step), key=value)
             if step * _ROUNDS < low:
                 break
-        return known[low]
+        yield known[low]
 
     def _with_reads(self) -> Prices:
         counting = self.counting
