@@ -17,7 +17,7 @@ from spinemap_exact.pipeline import Front, pareto_front
 from spinemap_exact.problems.mapping import MappingObjective
 from spinemap_exact.result import Limits, Status
 
-QUICK = Limits(1.5, 1)
+QUICK = Limits(1.0, 1)
 
 
 def front_of(problem, second: str, **options) -> Front:
@@ -41,7 +41,7 @@ def test_no_mapping_lies_below_the_bounds_of_a_front(seed):
 
 @pytest.mark.parametrize(("name", "second"), [("digits-64-32-10", "crossbars"), ("layered-16-24-8", "worst-latency")])
 def test_points_rise_in_one_goal_and_fall_in_the_other(name, second):
-    front = pareto_front(*load(name), second, limits=Limits(6, 1))
+    front = pareto_front(*load(name), second, limits=Limits(4, 1))
     energies = [point.energy_fj for point in front.points]
     others = [front.second_of(point) for point in front.points]
     assert len(front.points) > 1
@@ -72,7 +72,7 @@ def test_energy_is_weighed_against_two_goals_only():
 
 def test_the_folder_of_a_front_is_read_back(tmp_path, capsys):
     out = tmp_path / "front"
-    asked = ["map", "layered-16-24-8", "--pareto", "energy", "crossbars", "--time-limit", "4", "--workers", "1"]
+    asked = ["map", "layered-16-24-8", "--pareto", "energy", "crossbars", "--time-limit", "2", "--workers", "1"]
     assert main([*asked, "--out", str(out), "--json"]) == 0
 
     told = json.loads(capsys.readouterr().out)
