@@ -102,7 +102,7 @@ def test_false_results_are_noticed():
 
 def test_a_process_that_dies_or_hangs_is_noticed_and_replaced(tmp_path, monkeypatch):
     monkeypatch.setitem(supervise.GRACE_S, "of the clock", 2.0)
-    monkeypatch.setattr(supervise, "_START_S", 20.0)  # a process that is stopped before it is ready is waited for
+    monkeypatch.setattr(supervise, "_START_S", 12.0)  # a process that is stopped before it is ready is waited for
     campaign = supervise.Campaign(1, 0, 1, tmp_path, keep_going=True)
     process = supervise.Process("read")
     for sent, wanted in (
