@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 _NOT_OPTIONS = {"verb", "json", "quiet", "verbose", "out", "force"}
 _STAGES = ("unroll", "partition", "placement", "mapping")
 _OF_A_RUN = ("report.html", "result.json", "evaluation.json", "summary.txt", "log.txt")
-_NAMES = ("mapping.json", "partition.json", *(f"{stage}.certificate" for stage in _STAGES), *_OF_A_RUN)
+_NAMES = ("mapping.json", "mapping.csv", "partition.json", *(f"{stage}.certificate" for stage in _STAGES), *_OF_A_RUN)
 
 
 def certificate_of(stage: Stage) -> tuple[Any, str]:
@@ -71,12 +71,14 @@ class MapFolder:
     def save(self, run: MappingRun, facts: dict[str, Any], words: str, log: list[str]) -> None:
         """Write all that is known of a run."""
         from spinemap_exact.io.mapping_file import write_mapping
+        from spinemap_exact.io.mapping_table import write_mapping_table
         from spinemap_exact.report import html_of_run
 
         put = self._folder.put_text
         if (mapping := run.mapping) is not None:
-            write = partial(write_mapping, mapping=mapping, network=run.network, hardware=run.hardware)
-            self._folder.put("mapping.json", write)
+            for name, write in (("mapping.json", write_mapping), ("mapping.csv", write_mapping_table)):
+                of_run = partial(write, mapping=mapping, network=run.network, hardware=run.hardware)
+                self._folder.put(name, of_run)
         self._certificates(run.stages)
         put("report.html", html_of_run(run, str(facts["network"])))
         put("result.json", json.dumps(facts, indent=1) + "\n")
