@@ -15,6 +15,13 @@ class InvalidInstance(InvalidInput):
     """A network, hardware, mapping or problem contradicts itself."""
 
 
+class WrongType(InvalidInput, TypeError):
+    """A value is not of a type that can be used; the text says what is expected."""
+
+    def __init__(self, name: str, value: object, expected: str) -> None:
+        super().__init__(f"{name} must be {expected}, not {type(value).__name__}")
+
+
 class MissingExtra(InvalidInput):
     """An optional dependency is not installed."""
 
