@@ -23,10 +23,11 @@ class WrongType(InvalidInput, TypeError):
 
 
 class MissingExtra(InvalidInput):
-    """An optional dependency is not installed."""
+    """An optional dependency is not installed; ``extra`` is None where the package itself is asked for."""
 
-    def __init__(self, package: str, extra: str, purpose: str) -> None:
-        super().__init__(f"{purpose} needs the package {package}: pip install 'spinemap-exact[{extra}]'")
+    def __init__(self, package: str, extra: str | None, purpose: str) -> None:
+        wanted = package if extra is None else f"'spinemap-exact[{extra}]'"
+        super().__init__(f"{purpose} needs the package {package}: pip install {wanted}")
 
 
 class EngineDefect(SpinemapError):
@@ -47,3 +48,15 @@ class CertificateRejected(SpinemapError):
 
 class CertificateMalformed(SpinemapError, ValueError):
     """A file is not a certificate."""
+
+
+def require_type(name: str, value: object, kind: type) -> None:
+    """Refuse a value of another type.
+
+    Raises
+    ------
+    WrongType
+        If it is one.
+    """
+    if not isinstance(value, kind):
+        raise WrongType(name, value, f"a {kind.__name__}")

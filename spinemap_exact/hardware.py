@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from spinemap_exact.arrays import Array, digest, is_whole, whole
-from spinemap_exact.errors import InvalidInput, InvalidInstance, WrongType
+from spinemap_exact.errors import InvalidInput, InvalidInstance, WrongType, require_type
 from spinemap_exact.files import parse_toml, read_text, shown
 from spinemap_exact.units import INT64_MAX, femtojoules, picoseconds
 
@@ -265,13 +265,11 @@ class Hardware:
 
     def _check_types(self) -> None:
         given: Any = self.crossbars if isinstance(self.crossbars, tuple | list) else (self.crossbars,)
-        expected: list[tuple[str, Any, type[Any]]] = [
-            ("name", self.name, str), ("grid", self.grid, TileGrid), ("costs", self.costs, CostModel)
-        ]  # fmt: skip
-        expected += [("a crossbar", crossbar, Crossbar) for crossbar in given]
-        for what, value, kind in expected:
-            if not isinstance(value, kind):
-                raise WrongType(what, value, f"a {kind.__name__}")
+        require_type("name", self.name, str)
+        require_type("grid", self.grid, TileGrid)
+        require_type("costs", self.costs, CostModel)
+        for crossbar in given:
+            require_type("a crossbar", crossbar, Crossbar)
         object.__setattr__(self, "crossbars", tuple(given))
 
     def __repr__(self) -> str:

@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 
 from spinemap_exact.arrays import Array, digest, freeze
-from spinemap_exact.errors import InvalidInstance
+from spinemap_exact.errors import InvalidInstance, require_type
 from spinemap_exact.hardware import Crossbar, Hardware
 from spinemap_exact.network import Network
 from spinemap_exact.units import INT64_MAX
@@ -172,6 +172,9 @@ class Unrolling:
             spikes_assumed=network.spikes_assumed,
         )
 
+    def __repr__(self) -> str:
+        return f"<Unrolling: {self.num_units:,} units, {self.num_carries:,} of them send carries>"
+
     @cached_property
     def digest(self) -> str:
         return digest("unrolling", self.unit_of_synapse, self.neuron_of_unit, self.parent_of_unit)
@@ -309,6 +312,9 @@ class Partition:
             ]
         return found
 
+    def __repr__(self) -> str:
+        return f"<Partition: {self.num_units:,} units in {self.num_clusters:,} clusters>"
+
     @cached_property
     def digest(self) -> str:
         return digest("partition", self.cluster_of_unit, self.crossbar_of_cluster)
@@ -338,6 +344,9 @@ class Placement:
         crowded = np.flatnonzero(np.bincount(tiles, minlength=num_tiles) > 1)
         return [f"tile {t} holds {np.flatnonzero(tiles == t).size} clusters" for t in crowded]
 
+    def __repr__(self) -> str:
+        return f"<Placement: {self.num_clusters:,} clusters on tiles>"
+
     @cached_property
     def digest(self) -> str:
         return digest("placement", self.tile_of_cluster)
@@ -354,11 +363,39 @@ def _remembered(owner: object, argument: Network, derive: Callable[[Network], T]
 
 @dataclass(frozen=True, eq=False)
 class Mapping:
-    """A network on a chip: unrolling, partition and placement together."""
+    """A network on a chip: unrolling, partition and placement together.
+
+    Parameters
+    ----------
+    unrolling : Unrolling
+        Neurons and their synapses to units.
+    partition : Partition
+        Units to clusters, which share a crossbar.
+    placement : Placement
+        Clusters to tiles.
+
+    Raises
+    ------
+    WrongType
+        If one of them is something else.
+
+    Examples
+    --------
+    >>> network = Network.from_synapses(pre=[0, 1], post=[1, 2], spikes=[2, 5, 0])
+    >>> Mapping(Unrolling.identity(network), Partition([0, 1, 1]), Placement([3, 4]))
+    <Mapping: 3 units in 2 clusters on tiles>
+    """
 
     unrolling: Unrolling
     partition: Partition
     placement: Placement
+
+    def __post_init__(self) -> None:
+        for name, kind in (("unrolling", Unrolling), ("partition", Partition), ("placement", Placement)):
+            require_type(name, getattr(self, name), kind)
+
+    def __repr__(self) -> str:
+        return f"<Mapping: {self.partition.num_units:,} units in {self.partition.num_clusters:,} clusters on tiles>"
 
     def violations(self, network: Network, hardware: Hardware) -> list[str]:
         """Say which limits of ``hardware`` this mapping of ``network`` breaks; empty if none."""
