@@ -1,7 +1,7 @@
 """Exact mapping of spiking neural networks onto crossbar hardware, with bounds that can be checked.
 
 >>> from spinemap_exact import Limits, map_network
->>> run = map_network("layered-16-24-8", limits=Limits(time_s=10, workers=1))
+>>> run = map_network("layered-16-24-8", limits=Limits(time_s=3, workers=1))
 >>> run.status.has_solution
 True
 

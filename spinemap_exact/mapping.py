@@ -36,6 +36,17 @@ class Unrolling:
     ------
     InvalidInstance
         If an id is out of range, a parent belongs to another neuron, or parents run in a circle.
+
+    Examples
+    --------
+    Neuron 3 reads three others. Unit 1 reads one of them and hands its sum to unit 0, which reads the rest:
+
+    >>> network = Network.from_synapses([0, 1, 2], [3, 3, 3], [5, 4, 3, 2], is_input=[True, True, True, False])
+    >>> unrolling = Unrolling(unit_of_synapse=[1, 0, 0], neuron_of_unit=[3, 3], parent_of_unit=[-1, 0])
+    >>> unrolling.violations(network)
+    []
+    >>> unrolling.unit_network(network).fan_in.tolist()  # the two units, then the inputs
+    [3, 1, 0, 0, 0]
     """
 
     unit_of_synapse: Array
@@ -239,6 +250,11 @@ class Partition:
     ------
     InvalidInstance
         If a cluster id is negative or an id below the largest is not used.
+
+    Examples
+    --------
+    >>> Partition([0, 1, 1]).columns_used.tolist()
+    [1, 2]
     """
 
     cluster_of_unit: Array
@@ -322,7 +338,18 @@ class Partition:
 
 @dataclass(frozen=True, eq=False)
 class Placement:
-    """Clusters to tiles: ``tile_of_cluster`` is (num_clusters,) int32."""
+    """Clusters to tiles.
+
+    Parameters
+    ----------
+    tile_of_cluster : (num_clusters,) int32
+        Tile ``t`` stands at ``x = t % width``, ``y = t // width``.
+
+    Examples
+    --------
+    >>> Placement([3, 4]).violations(num_clusters=2, num_tiles=4)
+    ['cluster 1 lies on tile 4 of 4']
+    """
 
     tile_of_cluster: Array
 

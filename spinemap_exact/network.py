@@ -21,7 +21,13 @@ from spinemap_exact.units import INT64_MAX
 
 @dataclass(frozen=True)
 class Population:
-    """Consecutive neurons ``start ... stop - 1`` that belong together."""
+    """Consecutive neurons ``start ... stop - 1`` that belong together.
+
+    Examples
+    --------
+    >>> Population("hidden", start=64, stop=96).size
+    32
+    """
 
     name: str
     start: int

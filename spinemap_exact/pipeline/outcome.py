@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping as Table
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -79,6 +80,11 @@ class Stage:
         return f"{value:,}".replace(",", " ")
 
     @property
+    def proof(self) -> Certificate | None:
+        """The certificate, where it is worth keeping: one that lacks the bound proves no more than zero."""
+        return None if self.unverified and self.certificate and not self.certificate.lower else self.certificate
+
+    @property
     def headline(self) -> str:
         """Objective, bound and gap in a line."""
         r = self.result
@@ -123,6 +129,14 @@ class MappingRun:
     for any mapping; a stage that is infeasible given the stages above it proves nothing about other unrollings.
     ``runtime_s`` is by the clock of the limit, which stands still for the ``compiling_s`` seconds of compiling kernels.
     ``notes`` are what was merged, dropped or assumed when the network was read, if it was.
+
+    Examples
+    --------
+    >>> from spinemap_exact import Limits, map_network
+    >>> run = map_network("layered-16-24-8", limits=Limits(time_s=3, workers=1))
+    >>> stage = run.stage("mapping").result
+    >>> stage.dual_bound <= stage.objective == run.evaluation().energy_fj.total
+    True
     """
 
     network: Network
@@ -285,6 +299,50 @@ class MappingRun:
         """Return for people what a window costs on this mapping, and at least on any; empty while there is none."""
         evaluation, bound = self.evaluation(), self.lower_bound_json()
         return "" if evaluation is None or bound is None else f"{evaluation.summary()}\n{_at_least(bound)}"
+
+    def save(self, folder: str | Path, *, name: str = "network", force: bool = False) -> Path:
+        """Write what `map --out` writes: mapping, certificates, evaluation, result, summary and ``report.html``.
+
+        Parameters
+        ----------
+        folder : str or path
+            Made if it is not there.
+        name : str
+            What the report calls the network.
+        force : bool
+            Clear what another run has left there.
+
+        Returns
+        -------
+        Path
+            The folder.
+
+        Raises
+        ------
+        InvalidInput
+            If the folder cannot be written, or holds another run and ``force`` is not given.
+        """
+        from spinemap_exact.report import save_run
+
+        return save_run(self, folder, name=name, force=force)
+
+    def plot(self) -> Any:
+        """Draw the mesh with its clusters, and the packets on every link.
+
+        Returns
+        -------
+        plotly.graph_objects.Figure
+
+        Raises
+        ------
+        MissingExtra
+            If plotly is not installed: the extra ``viz``.
+        InvalidInput
+            If there is no mapping.
+        """
+        from spinemap_exact.report import figure_of_run
+
+        return figure_of_run(self)
 
     def _remarks(self) -> list[str]:
         """What a table of the stages does not tell."""

@@ -116,7 +116,7 @@ def map_by_stages(
     --------
     >>> from spinemap_exact import Choices, Limits, map_by_stages
     >>> choices = Choices(solver={"placement": "none"})
-    >>> run = map_by_stages("layered-16-24-8", choices=choices, limits=Limits(time_s=10, workers=1))
+    >>> run = map_by_stages("layered-16-24-8", choices=choices, limits=Limits(time_s=3, workers=1))
     >>> [stage.name for stage in run.stages]
     ['unroll', 'partition', 'placement']
     """

@@ -93,7 +93,7 @@ def map_network(
     >>> from spinemap_exact import Crossbar, Hardware, Limits, Network, TileGrid, map_network
     >>> network = Network.from_synapses(pre=[0, 1], post=[1, 2], spikes=[2, 5, 0])
     >>> chip = Hardware("chip", TileGrid(2, 1), Crossbar(rows=4, columns=2))
-    >>> run = map_network(network, chip, limits=Limits(time_s=10, workers=1))
+    >>> run = map_network(network, chip, limits=Limits(time_s=3, workers=1))
     >>> run.evaluation().energy_fj.total  # 2 packets and 2 hops
     4
     """

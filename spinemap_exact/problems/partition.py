@@ -18,7 +18,13 @@ from spinemap_exact.units import INT64_MAX
 
 
 class Traffic(Choice):
-    """What one spike sends: a packet to each remote tile that reads it, or one for each synapse that crosses tiles."""
+    """What one spike sends: a packet to each remote tile that reads it, or one for each synapse that crosses tiles.
+
+    Examples
+    --------
+    >>> Traffic("per-tile") is Traffic.PER_TILE
+    True
+    """
 
     PER_TILE = "per-tile"
     PER_SYNAPSE = "per-synapse"
