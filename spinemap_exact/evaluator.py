@@ -16,7 +16,7 @@ from spinemap_exact.errors import require_type
 from spinemap_exact.hardware import Hardware, TileGrid
 from spinemap_exact.mapping import Mapping, Reads
 from spinemap_exact.network import Network
-from spinemap_exact.notebook import html_table
+from spinemap_exact.notebook import data_frame, html_table
 from spinemap_exact.problems.partition import Traffic
 from spinemap_exact.units import INT64_MAX, duration_text, energy_text
 
@@ -164,6 +164,22 @@ class Evaluation:
     def summary(self) -> str:
         """Return the lines of `rows` for people."""
         return "\n".join(f"{word:<13}{text}" for word, text in self.rows())
+
+    def to_frame(self) -> Any:
+        """Return the plain numbers as one line of a table of pandas, energies by term.
+
+        Returns
+        -------
+        pandas.DataFrame
+
+        Raises
+        ------
+        MissingExtra
+            If pandas is not installed.
+        """
+        plain = {name: value for name, value in self.as_json().items() if not isinstance(value, dict | list)}
+        energy = {f"energy_{term}_fj": fj for term, fj in self.as_json()["energy_fj"].items()}
+        return data_frame({name: [value] for name, value in (energy | plain).items()})
 
     def as_json(self) -> dict[str, Any]:
         """Return plain numbers for a machine to read; link loads as nested lists."""

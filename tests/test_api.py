@@ -22,6 +22,7 @@ from spinemap_exact import (
     Network,
     Partition,
     Placement,
+    Population,
     SpinemapError,
     TileGrid,
     Unrolling,
@@ -209,8 +210,36 @@ def test_without_plotly_a_plot_says_what_to_install(run, monkeypatch):
         run.plot()
 
 
+def test_tables_of_pandas(run):
+    pandas = pytest.importorskip("pandas")
+    names = Network.from_synapses(
+        [0, 1], [1, 2], [2, 5, 0], populations=[Population("b", 1, 2), Population("all", 0, 3)]
+    )
+    # neuron 1 reads neuron 0 in unit 2, which hands its sum to unit 1, on the other tile
+    unrolling = Unrolling([2, 3], [0, 1, 1, 2], [-1, -1, 1, -1])
+    mapping = Mapping(unrolling, Partition([0, 1, 0, 1]), Placement([3, 4]))
+    table = replace(
+        run, network=names, hardware=Hardware("chip", TileGrid(3, 2), Crossbar(4, 2)), mapping=mapping
+    ).to_frame()
+    assert table.index.name == "unit" and table.columns.tolist() == [
+        "neuron", "name", "population", "parent", "cluster", "tile", "x", "y"
+    ]  # fmt: skip
+    assert table.loc[2].fillna("-").tolist() == [1, "b", "all", 1, 0, 3, 0, 1]
+    assert table.loc[3].fillna("-").tolist() == [2, "-", "all", "-", 1, 4, 1, 1]
+    (line,) = run.evaluation().to_frame().to_dict("records")
+    assert (line["energy_total_fj"], line["energy_hop_fj"], line["packets"], line["traffic"]) == (4, 2, 2, "per-tile")
+    assert pandas.concat([run.evaluation().to_frame()] * 2).shape[0] == 2
+
+
+def test_without_pandas_a_table_says_what_to_install(run, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    with pytest.raises(MissingExtra, match="a data frame needs the package pandas: pip install pandas"):
+        run.to_frame()
+
+
 def test_a_front_is_drawn():
     front = pareto_front(ROW, Hardware("chip", TileGrid(3, 1), Crossbar(4, 2)), "crossbars", limits=QUICK)
+    assert front.to_frame()["energy_fj"].tolist()[-1] == 4
     assert repr(front).startswith("<Front ") and "<td>2</td>" in front._repr_html_()
     pytest.importorskip("plotly")
     found, _ = front.plot().data

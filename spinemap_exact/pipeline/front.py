@@ -14,7 +14,7 @@ import numpy as np
 from spinemap_exact.bounds import least_worst_latency_ps
 from spinemap_exact.errors import InvalidInput
 from spinemap_exact.mapping import Mapping
-from spinemap_exact.notebook import html_table
+from spinemap_exact.notebook import data_frame, html_table
 from spinemap_exact.pipeline.evidence import Wanted
 from spinemap_exact.pipeline.given import HardwareLike, NetworkLike, given
 from spinemap_exact.pipeline.outcome import MappingRun
@@ -141,6 +141,22 @@ class Front:
 
     def _repr_html_(self) -> str:
         return html_table(f"Energy against {str(self.second).replace('-', ' ')}", self.rows(), self._remarks())
+
+    def to_frame(self) -> Any:
+        """Return the points as a table of pandas: limit, status, energy_fj, crossbars, latency_worst_ps, bound_fj.
+
+        Returns
+        -------
+        pandas.DataFrame
+
+        Raises
+        ------
+        MissingExtra
+            If pandas is not installed.
+        """
+        lines = [{**point.as_json(), "bound_fj": point.bound_fj} for point in self.points]
+        columns = ("limit", "status", "energy_fj", "crossbars", "latency_worst_ps", "bound_fj")
+        return data_frame({name: [line[name] for line in lines] for name in columns})
 
     def plot(self) -> Any:
         """Draw what is found and what is possible at least.

@@ -16,13 +16,14 @@ from spinemap_exact.evaluator import Evaluation, evaluate
 from spinemap_exact.hardware import Hardware
 from spinemap_exact.mapping import Mapping, Partition, Placement, Unrolling
 from spinemap_exact.network import Network
-from spinemap_exact.notebook import html_table
+from spinemap_exact.notebook import data_frame, html_table
 from spinemap_exact.pipeline.spent import CHECK, SOLVE, WARM_START
 from spinemap_exact.problems.mapping import MappingObjective, MappingProblem
 from spinemap_exact.problems.partition import PartitionObjective, Traffic
 from spinemap_exact.problems.placement import PlacementProblem
 from spinemap_exact.problems.unroll import UnrollObjective
 from spinemap_exact.result import Limits, SolveResult, Status, relative_gap
+from spinemap_exact.unit_table import unit_table
 from spinemap_exact.units import duration_text, energy_text
 
 BY_STAGES = "stage by stage; objective and bound are those of the last stage"
@@ -325,6 +326,25 @@ class MappingRun:
         from spinemap_exact.report import save_run
 
         return save_run(self, folder, name=name, force=force)
+
+    def to_frame(self) -> Any:
+        """Return the mapping as a table of pandas, a line for each unit.
+
+        Returns
+        -------
+        pandas.DataFrame
+            With the columns unit (the index), neuron, name, population, parent, cluster, tile, x and y.
+
+        Raises
+        ------
+        MissingExtra
+            If pandas is not installed.
+        InvalidInput
+            If there is no mapping.
+        """
+        if self.mapping is None:
+            raise InvalidInput(f"there is no mapping to list: {self.headline}")
+        return data_frame(unit_table(self.network, self.hardware, self.mapping)).set_index("unit")
 
     def plot(self) -> Any:
         """Draw the mesh with its clusters, and the packets on every link.
