@@ -229,7 +229,8 @@ class Network:
         Examples
         --------
         >>> from scipy.sparse import coo_array
-        >>> Network.from_scipy(coo_array(([0.5, -1.0], ([0, 1], [1, 2]))), spikes=[4, 2, 1])  # doctest: +SKIP
+        >>> matrix = coo_array(([0.5, -1.0], ([0, 1], [1, 2])), shape=(3, 3))
+        >>> Network.from_scipy(matrix, spikes=[4, 2, 1])
         <Network: 3 neurons, 2 synapses, 7 spikes>
         """
         return cls._of(in_memory.of_scipy(matrix, rows), spikes, inputs, names, populations, window_s)
