@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence, Set
+from collections.abc import Mapping as Table
 from itertools import groupby
 from os import PathLike
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from spinemap_exact.arrays import Array, frozen_array
+from spinemap_exact.arrays import Array, frozen_array, is_whole
 from spinemap_exact.errors import InvalidInput, InvalidInstance, WrongType
 from spinemap_exact.files import shown
 
@@ -21,13 +22,13 @@ _OF_NODES, _SIDES = ("spikes", "input", "population"), ("pre", "post")
 
 
 class Synapses(NamedTuple):
-    """Synapses in any order, possibly listed twice, and the names of the neurons, if they have any."""
+    """Synapses in any order, possibly listed twice, and what the neurons are called, if they are called anything."""
 
     num_neurons: int
     pre: Array
     post: Array
     weights: Array | None
-    names: Sequence[str] | None = None
+    labels: Sequence[Hashable] | None = None
 
 
 class Nodes(NamedTuple):
@@ -42,6 +43,8 @@ def of_matrix(weights: Any, rows: str) -> Synapses:
     """List the entries of a square matrix that are not zero; ``rows`` says which side of a synapse rows are."""
     if hasattr(weights, "tocoo"):
         raise WrongType("weights", weights, "an array of numbers; Network.from_scipy takes sparse ones")
+    if np.ma.isMaskedArray(weights):
+        raise WrongType("weights", weights, "a plain array; weights.filled(0) has no synapses where it is masked")
     if isinstance(weights, str | PathLike):
         raise WrongType("weights", weights, "an array of numbers; read_network reads files")
     matrix = frozen_array("weights", weights, np.float64)
@@ -68,9 +71,7 @@ def of_networkx(graph: Any, weight: str) -> tuple[Synapses, Nodes]:
         raise WrongType("graph", graph, "a DiGraph of networkx")
     if not graph.is_directed():
         raise InvalidInput("the graph is undirected; a synapse has a direction: graph.to_directed() has both")
-    nodes = list(graph)
-    are_numbers = all(type(node) is int for node in nodes) and sorted(nodes) == list(range(len(nodes)))
-    nodes = sorted(nodes) if are_numbers else nodes
+    nodes = _in_order(list(graph))
     neuron = {node: i for i, node in enumerate(nodes)}
     ends = np.array([(neuron[a], neuron[b]) for a, b in graph.edges()], dtype=np.int64).reshape(-1, 2)
     edges = [(f"edge {shown(a)} -> {shown(b)}", about) for a, b, about in graph.edges(data=True)]
@@ -84,40 +85,70 @@ def of_networkx(graph: Any, weight: str) -> tuple[Synapses, Nodes]:
         ends[:, 0],
         ends[:, 1],
         None if weights is None else frozen_array(f"edge attribute {weight!r}", weights, np.float64),
-        None if are_numbers else [str(node) for node in nodes],
+        None if nodes == list(range(len(nodes))) else nodes,
     )
     return listed, Nodes(spikes, is_input, () if population is None else _runs(population))
 
 
-def counts(spikes: Any, num_neurons: int) -> Array:
-    """(num_neurons,) int64: what is given as spikes, one count for each neuron."""
-    found = frozen_array("spikes", list(spikes) if isinstance(spikes, Iterable) else spikes, np.int64)
+def counts(spikes: Any, num_neurons: int, labels: Sequence[Hashable] | None) -> Array:
+    """(num_neurons,) int64: spikes of each neuron, from counts in their order or a table of counts by label or id."""
+    if isinstance(spikes, Table) or hasattr(spikes, "to_dict"):  # or a series of pandas
+        spikes = _by_neuron(list(spikes.items()), num_neurons, labels)
+    if isinstance(spikes, str | Set):
+        raise WrongType("spikes", spikes, "a count for each neuron")
+    is_lazy = isinstance(spikes, Iterable) and not hasattr(spikes, "__array__")
+    found = frozen_array("spikes", list(spikes) if is_lazy else spikes, np.int64)
     if found.shape != (num_neurons,):
         hint = "; a raster of time x neurons is summed over time" if found.ndim > 1 else ""
         raise InvalidInstance(f"spikes has shape {found.shape}, not one count for each of {num_neurons} neurons{hint}")
     return found
 
 
-def marks(inputs: Any, num_neurons: int) -> Array | None:
-    """(num_neurons,) bool: which neurons are external inputs, from the same or from ids; None if nothing is said."""
+def marks(inputs: Any, num_neurons: int, labels: Sequence[Hashable] | None) -> Array | None:
+    """(num_neurons,) bool: which neurons are external inputs, from the same or from labels or ids; None if unsaid."""
     if inputs is None:
         return None
-    if isinstance(inputs, str) or not isinstance(inputs, Iterable):
-        raise WrongType("inputs", inputs, "ids of neurons, or a truth value for each")
-    given = np.asarray(list(inputs))
-    if given.dtype.kind == "b":
-        if given.shape != (num_neurons,):
-            raise InvalidInstance(
-                f"inputs has shape {given.shape}, not a truth value for each of {num_neurons} neurons"
-            )
-        return given
-    ids = frozen_array("inputs", given, np.int64).ravel()
-    if (outside := (ids < 0) | (ids >= num_neurons)).any():
-        raise InvalidInstance(f"external input {ids[outside][0]} lies outside 0 ... {num_neurons - 1}")
-    times = np.bincount(ids, minlength=num_neurons)
-    if (times > 1).any():
-        raise InvalidInstance(f"inputs lists neuron {times.argmax()} twice; a mark for each neuron is True or False")
-    return times > 0
+    if isinstance(inputs, str | Table) or not isinstance(inputs, Iterable):
+        raise WrongType("inputs", inputs, "neurons, or a truth value for each")
+    given = inputs.tolist() if hasattr(inputs, "tolist") else list(inputs)
+    if given and all(isinstance(mark, bool | np.bool_) for mark in given):
+        if len(given) != num_neurons:
+            raise InvalidInstance(f"inputs has {len(given)} truth values for {num_neurons} neurons")
+        return np.array(given, dtype=bool)
+    neurons = _neurons("external inputs name", given, num_neurons, labels)
+    if len(set(neurons)) < len(neurons):
+        twice = next(name for i, name in zip(neurons, given, strict=True) if neurons.count(i) > 1)
+        raise InvalidInstance(f"inputs lists neuron {shown(twice)} twice; a mark for each neuron is True or False")
+    marked = np.zeros(num_neurons, dtype=bool)
+    marked[neurons] = True
+    return marked
+
+
+def _by_neuron(listed: list[tuple[Any, Any]], num_neurons: int, labels: Sequence[Hashable] | None) -> list[Any]:
+    """Counts in the order of the neurons, each of which is named once."""
+    neurons = _neurons("spikes name", [name for name, _ in listed], num_neurons, labels)
+    count = dict(zip(neurons, [value for _, value in listed], strict=True))
+    if len(count) < len(listed):
+        raise InvalidInstance("spikes count one neuron twice")
+    for i in range(num_neurons):
+        if i not in count:
+            name = i if labels is None else labels[i]
+            raise InvalidInstance(f"spikes have no count of neuron {shown(name)}; one that is silent counts 0")
+    return [count[i] for i in range(num_neurons)]
+
+
+def _neurons(what: str, given: Iterable[Any], num_neurons: int, labels: Sequence[Hashable] | None) -> list[int]:
+    """Neurons by their labels, or by their ids where no label is a number."""
+    number: dict[Hashable, int] = {} if labels is None else {label: i for i, label in enumerate(labels)}
+    if not any(is_whole(label) for label in number):
+        number |= {i: i for i in range(num_neurons)}
+    found = []
+    for name in given:
+        if not isinstance(name, Hashable) or name not in number:
+            there = f"0 ... {num_neurons - 1}" if labels is None else f"{shown(labels[0])} ... {shown(labels[-1])}"
+            raise InvalidInstance(f"{what} neuron {shown(name)}; there are {there}")
+        found.append(number[name])
+    return found
 
 
 def names(given: Any, num_neurons: int) -> list[str]:
@@ -135,6 +166,13 @@ def names(given: Any, num_neurons: int) -> list[str]:
     if twice := next((text for text, times in Counter(texts).items() if times > 1), None):
         raise InvalidInstance(f"two neurons are named {shown(twice)}")
     return texts
+
+
+def _in_order(nodes: list[Any]) -> list[Any]:
+    """Whole numbers ascending, as Python's own; other nodes in the order of the graph."""
+    if fraction := next((node for node in nodes if isinstance(node, float | np.floating)), None):
+        raise InvalidInput(f"node {shown(fraction)} is a float; a neuron is a whole number or a name")
+    return sorted(map(int, nodes)) if all(map(is_whole, nodes)) else nodes
 
 
 def _require_square(shape: tuple[int, ...]) -> int:
@@ -157,8 +195,8 @@ def _weights(given: Array, values: Array) -> Array | None:
     return None if given.dtype.kind == "b" else values
 
 
-def _labels(weights: Any) -> list[str] | None:
-    """The names that a table of pandas gives its columns, and must give its rows."""
+def _labels(weights: Any) -> list[Hashable] | None:
+    """What a table of pandas calls its columns, and must call its rows."""
     if not (hasattr(weights, "columns") and hasattr(weights, "index")):
         return None
     columns, rows = list(weights.columns), list(weights.index)
@@ -166,7 +204,7 @@ def _labels(weights: Any) -> list[str] | None:
         return None
     if columns != rows:
         raise InvalidInput("the table does not name its rows as its columns; both are the neurons, in the same order")
-    return [str(name) for name in columns]
+    return columns
 
 
 def _attribute(abouts: Sequence[tuple[str, dict[str, Any]]], name: str) -> list[Any] | None:

@@ -18,6 +18,8 @@ from spinemap_exact.files import shown
 from spinemap_exact.in_memory import Synapses
 from spinemap_exact.units import INT64_MAX
 
+Counts = Array | Iterable[int] | Table[Any, int]
+
 
 @dataclass(frozen=True)
 class Population:
@@ -143,10 +145,10 @@ class Network:
     def from_matrix(
         cls,
         weights: Any,
-        spikes: Array | Iterable[int] | None = None,
+        spikes: Counts | None = None,
         *,
         rows: str = "pre",
-        inputs: Array | Iterable[int] | None = None,
+        inputs: Iterable[Any] | None = None,
         names: Iterable[str] | None = None,
         populations: Table[str, range] | Iterable[Population] = (),
         window_s: float | None = None,
@@ -158,13 +160,14 @@ class Network:
         weights : (num_neurons, num_neurons) array of numbers, or table of pandas
             Of truth values, only the synapses are kept. Rows and columns are the same neurons, external inputs
             included. A table of pandas names the neurons.
-        spikes : (num_neurons,) integers, optional
-            Spikes that each neuron emits in the recording window. Default: one each, marked as assumed.
+        spikes : (num_neurons,) integers, or a table of them, optional
+            Spikes that each neuron emits in the recording window: in the order of the neurons, or by name or id, as in
+            a dict or a series of pandas. Default: one each, marked as assumed.
         rows : str
             ``"pre"``: entry ``(i, j)`` is the synapse ``i -> j``, as in an adjacency matrix. ``"post"``: it is
             ``j -> i``, as in ``W @ x`` and in the layers of PyTorch.
-        inputs : ids, or (num_neurons,) bool, optional
-            External inputs: sources of spikes that take no column. Default: none.
+        inputs : neurons, or (num_neurons,) bool, optional
+            External inputs, by id or name: sources of spikes that take no column. Default: none.
         names : texts, optional
             One for each neuron, all different.
         populations : names with ranges, or Population, optional
@@ -200,10 +203,10 @@ class Network:
     def from_scipy(
         cls,
         matrix: Any,
-        spikes: Array | Iterable[int] | None = None,
+        spikes: Counts | None = None,
         *,
         rows: str = "pre",
-        inputs: Array | Iterable[int] | None = None,
+        inputs: Iterable[Any] | None = None,
         names: Iterable[str] | None = None,
         populations: Table[str, range] | Iterable[Population] = (),
         window_s: float | None = None,
@@ -239,27 +242,28 @@ class Network:
     def from_networkx(
         cls,
         graph: Any,
-        spikes: Array | Iterable[int] | None = None,
+        spikes: Counts | None = None,
         *,
         weight: str = "weight",
-        inputs: Array | Iterable[int] | None = None,
+        inputs: Iterable[Any] | None = None,
         window_s: float | None = None,
     ) -> Network:
         """Build a network from a directed graph of networkx; every edge ``(a, b)`` is the synapse ``a -> b``.
 
-        Nodes that are the numbers ``0 ... n - 1`` are neurons of these ids. Others are numbered in the order of the
-        graph, and each neuron keeps the name of its node. The attributes ``spikes``, ``input`` (true or false) and
-        ``population`` of nodes are read; what all nodes have counts, what only some have is refused.
+        Nodes that are the numbers ``0 ... n - 1`` are neurons of these ids. Other numbers are taken in ascending order,
+        whatever else in the order of the graph, and each neuron keeps the name of its node. The attributes ``spikes``,
+        ``input`` (true or false) and ``population`` of nodes are read; what all nodes have counts, what only some have
+        is refused.
 
         Parameters
         ----------
         graph : networkx.DiGraph or MultiDiGraph
             Parallel edges are one synapse, their weights added.
-        spikes : (num_neurons,) integers, optional
+        spikes : (num_neurons,) integers, or a table of them by node, optional
             Instead of the attribute. Without either every neuron emits one spike, marked as assumed.
         weight : str
             Attribute of edges that holds their weight, if they have one.
-        inputs : ids, or (num_neurons,) bool, optional
+        inputs : nodes, or (num_neurons,) bool, optional
             External inputs, instead of the attribute.
         window_s : float, optional
             Length of the recording window in seconds.
@@ -280,7 +284,7 @@ class Network:
         >>> import networkx
         >>> graph = networkx.DiGraph([("eye", "left"), ("eye", "right"), ("left", "right")])
         >>> networkx.set_node_attributes(graph, {"eye": 20, "left": 5, "right": 3}, "spikes")
-        >>> Network.from_networkx(graph, inputs=[0])
+        >>> Network.from_networkx(graph, inputs=["eye"])
         <Network: 3 neurons, 1 of them external input, 3 synapses, 28 spikes>
         """
         listed, nodes = in_memory.of_networkx(graph, weight)
@@ -295,8 +299,8 @@ class Network:
     def _of(
         cls,
         listed: Synapses,
-        spikes: Array | Iterable[int] | None,
-        inputs: Array | Iterable[int] | None,
+        spikes: Counts | None,
+        inputs: Iterable[Any] | None,
         names: Iterable[str] | None,
         populations: Table[str, range] | Iterable[Population],
         window_s: float | None,
@@ -304,14 +308,15 @@ class Network:
         """Build a network from synapses that may be listed twice, and what is said of its neurons."""
         pre, post, weights, _ = merge_duplicates(listed.pre, listed.post, listed.weights)
         num_neurons = listed.num_neurons
-        given = in_memory.names(listed.names if names is None else names, num_neurons)
+        labels = listed.labels if names is None else in_memory.names(names, num_neurons)
+        called = () if labels is None else in_memory.names([str(label) for label in labels], num_neurons)
         return cls.from_synapses(
             pre,
             post,
-            np.ones(num_neurons) if spikes is None else in_memory.counts(spikes, num_neurons),
-            is_input=in_memory.marks(inputs, num_neurons),
+            np.ones(num_neurons) if spikes is None else in_memory.counts(spikes, num_neurons, labels),
+            is_input=in_memory.marks(inputs, num_neurons, labels),
             weights=weights,
-            populations=(*_ranges(populations), *(Population(name, i, i + 1) for i, name in enumerate(given))),
+            populations=(*_ranges(populations), *(Population(name, i, i + 1) for i, name in enumerate(called))),
             window_s=window_s,
             spikes_assumed=spikes is None,
         )

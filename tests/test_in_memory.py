@@ -62,9 +62,19 @@ def test_truth_values_say_where_synapses_are_and_no_more():
     assert network.weights is None and network.num_synapses == 3
 
 
-@pytest.mark.parametrize("inputs", [[0], range(1), (0,), np.array([True, False, False]), [True, False, False], {0}])
+@pytest.mark.parametrize(
+    "inputs", [[0], range(1), (0,), np.array([True, False, False]), [True, False, False], {0}, np.array([0])]
+)
 def test_inputs_are_ids_or_a_mark_for_each_neuron(inputs):
     assert Network.from_matrix(WEIGHTS, inputs=inputs).is_input.tolist() == [True, False, False]
+
+
+def test_no_inputs_are_no_inputs():
+    assert (
+        Network.from_matrix(WEIGHTS, inputs=[]).num_inputs
+        == Network.from_matrix(WEIGHTS, inputs=range(0)).num_inputs
+        == 0
+    )
 
 
 def test_names_and_populations():
@@ -120,6 +130,33 @@ def test_other_nodes_are_numbered_in_their_order_and_keep_their_names():
     assert Network.from_networkx(graph, spikes=[1, 1, 1]).spikes.tolist() == [1, 1, 1]  # what is given counts
 
 
+@pytest.mark.parametrize("kind", [int, np.int64])
+def test_other_numbers_are_taken_in_ascending_order_and_nodes_are_asked_for_by_themselves(kind):
+    graph = networkx.DiGraph([(kind(3), kind(2)), (kind(2), kind(1))])
+    network = Network.from_networkx(graph, spikes={3: 7, 2: 5, 1: 0}, inputs=[3])
+    assert [p.name for p in network.populations] == ["1", "2", "3"]
+    assert network.spikes.tolist() == [0, 5, 7] and network.is_input.tolist() == [False, False, True]
+    assert network.pre.tolist() == [1, 2] and network.post.tolist() == [0, 1]
+
+
+def test_nodes_of_numpy_are_the_numbers_that_they_are():
+    graph = networkx.DiGraph()
+    graph.add_edges_from(np.array([[2, 1], [1, 0]]))  # first seen: 2
+    assert Network.from_networkx(graph, spikes=[4, 5, 6]).spikes[2] == 6
+
+
+def test_counts_by_name_or_id_find_their_neuron_in_any_order():
+    by_name, by_id = {"c": 6, "a": 4, "b": 5}, {2: 6, 0: 4, 1: 5}
+    for spikes in (by_name, by_id):
+        assert Network.from_matrix(WEIGHTS, spikes, names=["a", "b", "c"]).spikes.tolist() == [4, 5, 6]
+    pandas = pytest.importorskip("pandas")
+    table = pandas.DataFrame(WEIGHTS, index=list("abc"), columns=list("abc"))
+    network = Network.from_matrix(table, pandas.Series(by_name), inputs=["a"])
+    assert network.spikes.tolist() == [4, 5, 6] and network.is_input.tolist() == [True, False, False]
+    with pytest.raises(InvalidInput, match="count one neuron twice"):
+        Network.from_matrix(table, pandas.Series([4, 5, 6, 7], index=list("abca")))
+
+
 def test_parallel_edges_are_one_synapse():
     graph = networkx.MultiDiGraph()
     graph.add_weighted_edges_from([(0, 1, 2.0), (0, 1, 3.0)])
@@ -155,9 +192,14 @@ def graph_with(**attributes):
         (lambda: Network.from_matrix(WEIGHTS, spikes=np.ones((9, 3))), "a raster of time x neurons is summed"),
         (lambda: Network.from_matrix(WEIGHTS, spikes=[1, 2.5, 3]), r"spikes\[1\] is 2.5, not an integer"),
         (lambda: Network.from_matrix(WEIGHTS, spikes=[1, -2, 3]), "neuron 1 has a negative spike count"),
-        (lambda: Network.from_matrix(WEIGHTS, inputs=[3]), "external input 3 lies outside 0 ... 2"),
+        (lambda: Network.from_matrix(WEIGHTS, {0: 1, 2: 1}), "no count of neuron 1; one that is silent counts 0"),
+        (lambda: Network.from_matrix(WEIGHTS, {0: 1, 3: 1}), "spikes name neuron 3; there are 0 ... 2"),
+        (lambda: Network.from_matrix(WEIGHTS, inputs=["a"]), "external inputs name neuron 'a'; there are 0 ... 2"),
+        (lambda: Network.from_networkx(networkx.DiGraph([(0.5, 1)])), "node 0.5 is a float"),
+        (lambda: Network.from_networkx(networkx.DiGraph([(1, 2)]), inputs=[0]), "name neuron 0; there are 1 ... 2"),
+        (lambda: Network.from_matrix(WEIGHTS, inputs=[3]), "external inputs name neuron 3; there are 0 ... 2"),
         (lambda: Network.from_matrix(WEIGHTS, inputs=[1, 0, 0]), "lists neuron 0 twice; a mark"),
-        (lambda: Network.from_matrix(WEIGHTS, inputs=[True]), "not a truth value for each of 3 neurons"),
+        (lambda: Network.from_matrix(WEIGHTS, inputs=[True]), "inputs has 1 truth values for 3 neurons"),
         (lambda: Network.from_matrix(WEIGHTS, inputs=[1]), "neuron 1 is an external input, yet neuron 0 feeds it"),
         (lambda: Network.from_matrix(WEIGHTS, names=["a", "b"]), "2 names stand against 3 neurons"),
         (lambda: Network.from_matrix(WEIGHTS, names=["a", "b", "a"]), "two neurons are named 'a'"),
@@ -191,9 +233,12 @@ def test_a_population_that_is_torn_is_refused():
     [
         (lambda: Network.from_matrix("weights.npy"), "weights must be an array of numbers; read_network reads files"),
         (lambda: Network.from_matrix(Sparse([0], [1], [1.0], 2)), "Network.from_scipy takes sparse ones, not Sparse"),
+        (lambda: Network.from_matrix(np.ma.masked_equal(WEIGHTS, 2)), r"weights.filled\(0\) has no synapses where"),
+        (lambda: Network.from_matrix(WEIGHTS, {4, 5, 6}), "spikes must be a count for each neuron, not set"),
+        (lambda: Network.from_matrix(WEIGHTS, "456"), "spikes must be a count for each neuron, not str"),
         (lambda: Network.from_scipy(WEIGHTS), "Network.from_matrix takes dense ones, not list"),
         (lambda: Network.from_networkx(WEIGHTS), "graph must be a DiGraph of networkx, not list"),
-        (lambda: Network.from_matrix(WEIGHTS, inputs=1), "ids of neurons, or a truth value for each, not int"),
+        (lambda: Network.from_matrix(WEIGHTS, inputs=1), "neurons, or a truth value for each, not int"),
         (lambda: Network.from_matrix(WEIGHTS, names="abc"), "names must be a text for each neuron, not str"),
         (lambda: Network.from_matrix(WEIGHTS, names=[0, 1, 2]), "a name must be a text, not int"),
         (lambda: Network.from_matrix(WEIGHTS, populations="abc"), "names with ranges of neurons, not str"),
