@@ -171,6 +171,11 @@ class Watch:
         return max(0.0, self.limits.time_s - self.elapsed_s)
 
     @property
+    def is_heard(self) -> bool:
+        """Somebody listens to what is reported."""
+        return self._listen is not None
+
+    @property
     def stop_requested(self) -> bool:
         return self._stop.is_set()
 
