@@ -70,6 +70,7 @@ class MapFolder:
         from spinemap_exact.report.run_files import put_run
 
         put_run(self._folder, run, facts, words)
+        self._certificates(run.stages)
         self._folder.put_text("log.txt", "".join(line + "\n" for line in log))
 
     def end(self, *, interrupted: bool) -> None:

@@ -48,12 +48,15 @@ def save_run(run: MappingRun, path: str | Path, *, name: str = "network", force:
     folder = RunFolder(path, NAMES, about, force=force)
     facts = {"network": name, **run.as_json(), "version": ours, "notes": list(run.notes)}
     put_run(folder, run, facts, "\n\n".join(text for text in (run.summary(), run.costs()) if text))
+    for stage in run.stages:
+        if (proof := stage.proof) is not None:
+            folder.put(f"{stage.name}.certificate", partial(certificates.write, certificate=proof))
     folder.close(DONE)
     return Path(path)
 
 
 def put_run(folder: RunFolder, run: MappingRun, facts: dict[str, Any], words: str) -> None:
-    """Write what is known of a run: its mapping, certificates and report, and what was said of it."""
+    """Write what is known of a run but its certificates: mapping and report, and what was said of it."""
     if (parts := _unplaced(run)) is not None:
         unrolling, partition = parts
         write = partial(write_partition, unrolling=unrolling, partition=partition)
@@ -61,9 +64,6 @@ def put_run(folder: RunFolder, run: MappingRun, facts: dict[str, Any], words: st
     if run.mapping is not None:
         write = partial(write_mapping, mapping=run.mapping)
         folder.put("mapping.json", partial(write, network=run.network, hardware=run.hardware))
-    for stage in run.stages:
-        if (proof := stage.proof) is not None:
-            folder.put(f"{stage.name}.certificate", partial(certificates.write, certificate=proof))
     folder.put_text("report.html", html_of_run(run, str(facts["network"])))
     folder.put_text("result.json", json.dumps(facts, indent=1) + "\n")
     folder.put_text("evaluation.json", json.dumps(facts["evaluation"], indent=1) + "\n")
