@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Hashable, Iterable, Sequence, Set
+from collections.abc import Callable, Hashable, Iterable, Sequence, Set
 from collections.abc import Mapping as Table
 from itertools import groupby
 from os import PathLike
@@ -74,12 +74,13 @@ def of_networkx(graph: Any, weight: str) -> tuple[Synapses, Nodes]:
     nodes = _in_order(list(graph))
     neuron = {node: i for i, node in enumerate(nodes)}
     ends = np.array([(neuron[a], neuron[b]) for a, b in graph.edges()], dtype=np.int64).reshape(-1, 2)
-    edges = [(f"edge {shown(a)} -> {shown(b)}", about) for a, b, about in graph.edges(data=True)]
-    weights = _attribute(edges, weight)
-    abouts = [(f"node {shown(node)}", graph.nodes[node]) for node in nodes]
-    _log_unread(about.keys() - {weight} for _, about in edges)
-    _log_unread(about.keys() - set(_OF_NODES) for _, about in abouts)
-    spikes, is_input, population = (_attribute(abouts, name) for name in _OF_NODES)
+    of_edges, of_nodes = [about for *_, about in graph.edges(data=True)], [graph.nodes[node] for node in nodes]
+    weights = _attribute(weight, of_edges, lambda k: f"edge {shown(nodes[ends[k, 0]])} -> {shown(nodes[ends[k, 1]])}")
+    spikes, is_input, population = (
+        _attribute(name, of_nodes, lambda i: f"node {shown(nodes[i])}") for name in _OF_NODES
+    )
+    _log_unread(of_edges, {weight})
+    _log_unread(of_nodes, set(_OF_NODES))
     listed = Synapses(
         len(nodes),
         ends[:, 0],
@@ -207,18 +208,19 @@ def _labels(weights: Any) -> list[Hashable] | None:
     return columns
 
 
-def _attribute(abouts: Sequence[tuple[str, dict[str, Any]]], name: str) -> list[Any] | None:
+def _attribute(name: str, abouts: Sequence[dict[str, Any]], who: Callable[[int], str]) -> list[Any] | None:
     """The values of one attribute; None if nobody has it, and all must if anybody does."""
-    if not any(name in about for _, about in abouts):
+    if not any(name in about for about in abouts):
         return None
-    if lacking := next((who for who, about in abouts if name not in about), None):
-        raise InvalidInput(f"{lacking} has no attribute {name!r}, others have")
-    return [about[name] for _, about in abouts]
+    for k, about in enumerate(abouts):
+        if name not in about:
+            raise InvalidInput(f"{who(k)} has no attribute {name!r}, others have")
+    return [about[name] for about in abouts]
 
 
-def _log_unread(found: Iterable[set[Any]]) -> None:
-    if unread := sorted({str(name) for names in found for name in names}):
-        logger.info("attributes that are not read: %s", ", ".join(unread))
+def _log_unread(abouts: Iterable[dict[str, Any]], known: set[str]) -> None:
+    if unread := {str(name) for about in abouts for name in about} - known:
+        logger.info("attributes that are not read: %s", ", ".join(sorted(unread)))
 
 
 def _runs(population: Sequence[Any]) -> tuple[tuple[str, int, int], ...]:
