@@ -81,6 +81,8 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Import public names when they are first used: ``import spinemap_exact`` stays cheap."""
+    if name == "instances":
+        return import_module(f"{__name__}.instances")
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
@@ -88,4 +90,4 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     """Public names, whether or not they are imported already."""
-    return [*__all__, "__version__"]
+    return [*__all__, "__version__", "instances"]
