@@ -145,7 +145,7 @@ def _neurons(what: str, given: Iterable[Any], num_neurons: int, labels: Sequence
         number |= {i: i for i in range(num_neurons)}
     found = []
     for name in given:
-        if not isinstance(name, Hashable) or name not in number:
+        if not isinstance(name, Hashable) or isinstance(name, bool) or name not in number:
             there = f"0 ... {num_neurons - 1}" if labels is None else f"{shown(labels[0])} ... {shown(labels[-1])}"
             raise InvalidInstance(f"{what} neuron {shown(name)}; there are {there}")
         found.append(number[name])
@@ -153,9 +153,7 @@ def _neurons(what: str, given: Iterable[Any], num_neurons: int, labels: Sequence
 
 
 def names(given: Any, num_neurons: int) -> list[str]:
-    """A text for each neuron, all different; none if nothing is said."""
-    if given is None:
-        return []
+    """A text for each neuron, all different."""
     if isinstance(given, str) or not isinstance(given, Iterable):
         raise WrongType("names", given, "a text for each neuron")
     texts = list(given)
@@ -164,15 +162,17 @@ def names(given: Any, num_neurons: int) -> list[str]:
             raise WrongType("a name", text, "a text")
     if len(texts) != num_neurons:
         raise InvalidInstance(f"{len(texts)} names stand against {num_neurons} neurons")
-    if twice := next((text for text, times in Counter(texts).items() if times > 1), None):
-        raise InvalidInstance(f"two neurons are named {shown(twice)}")
+    for text, times in Counter(texts).items():
+        if times > 1:
+            raise InvalidInstance(f"two neurons are named {shown(text)}")
     return texts
 
 
 def _in_order(nodes: list[Any]) -> list[Any]:
     """Whole numbers ascending, as Python's own; other nodes in the order of the graph."""
-    if fraction := next((node for node in nodes if isinstance(node, float | np.floating)), None):
-        raise InvalidInput(f"node {shown(fraction)} is a float; a neuron is a whole number or a name")
+    for node in nodes:
+        if isinstance(node, float | np.floating):
+            raise InvalidInput(f"node {shown(node)} is a float; a neuron is a whole number or a name")
     return sorted(map(int, nodes)) if all(map(is_whole, nodes)) else nodes
 
 
@@ -230,7 +230,7 @@ def _runs(population: Sequence[Any]) -> tuple[tuple[str, int, int], ...]:
         stop = start + len(list(members))
         runs.append((str(name), start, stop))
         start = stop
-    times = Counter(name for name, _, _ in runs)
-    if torn := next((name for name in times if times[name] > 1), None):
-        raise InvalidInput(f"the nodes of population {shown(torn)} do not follow one another")
+    for name, times in Counter(name for name, _, _ in runs).items():
+        if times > 1:
+            raise InvalidInput(f"the nodes of population {shown(name)} do not follow one another")
     return tuple(runs)
