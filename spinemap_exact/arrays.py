@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import operator
 from typing import Any
 
 import numpy as np
 
-from spinemap_exact.errors import InvalidInstance
+from spinemap_exact.errors import InvalidInstance, WrongType
 
 Array = np.ndarray[Any, Any]
 
@@ -45,6 +46,24 @@ def frozen_array(name: str, value: Any, dtype: type) -> Array:
         owned: Array = np.array(given, dtype=dtype, order="C")
     owned.flags.writeable = False
     return owned
+
+
+def is_whole(value: Any) -> bool:
+    """True for a whole number of Python or numpy; a truth value is none."""
+    return hasattr(type(value), "__index__") and not isinstance(value, bool)
+
+
+def whole(name: str, value: Any) -> int:
+    """Return a whole number of Python or numpy as Python's own, so that equal numbers have equal digests.
+
+    Raises
+    ------
+    WrongType
+        If it is anything else: a float, a text, a truth value.
+    """
+    if not is_whole(value):
+        raise WrongType(name, value, "a whole number")
+    return operator.index(value)
 
 
 def _require_integers(name: str, given: Array, limits: Any) -> None:

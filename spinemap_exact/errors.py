@@ -15,11 +15,19 @@ class InvalidInstance(InvalidInput):
     """A network, hardware, mapping or problem contradicts itself."""
 
 
-class MissingExtra(InvalidInput):
-    """An optional dependency is not installed."""
+class WrongType(InvalidInput, TypeError):
+    """A value is not of a type that can be used; the text says what is expected."""
 
-    def __init__(self, package: str, extra: str, purpose: str) -> None:
-        super().__init__(f"{purpose} needs the package {package}: pip install 'spinemap-exact[{extra}]'")
+    def __init__(self, name: str, value: object, expected: str) -> None:
+        super().__init__(f"{name} must be {expected}, not {type(value).__name__}")
+
+
+class MissingExtra(InvalidInput):
+    """An optional dependency is not installed; ``extra`` is None where the package itself is asked for."""
+
+    def __init__(self, package: str, extra: str | None, purpose: str) -> None:
+        wanted = package if extra is None else f"'spinemap-exact[{extra}]'"
+        super().__init__(f"{purpose} needs the package {package}: pip install {wanted}")
 
 
 class EngineDefect(SpinemapError):
@@ -40,3 +48,15 @@ class CertificateRejected(SpinemapError):
 
 class CertificateMalformed(SpinemapError, ValueError):
     """A file is not a certificate."""
+
+
+def require_type(name: str, value: object, kind: type) -> None:
+    """Refuse a value of another type.
+
+    Raises
+    ------
+    WrongType
+        If it is one.
+    """
+    if not isinstance(value, kind):
+        raise WrongType(name, value, f"a {kind.__name__}")

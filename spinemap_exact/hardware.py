@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from spinemap_exact.arrays import Array, digest
-from spinemap_exact.errors import InvalidInput, InvalidInstance
+from spinemap_exact.arrays import Array, digest, is_whole, whole
+from spinemap_exact.errors import InvalidInput, InvalidInstance, WrongType, require_type
 from spinemap_exact.files import parse_toml, read_text, shown
 from spinemap_exact.units import INT64_MAX, femtojoules, picoseconds
 
@@ -31,6 +31,18 @@ class Crossbar:
         In any unit; only ratios matter. Default: rows x columns.
     count : int, optional
         How many the chip has of this type; None means one on every tile.
+
+    Raises
+    ------
+    WrongType
+        If one of them is not a whole number.
+    InvalidInstance
+        If one of them is below one, or beyond anything that can be built.
+
+    Examples
+    --------
+    >>> Crossbar(rows=128, columns=64).cells
+    8192
     """
 
     rows: int
@@ -39,6 +51,7 @@ class Crossbar:
     count: int | None = None
 
     def __post_init__(self) -> None:
+        _own_whole(self)
         if self.rows < 1 or self.columns < 1:
             raise InvalidInstance(f"a crossbar of {self.rows} rows and {self.columns} columns holds nothing")
         if self.area == 0:
@@ -64,7 +77,24 @@ class Crossbar:
 class TileGrid:
     """A mesh of tiles with XY routing; tile ``t`` stands at ``x = t % width``, ``y = t // width``.
 
-    External inputs enter at ``io_tile``; where it is None they cost packets but no hops.
+    Parameters
+    ----------
+    width, height : int
+        Tiles along x and y.
+    io_tile : int, optional
+        Where external inputs enter; where it is None they cost packets but no hops.
+
+    Raises
+    ------
+    WrongType
+        If one of them is not a whole number.
+    InvalidInstance
+        If there is no tile, or the I/O tile is none of them.
+
+    Examples
+    --------
+    >>> TileGrid(width=4, height=3).num_tiles
+    12
     """
 
     width: int
@@ -72,6 +102,7 @@ class TileGrid:
     io_tile: int | None = None
 
     def __post_init__(self) -> None:
+        _own_whole(self)
         if self.width < 1 or self.height < 1:
             raise InvalidInstance(f"a mesh of {self.width} x {self.height} has no tiles")
         if self.num_tiles > MOST_TILES:
@@ -104,10 +135,30 @@ class TileGrid:
 
 @dataclass(frozen=True)
 class CostModel:
-    """What an event costs: energies in fJ, latencies in ps.
+    """What an event costs: energies in whole fJ, latencies in whole ps.
 
-    ``packet`` is paid once per packet, ``hop_x`` and ``hop_y`` per hop, ``local`` per spike read in its own crossbar,
-    ``synapse`` per synaptic event, ``idle_cell`` per unused cell of a used crossbar and window.
+    Parameters
+    ----------
+    packet_fj, packet_ps : int
+        Paid once per packet.
+    hop_x_fj, hop_y_fj, hop_x_ps, hop_y_ps : int
+        Per hop along x and y.
+    local_fj, local_ps : int
+        Per spike read in its own crossbar.
+    synapse_fj, synapse_ps : int
+        Per synaptic event.
+    idle_cell_fj : int
+        Per unused cell of a used crossbar and window.
+
+    Raises
+    ------
+    InvalidInstance
+        If a cost is not a whole number, negative, or overflows int64.
+
+    Examples
+    --------
+    >>> CostModel(packet_fj=1_700, hop_x_fj=3_500, hop_y_fj=3_500).hop_x_fj  # 3.5 pJ
+    3500
     """
 
     packet_fj: int = 1
@@ -125,15 +176,35 @@ class CostModel:
     def __post_init__(self) -> None:
         for item in fields(self):
             value = getattr(self, item.name)
-            if not isinstance(value, int) or not 0 <= value <= INT64_MAX:
+            if not is_whole(value) or not 0 <= value <= INT64_MAX:
                 raise InvalidInstance(f"cost {item.name} is {value!r}, not an integer from 0 to 2^63 - 1")
+            object.__setattr__(self, item.name, int(value))
 
 
 @dataclass(frozen=True)
 class Hardware:
     """A chip: crossbar types, mesh and costs.
 
-    With several crossbar types their counts must add up to the tiles; tiles are handed out in the order of the types.
+    Parameters
+    ----------
+    name : str
+    grid : TileGrid
+    crossbars : Crossbar, or tuple of them
+        With several types their counts must add up to the tiles; tiles are handed out in the order of the types.
+    costs : CostModel
+        Energies in fJ, latencies in ps. Default: 1 for each packet and each hop, so that they are counts.
+
+    Raises
+    ------
+    WrongType
+        If something is not of the type that is expected.
+    InvalidInstance
+        If there is no crossbar, or counts do not fit the tiles.
+
+    Examples
+    --------
+    >>> Hardware("mine", TileGrid(4, 4), Crossbar(32, 32), CostModel(packet_fj=1_700, hop_x_fj=3_500))
+    <Hardware mine: 4x4 tiles, crossbars 32x32>
     """
 
     name: str
@@ -142,7 +213,7 @@ class Hardware:
     costs: CostModel = field(default_factory=CostModel)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "crossbars", tuple(self.crossbars))
+        self._check_types()
         if not self.crossbars:
             raise InvalidInstance(f"hardware {self.name!r} names no crossbar")
         if len(self.crossbars) > 1:
@@ -192,9 +263,29 @@ class Hardware:
     def digest(self) -> str:
         return digest("hardware", asdict(self.grid), [asdict(c) for c in self.crossbars], asdict(self.costs))
 
+    def _check_types(self) -> None:
+        given: Any = self.crossbars if isinstance(self.crossbars, tuple | list) else (self.crossbars,)
+        require_type("name", self.name, str)
+        require_type("grid", self.grid, TileGrid)
+        require_type("costs", self.costs, CostModel)
+        for crossbar in given:
+            require_type("a crossbar", crossbar, Crossbar)
+        object.__setattr__(self, "crossbars", tuple(given))
+
+    def __repr__(self) -> str:
+        return f"<Hardware {self}>"
+
     def __str__(self) -> str:
         crossbars = " + ".join(f"{c.count} of {c}" if c.count else str(c) for c in self.crossbars)
         return f"{self.name}: {self.grid} tiles, crossbars {crossbars}"
+
+
+def _own_whole(owner: Any) -> None:
+    """Replace the numbers of a frozen dataclass by Python's own; those that may be missing stay so."""
+    for item in fields(owner):
+        value = getattr(owner, item.name)
+        if value is not None or item.default is not None:
+            object.__setattr__(owner, item.name, whole(item.name, value))
 
 
 def preset_names() -> tuple[str, ...]:
@@ -206,11 +297,26 @@ def preset_names() -> tuple[str, ...]:
 def read_hardware(source: str | Path) -> Hardware:
     """Read hardware from a TOML file or by the name of a preset.
 
+    Parameters
+    ----------
+    source : str or path
+
+    Returns
+    -------
+    Hardware
+
     Raises
     ------
     InvalidInput
         If there is neither such a preset nor such a file, or the file does not describe hardware.
+
+    Examples
+    --------
+    >>> read_hardware("generic-32x32").crossbar.rows
+    32
     """
+    if not isinstance(source, str | Path):
+        raise WrongType("hardware", source, "the name of a preset or the path of a TOML file")
     path = Path(source)
     if path.suffix != ".toml" and not path.exists():
         if str(source) not in preset_names():

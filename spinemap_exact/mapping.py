@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 
 from spinemap_exact.arrays import Array, digest, freeze
-from spinemap_exact.errors import InvalidInstance
+from spinemap_exact.errors import InvalidInstance, require_type
 from spinemap_exact.hardware import Crossbar, Hardware
 from spinemap_exact.network import Network
 from spinemap_exact.units import INT64_MAX
@@ -36,6 +36,17 @@ class Unrolling:
     ------
     InvalidInstance
         If an id is out of range, a parent belongs to another neuron, or parents run in a circle.
+
+    Examples
+    --------
+    Neuron 3 reads three others. Unit 1 reads one of them and hands its sum to unit 0, which reads the rest:
+
+    >>> network = Network.from_synapses([0, 1, 2], [3, 3, 3], [5, 4, 3, 2], is_input=[True, True, True, False])
+    >>> unrolling = Unrolling(unit_of_synapse=[1, 0, 0], neuron_of_unit=[3, 3], parent_of_unit=[-1, 0])
+    >>> unrolling.violations(network)
+    []
+    >>> unrolling.unit_network(network).fan_in.tolist()  # the two units, then the inputs
+    [3, 1, 0, 0, 0]
     """
 
     unit_of_synapse: Array
@@ -172,6 +183,9 @@ class Unrolling:
             spikes_assumed=network.spikes_assumed,
         )
 
+    def __repr__(self) -> str:
+        return f"<Unrolling: {self.num_units:,} units, {self.num_carries:,} of them send carries>"
+
     @cached_property
     def digest(self) -> str:
         return digest("unrolling", self.unit_of_synapse, self.neuron_of_unit, self.parent_of_unit)
@@ -236,6 +250,11 @@ class Partition:
     ------
     InvalidInstance
         If a cluster id is negative or an id below the largest is not used.
+
+    Examples
+    --------
+    >>> Partition([0, 1, 1]).columns_used.tolist()
+    [1, 2]
     """
 
     cluster_of_unit: Array
@@ -309,6 +328,9 @@ class Partition:
             ]
         return found
 
+    def __repr__(self) -> str:
+        return f"<Partition: {self.num_units:,} units in {self.num_clusters:,} clusters>"
+
     @cached_property
     def digest(self) -> str:
         return digest("partition", self.cluster_of_unit, self.crossbar_of_cluster)
@@ -316,7 +338,18 @@ class Partition:
 
 @dataclass(frozen=True, eq=False)
 class Placement:
-    """Clusters to tiles: ``tile_of_cluster`` is (num_clusters,) int32."""
+    """Clusters to tiles.
+
+    Parameters
+    ----------
+    tile_of_cluster : (num_clusters,) int32
+        Tile ``t`` stands at ``x = t % width``, ``y = t // width``.
+
+    Examples
+    --------
+    >>> Placement([3, 4]).violations(num_clusters=2, num_tiles=4)
+    ['cluster 1 lies on tile 4 of 4']
+    """
 
     tile_of_cluster: Array
 
@@ -338,6 +371,9 @@ class Placement:
         crowded = np.flatnonzero(np.bincount(tiles, minlength=num_tiles) > 1)
         return [f"tile {t} holds {np.flatnonzero(tiles == t).size} clusters" for t in crowded]
 
+    def __repr__(self) -> str:
+        return f"<Placement: {self.num_clusters:,} clusters on tiles>"
+
     @cached_property
     def digest(self) -> str:
         return digest("placement", self.tile_of_cluster)
@@ -354,11 +390,39 @@ def _remembered(owner: object, argument: Network, derive: Callable[[Network], T]
 
 @dataclass(frozen=True, eq=False)
 class Mapping:
-    """A network on a chip: unrolling, partition and placement together."""
+    """A network on a chip: unrolling, partition and placement together.
+
+    Parameters
+    ----------
+    unrolling : Unrolling
+        Neurons and their synapses to units.
+    partition : Partition
+        Units to clusters, which share a crossbar.
+    placement : Placement
+        Clusters to tiles.
+
+    Raises
+    ------
+    WrongType
+        If one of them is something else.
+
+    Examples
+    --------
+    >>> network = Network.from_synapses(pre=[0, 1], post=[1, 2], spikes=[2, 5, 0])
+    >>> Mapping(Unrolling.identity(network), Partition([0, 1, 1]), Placement([3, 4]))
+    <Mapping: 3 units in 2 clusters on tiles>
+    """
 
     unrolling: Unrolling
     partition: Partition
     placement: Placement
+
+    def __post_init__(self) -> None:
+        for name, kind in (("unrolling", Unrolling), ("partition", Partition), ("placement", Placement)):
+            require_type(name, getattr(self, name), kind)
+
+    def __repr__(self) -> str:
+        return f"<Mapping: {self.partition.num_units:,} units in {self.partition.num_clusters:,} clusters on tiles>"
 
     def violations(self, network: Network, hardware: Hardware) -> list[str]:
         """Say which limits of ``hardware`` this mapping of ``network`` breaks; empty if none."""

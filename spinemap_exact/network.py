@@ -4,19 +4,32 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from collections.abc import Mapping as Table
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
+from spinemap_exact import in_memory
 from spinemap_exact.arrays import Array, csr_from_pairs, digest, freeze, frozen_array
-from spinemap_exact.errors import InvalidInstance
+from spinemap_exact.errors import InvalidInstance, WrongType
+from spinemap_exact.files import shown
+from spinemap_exact.in_memory import Synapses
 from spinemap_exact.units import INT64_MAX
+
+Counts = Array | Iterable[int] | Table[Any, int]
 
 
 @dataclass(frozen=True)
 class Population:
-    """Consecutive neurons ``start ... stop - 1`` that belong together."""
+    """Consecutive neurons ``start ... stop - 1`` that belong together.
+
+    Examples
+    --------
+    >>> Population("hidden", start=64, stop=96).size
+    32
+    """
 
     name: str
     start: int
@@ -30,6 +43,9 @@ class Population:
 @dataclass(frozen=True, eq=False)
 class Network:
     """A spiking neural network and what it did in one recording window.
+
+    `from_matrix`, `from_scipy`, `from_networkx` and `from_synapses` make one of what is at hand; `read_network` reads
+    files.
 
     Neuron ``i`` feeds ``fanout_idx[fanout_ptr[i]:fanout_ptr[i + 1]]``, strictly ascending. Synapse ``s`` is position
     ``s`` of ``fanout_idx``.
@@ -58,6 +74,11 @@ class Network:
         If the arrays are not a CSR graph with ascending rows, a count is negative, a weight is not finite, an
         external input is post-synaptic, there is no neuron, a population reaches beyond the neurons, the window is no
         duration, or the spikes on all synapses together overflow int64.
+
+    Examples
+    --------
+    >>> Network.from_synapses(pre=[0, 0, 1], post=[1, 2, 2], spikes=[7, 3, 0], is_input=[True, False, False])
+    <Network: 3 neurons, 1 of them external input, 3 synapses, 10 spikes>
     """
 
     fanout_ptr: Array
@@ -119,6 +140,196 @@ class Network:
             window_s=window_s,
             spikes_assumed=spikes_assumed,
         )
+
+    @classmethod
+    def from_matrix(
+        cls,
+        weights: Any,
+        spikes: Counts | None = None,
+        *,
+        rows: str = "pre",
+        inputs: Iterable[Any] | None = None,
+        names: Iterable[str] | None = None,
+        populations: Table[str, range] | Iterable[Population] = (),
+        window_s: float | None = None,
+    ) -> Network:
+        """Build a network from a dense matrix of weights; every entry that is not zero is a synapse.
+
+        Parameters
+        ----------
+        weights : (num_neurons, num_neurons) array of numbers, or table of pandas
+            Of truth values, only the synapses are kept. Rows and columns are the same neurons, external inputs
+            included. A table of pandas names the neurons.
+        spikes : (num_neurons,) integers, or a table of them, optional
+            Spikes that each neuron emits in the recording window: in the order of the neurons, or by name or id, as in
+            a dict or a series of pandas. Default: one each, marked as assumed.
+        rows : str
+            ``"pre"``: entry ``(i, j)`` is the synapse ``i -> j``, as in an adjacency matrix. ``"post"``: it is
+            ``j -> i``, as in ``W @ x`` and in the layers of PyTorch.
+        inputs : neurons, or (num_neurons,) bool, optional
+            External inputs, by id or name: sources of spikes that take no column. Default: none.
+        names : texts, optional
+            One for each neuron, all different.
+        populations : names with ranges, or Population, optional
+            Such as ``{"hidden": range(64, 96)}``.
+        window_s : float, optional
+            Length of the recording window in seconds.
+
+        Returns
+        -------
+        Network
+
+        Raises
+        ------
+        WrongType
+            If something is not of a type that can be used.
+        InvalidInput
+            If the matrix is not square, a value is no number or not finite, or the rest does not fit the neurons.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> weights = np.zeros((5, 5))
+        >>> weights[:2, 2:] = [[0.5, 0.5, 0.0], [0.0, 0.5, -1.0]]  # inputs 0 and 1 feed neurons 2, 3 and 4
+        >>> network = Network.from_matrix(weights, spikes=[9, 4, 3, 2, 1], inputs=[0, 1])
+        >>> network
+        <Network: 5 neurons, 2 of them external inputs, 4 synapses, 19 spikes>
+        >>> network.fan_out_of(0)
+        array([2, 3], dtype=int32)
+        """
+        return cls._of(in_memory.of_matrix(weights, rows), spikes, inputs, names, populations, window_s)
+
+    @classmethod
+    def from_scipy(
+        cls,
+        matrix: Any,
+        spikes: Counts | None = None,
+        *,
+        rows: str = "pre",
+        inputs: Iterable[Any] | None = None,
+        names: Iterable[str] | None = None,
+        populations: Table[str, range] | Iterable[Population] = (),
+        window_s: float | None = None,
+    ) -> Network:
+        """Build a network from a sparse matrix of scipy; every stored entry is a synapse, an explicit zero as well.
+
+        Parameters
+        ----------
+        matrix : (num_neurons, num_neurons) sparse matrix or array
+            In any format; entries that are stored twice are added, as scipy does.
+        spikes, rows, inputs, names, populations, window_s
+            As in `from_matrix`.
+
+        Returns
+        -------
+        Network
+
+        Raises
+        ------
+        WrongType, InvalidInput
+            As in `from_matrix`.
+
+        Examples
+        --------
+        >>> from scipy.sparse import coo_array
+        >>> matrix = coo_array(([0.5, -1.0], ([0, 1], [1, 2])), shape=(3, 3))
+        >>> Network.from_scipy(matrix, spikes=[4, 2, 1])
+        <Network: 3 neurons, 2 synapses, 7 spikes>
+        """
+        return cls._of(in_memory.of_scipy(matrix, rows), spikes, inputs, names, populations, window_s)
+
+    @classmethod
+    def from_networkx(
+        cls,
+        graph: Any,
+        spikes: Counts | None = None,
+        *,
+        weight: str = "weight",
+        inputs: Iterable[Any] | None = None,
+        window_s: float | None = None,
+    ) -> Network:
+        """Build a network from a directed graph of networkx; every edge ``(a, b)`` is the synapse ``a -> b``.
+
+        Nodes that are the numbers ``0 ... n - 1`` are neurons of these ids. Other numbers are taken in ascending order,
+        whatever else in the order of the graph, and each neuron keeps the name of its node. The attributes ``spikes``,
+        ``input`` (true or false) and ``population`` of nodes are read; what all nodes have counts, what only some have
+        is refused.
+
+        Parameters
+        ----------
+        graph : networkx.DiGraph or MultiDiGraph
+            Parallel edges are one synapse, their weights added.
+        spikes : (num_neurons,) integers, or a table of them by node, optional
+            Instead of the attribute. Without either every neuron emits one spike, marked as assumed.
+        weight : str
+            Attribute of edges that holds their weight, if they have one.
+        inputs : nodes, or (num_neurons,) bool, optional
+            External inputs, instead of the attribute.
+        window_s : float, optional
+            Length of the recording window in seconds.
+
+        Returns
+        -------
+        Network
+
+        Raises
+        ------
+        WrongType
+            If this is no graph of networkx.
+        InvalidInput
+            If the graph is undirected, only some nodes or edges have an attribute, or a value cannot be used.
+
+        Examples
+        --------
+        >>> import networkx
+        >>> graph = networkx.DiGraph([("eye", "left"), ("eye", "right"), ("left", "right")])
+        >>> networkx.set_node_attributes(graph, {"eye": 20, "left": 5, "right": 3}, "spikes")
+        >>> Network.from_networkx(graph, inputs=["eye"])
+        <Network: 3 neurons, 1 of them external input, 3 synapses, 28 spikes>
+        """
+        listed, nodes = in_memory.of_networkx(graph, weight)
+        if spikes is None:
+            spikes = nodes.spikes
+        if inputs is None and nodes.is_input is not None:
+            inputs = frozen_array("node attribute 'input'", nodes.is_input, np.bool_)
+        populations = [Population(*run) for run in nodes.populations]
+        return cls._of(listed, spikes, inputs, None, populations, window_s)
+
+    @classmethod
+    def _of(
+        cls,
+        listed: Synapses,
+        spikes: Counts | None,
+        inputs: Iterable[Any] | None,
+        names: Iterable[str] | None,
+        populations: Table[str, range] | Iterable[Population],
+        window_s: float | None,
+    ) -> Network:
+        """Build a network from synapses that may be listed twice, and what is said of its neurons."""
+        pre, post, weights, _ = merge_duplicates(listed.pre, listed.post, listed.weights)
+        num_neurons = listed.num_neurons
+        labels = listed.labels if names is None else in_memory.names(names, num_neurons)
+        called = () if labels is None else in_memory.names([str(label) for label in labels], num_neurons)
+        return cls.from_synapses(
+            pre,
+            post,
+            np.ones(num_neurons) if spikes is None else in_memory.counts(spikes, num_neurons, labels),
+            is_input=in_memory.marks(inputs, num_neurons, labels),
+            weights=weights,
+            populations=(*_ranges(populations), *(Population(name, i, i + 1) for i, name in enumerate(called))),
+            window_s=window_s,
+            spikes_assumed=spikes is None,
+        )
+
+    def __repr__(self) -> str:
+        inputs = self.num_inputs
+        words = [
+            f"{self.num_neurons:,} neuron{_s(self.num_neurons)}",
+            *([f"{inputs:,} of them external input{_s(inputs)}"] if inputs else []),
+            f"{self.num_synapses:,} synapse{_s(self.num_synapses)}",
+            "one spike each assumed" if self.spikes_assumed else f"{int(self.spikes.sum()):,} spikes",
+        ]
+        return f"<Network: {', '.join(words)}>"
 
     @property
     def num_neurons(self) -> int:
@@ -246,6 +457,29 @@ class Network:
         exact = sum(int(s) * int(d) for s, d in zip(self.spikes, self.fan_out, strict=True))
         if exact > INT64_MAX or sum(map(int, self.spikes)) > INT64_MAX:
             raise InvalidInstance("the spikes on all synapses together overflow int64")
+
+
+def _ranges(populations: Any) -> tuple[Population, ...]:
+    if isinstance(populations, Table):
+        return tuple(_population(name, ids) for name, ids in populations.items())
+    if isinstance(populations, str) or not isinstance(populations, Iterable):
+        raise WrongType("populations", populations, "names with ranges of neurons")
+    for population in (found := tuple(populations)):
+        if not isinstance(population, Population):
+            raise WrongType("a population", population, "a Population, or a name with a range of neurons")
+    return found
+
+
+def _population(name: Any, ids: Any) -> Population:
+    if not isinstance(name, str):
+        raise WrongType("the name of a population", name, "a text")
+    if not isinstance(ids, range) or ids.step != 1:
+        raise WrongType(f"population {shown(name)}", ids, "a range of neurons in steps of one")
+    return Population(name, ids.start, max(ids.start, ids.stop))
+
+
+def _s(count: int) -> str:
+    return "" if count == 1 else "s"
 
 
 def merge_duplicates(pre: Array, post: Array, weights: Array | None) -> tuple[Array, Array, Array | None, int]:

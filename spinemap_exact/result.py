@@ -10,8 +10,9 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
+from spinemap_exact.arrays import whole
 from spinemap_exact.certificate.check import VerifiedBounds
-from spinemap_exact.errors import EngineDefect, InvalidInput
+from spinemap_exact.errors import EngineDefect, InvalidInput, WrongType
 
 S = TypeVar("S")
 S_contra = TypeVar("S_contra", contravariant=True)
@@ -82,13 +83,39 @@ class Voucher:
 
 @dataclass(frozen=True)
 class Limits:
-    """What one solve may use. ``time_s`` None means no limit; every random choice comes from ``seed``."""
+    """What one solve may use.
+
+    Parameters
+    ----------
+    time_s : float or None
+        Seconds of wall time; None means no limit.
+    workers : int
+        Processes or threads at a time.
+    seed : int
+        Every random choice comes from it.
+
+    Raises
+    ------
+    WrongType
+        If one of them is not a number.
+    InvalidInput
+        If it is out of range.
+
+    Examples
+    --------
+    >>> Limits(time_s=60, workers=2, seed=1)
+    Limits(time_s=60, workers=2, seed=1)
+    """
 
     time_s: float | None = 60.0
     workers: int = 2
     seed: int = 0
 
     def __post_init__(self) -> None:
+        if self.time_s is not None and (isinstance(self.time_s, bool) or not isinstance(self.time_s, int | float)):
+            raise WrongType("time_s", self.time_s, "a number of seconds, or None")
+        for name in ("workers", "seed"):
+            object.__setattr__(self, name, whole(name, getattr(self, name)))
         if self.time_s is not None and not (self.time_s > 0 and math.isfinite(self.time_s)):
             raise InvalidInput(f"time limit {self.time_s} s is not a positive number")
         if self.workers < 1:
@@ -142,6 +169,11 @@ class Watch:
         if self.limits.time_s is None:
             return None
         return max(0.0, self.limits.time_s - self.elapsed_s)
+
+    @property
+    def is_heard(self) -> bool:
+        """Somebody listens to what is reported."""
+        return self._listen is not None
 
     @property
     def stop_requested(self) -> bool:
@@ -261,6 +293,11 @@ class SolveResult(Generic[S]):
             raise ValueError(f"dual bound {self.dual_bound} is not what {self.vouched_by} stands for")
         if self.status is Status.INFEASIBLE and self.dual_bound is not None:
             raise ValueError("an infeasible problem has no dual bound")
+
+    def __repr__(self) -> str:
+        bound = "no bound" if self.dual_bound is None else f"dual bound {self.dual_bound}"
+        found = "nothing found" if self.objective is None else f"objective {self.objective}"
+        return f"<SolveResult {self.status}: {found}, {bound}; {self.vouched_by or 'nobody vouches'}>"
 
     def as_json(self) -> dict[str, Any]:
         """Return what a machine wants to know; the solution and the evidence are left out."""

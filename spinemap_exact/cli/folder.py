@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 from functools import partial
 from pathlib import Path
@@ -23,9 +22,12 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _NOT_OPTIONS = {"verb", "json", "quiet", "verbose", "out", "force"}
+<<<<<<< HEAD
 _STAGES = ("unroll", "partition", "placement", "mapping")
 _OF_A_RUN = ("report.html", "result.json", "evaluation.json", "summary.txt", "log.txt")
 _NAMES = ("mapping.json", "mapping.csv", "partition.json", *(f"{stage}.certificate" for stage in _STAGES), *_OF_A_RUN)
+=======
+>>>>>>> library
 
 
 def certificate_of(stage: Stage) -> tuple[Any, str]:
@@ -33,11 +35,10 @@ def certificate_of(stage: Stage) -> tuple[Any, str]:
 
     In the sentence ``{}`` stands for the file.
     """
-    certificate = stage.certificate
-    if certificate is None or (stage.unverified and not certificate.lower):
+    if stage.proof is None:
         why = stage.unverified or "there is neither a solution nor a bound"
         return None, f"{{}} was not written: {why.removeprefix('nothing is certified: ')}"
-    return certificate, f"{{}}: {stage.unverified}" if stage.unverified else ""
+    return stage.proof, f"{{}}: {stage.unverified}" if stage.unverified else ""
 
 
 def opened(args: argparse.Namespace, names: Iterable[str], network: Network, hardware: Hardware) -> RunFolder:
@@ -57,9 +58,11 @@ class MapFolder:
     """The folder of one `map`; opened before anything is solved."""
 
     def __init__(self, args: argparse.Namespace, network: Network, hardware: Hardware) -> None:
+        from spinemap_exact.report.run_files import NAMES
+
         self.network, self.hardware, self.last_stage = network, hardware, args.stage or "placement"
         self._written: dict[str, Any] = {}
-        self._folder = opened(args, _NAMES, network, hardware)
+        self._folder = opened(args, NAMES, network, hardware)
 
     def keep(self, found: Found) -> None:
         """Write the best so far; should that fail, the run goes on, and its end says so if it fails again."""
@@ -70,6 +73,7 @@ class MapFolder:
 
     def save(self, run: MappingRun, facts: dict[str, Any], words: str, log: list[str]) -> None:
         """Write all that is known of a run."""
+<<<<<<< HEAD
         from spinemap_exact.io.mapping_file import write_mapping
         from spinemap_exact.io.mapping_table import write_mapping_table
         from spinemap_exact.report import html_of_run
@@ -79,12 +83,13 @@ class MapFolder:
             for name, write in (("mapping.json", write_mapping), ("mapping.csv", write_mapping_table)):
                 of_run = partial(write, mapping=mapping, network=run.network, hardware=run.hardware)
                 self._folder.put(name, of_run)
+=======
+        from spinemap_exact.report.run_files import put_run
+
+        put_run(self._folder, run, facts, words)
+>>>>>>> library
         self._certificates(run.stages)
-        put("report.html", html_of_run(run, str(facts["network"])))
-        put("result.json", json.dumps(facts, indent=1) + "\n")
-        put("evaluation.json", json.dumps(facts["evaluation"], indent=1) + "\n")
-        put("summary.txt", words + "\n")
-        put("log.txt", "".join(line + "\n" for line in log))
+        self._folder.put_text("log.txt", "".join(line + "\n" for line in log))
 
     def end(self, *, interrupted: bool) -> None:
         """Say in the manifest that nothing more comes."""

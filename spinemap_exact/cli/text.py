@@ -34,39 +34,6 @@ def info(facts: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def evaluation(e: dict[str, Any]) -> str:
-    from spinemap_exact.units import duration_text, energy_text
-
-    energy = ", ".join(f"{term} {energy_text(fj)}" for term, fj in e["energy_fj"].items() if term != "total")
-    percent = {k: "-" if e[k] is None else f"{100 * e[k]:.1f} %" for k in ("column_utilisation", "cell_utilisation")}
-    lines = [f"energy       {energy_text(e['energy_fj']['total'])} a window: {energy}"]
-    if e["latency_worst_ps"] is not None:
-        mean = "-" if e["latency_mean_ps"] is None else duration_text(e["latency_mean_ps"])
-        lines.append(f"latency      worst {duration_text(e['latency_worst_ps'])}, mean {mean} a spike")
-    lines += [
-        f"traffic      {e['packets']:,} packets ({e['traffic']}), {e['spike_hops']:,} spike-hops, "
-        f"busiest link {e['link_load_max']:,}",
-        f"crossbars    {e['crossbars']:,} used; columns {percent['column_utilisation']}, "
-        f"cells {percent['cell_utilisation']}; {e['cells_idle']:,} cells idle",
-        f"units        {e['units']:,}, of which {e['carries']:,} send carries; trees up to {e['tree_depth']} deep",
-    ]
-    return "\n".join(lines)
-
-
-def lower_bound(b: dict[str, Any]) -> str:
-    """A line for each bound on the energy, and what it holds for."""
-    from spinemap_exact.units import duration_text, energy_text
-
-    mean = b.get("latency_mean_ps")
-    latency = "" if mean is None else f", mean latency {duration_text(mean)}"
-    gap = "" if b["energy_gap"] is None else f" (gap {100 * b['energy_gap']:.1f} %)"
-    line = f"at least     {energy_text(b['energy_fj'])} a window{gap}{latency}: {b['scope']}"
-    units = b.get("these_units")
-    if units is None or units["energy_fj"] == b["energy_fj"]:
-        return line
-    return f"{line}\n{lower_bound(units)}"
-
-
 def solution_json(solution: Any) -> Any:
     import numpy as np
 

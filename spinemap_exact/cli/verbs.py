@@ -229,8 +229,8 @@ def _described(args: argparse.Namespace, run: MappingRun, notes: Sequence[str]) 
         notes = [*notes, *(f"{stage.name}: {stage.unverified}" for stage in run.stages if stage.unverified)]
     facts = {"network": args.input, **run.as_json(), "version": __version__, "notes": notes}
     words = run.summary()
-    if (evaluation := run.evaluation()) is not None:
-        words += "\n\n" + text.evaluation(evaluation.as_json()) + "\n" + text.lower_bound(facts["lower_bound"])
+    if run.mapping is not None:
+        words += "\n\n" + run.costs()
     return facts, words + _noted(notes)
 
 
@@ -373,9 +373,8 @@ def evaluate(args: argparse.Namespace) -> int:
         for broken in violations:
             print(printable(f"rejected: {broken}"), file=sys.stderr)
         return REJECTED
-    facts = evaluate(network, hardware, mapping, args.traffic).as_json()
-    facts["notes"] = notes
-    _say(args, facts, text.evaluation(facts) + _noted(notes))
+    found = evaluate(network, hardware, mapping, args.traffic)
+    _say(args, {**found.as_json(), "notes": notes}, found.summary() + _noted(notes))
     return DONE
 
 

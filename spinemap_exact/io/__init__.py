@@ -79,6 +79,16 @@ def read_network(
     ------
     InvalidInput
         In one sentence that names the culprit.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> _ = Path("edges.csv").write_text("pre,post,weight\\n0,2,0.5\\n1,2,-1\\n")
+    >>> network, notes = read_network("edges.csv")
+    >>> network
+    <Network: 3 neurons, 2 synapses, one spike each assumed>
+    >>> notes
+    ['no spike counts were given: traffic is assumed, one spike for every neuron']
     """
     path = Path(path)
     if where:
@@ -97,7 +107,26 @@ def read_network(
 
 
 def write_network(path: str | Path, network: Network) -> None:
-    """Write a network: ``.npz`` (native) or ``.csv`` and ``.tsv`` (edge list, spike counts beside it)."""
+    """Write a network: ``.npz`` (native) or ``.csv`` and ``.tsv`` (edge list, spike counts beside it).
+
+    Parameters
+    ----------
+    path : path
+    network : Network
+
+    Raises
+    ------
+    InvalidInput
+        If the suffix is another, or the file cannot be written.
+
+    Examples
+    --------
+    >>> from spinemap_exact import Network
+    >>> network = Network.from_synapses([0, 1], [1, 2], spikes=[2, 5, 0])
+    >>> write_network("mine.npz", network)
+    >>> read_network("mine.npz")[0].digest == network.digest
+    True
+    """
     path = Path(path)
     match path.suffix.lower():
         case ".npz":

@@ -34,10 +34,35 @@ _UNROLLING = ("unit_of_synapse", "neuron_of_unit", "parent_of_unit")
 
 
 def write_mapping(path: str | Path, mapping: Mapping, network: Network, hardware: Hardware) -> None:
+<<<<<<< HEAD
     """Write a mapping: as a table where the name ends in ``.csv``, else as JSON."""
     if Path(path).suffix.lower() == ".csv":
         write_mapping_table(path, mapping, network, hardware)
         return
+=======
+    """Write a mapping as JSON; see the module docstring for the format.
+
+    Parameters
+    ----------
+    path : str or path
+    mapping : Mapping
+    network : Network
+    hardware : Hardware
+
+    Raises
+    ------
+    InvalidInput
+        If the file cannot be written.
+
+    Examples
+    --------
+    >>> from spinemap_exact import Crossbar, Hardware, TileGrid
+    >>> network = Network.from_synapses(pre=[0, 1], post=[1, 2], spikes=[2, 5, 0])
+    >>> chip = Hardware("chip", TileGrid(2, 1), Crossbar(rows=4, columns=2))
+    >>> mapping = Mapping(Unrolling.identity(network), Partition([0, 1, 1]), Placement([1, 0]))
+    >>> write_mapping("mapping.json", mapping, network, chip)
+    """
+>>>>>>> library
     tiles = {"tile_of_cluster": mapping.placement.tile_of_cluster.tolist()}
     _write(Path(path), _table(mapping.unrolling, mapping.partition, network, hardware) | tiles)
 
@@ -80,10 +105,27 @@ def read_mapping(path: str | Path, network: Network, hardware: Hardware | None =
     Lengths and ids are checked here; whether the mapping keeps the limits of the hardware is asked of
     `Mapping.violations`.
 
+    Parameters
+    ----------
+    path : str or path
+    network : Network
+    hardware : Hardware, optional
+
+    Returns
+    -------
+    Mapping
+
     Raises
     ------
     InvalidInput
         If the file is no mapping, or one of another network or hardware.
+
+    Examples
+    --------
+    >>> network = Network.from_synapses(pre=[0, 1], post=[1, 2], spikes=[2, 5, 0])
+    >>> _ = Path("mapping.csv").write_text("neuron,tile\\n0,1\\n1,0\\n2,0\\n")
+    >>> read_mapping("mapping.csv", network)
+    <Mapping: 3 units in 2 clusters on tiles>
     """
     path = Path(path)
     try:

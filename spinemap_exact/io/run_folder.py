@@ -99,7 +99,8 @@ class RunFolder:
         held = [name for name in self.names if (self.path / name).exists()]
         if held and not force:
             raise InvalidInput(
-                f"{self.path} holds {held[0]} of another run: name another folder, or clear it with --force"
+                f"{self.path} holds {held[0]} of another run: name another folder, or clear it with --force, in Python "
+                "force=True"
             )
         for name in held:  # the manifest first: without it no file belongs to a run
             (self.path / name).unlink()

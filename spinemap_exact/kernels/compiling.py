@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,7 +14,10 @@ from numba.core import event
 
 from spinemap_exact.result import Watch
 
+logger = logging.getLogger(__name__)
+
 unkept: list[str] = []  # kernels that are compiled anew in every process, since there is no folder to keep them in
+_NEWS = "compiling kernels (once, they are kept)"
 _COMPILING = "numba:compile"  # not sent for a kernel that is read from the cache
 
 
@@ -43,7 +47,7 @@ def inner(function: Any) -> Any:
 
 @contextmanager
 def announced(watch: Watch) -> Iterator[None]:
-    """Say so, once, if a kernel is compiled in here rather than read from its cache.
+    """Say so, once, if a kernel is compiled in here rather than read from its cache: to the listener, or in the log.
 
     Nothing can interrupt the compiler, so a first run may outlive a limit of a few seconds.
     """
@@ -73,7 +77,10 @@ class _Teller(event.Listener):  # type: ignore[misc]
     def on_start(self, event: Any) -> None:
         if not self.told:
             self.told = True
-            self.watch.report(note="compiling kernels (once, they are kept)")
+            if self.watch.is_heard:
+                self.watch.report(note=_NEWS)
+            else:  # somebody at a prompt would wait for minutes and not know for what
+                logger.warning("%s; `spinemap-exact warm-up` does it ahead, on all cores", _NEWS)
 
     def on_end(self, event: Any) -> None:
         pass

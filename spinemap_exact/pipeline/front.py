@@ -13,10 +13,10 @@ import numpy as np
 
 from spinemap_exact.bounds import least_worst_latency_ps
 from spinemap_exact.errors import InvalidInput
-from spinemap_exact.hardware import Hardware
 from spinemap_exact.mapping import Mapping
-from spinemap_exact.network import Network
+from spinemap_exact.notebook import data_frame, html_table
 from spinemap_exact.pipeline.evidence import Wanted
+from spinemap_exact.pipeline.given import HardwareLike, NetworkLike, given
 from spinemap_exact.pipeline.outcome import MappingRun
 from spinemap_exact.pipeline.whole import map_network
 from spinemap_exact.problems.mapping import MappingObjective, MappingProblem
@@ -136,6 +136,46 @@ class Front:
         lines.append(f"No mapping of this network with {within} allowed takes less than what stands under at least.")
         return "\n".join([*(lines if self.points else ["no mapping was found"]), *self._remarks()])
 
+    def __repr__(self) -> str:
+        return f"<Front {self.status}: energy against {str(self.second).replace('-', ' ')}, {len(self.points)} points>"
+
+    def _repr_html_(self) -> str:
+        return html_table(f"Energy against {str(self.second).replace('-', ' ')}", self.rows(), self._remarks())
+
+    def to_frame(self) -> Any:
+        """Return the points as a table of pandas: limit, status, energy_fj, crossbars, latency_worst_ps, bound_fj.
+
+        Returns
+        -------
+        pandas.DataFrame
+
+        Raises
+        ------
+        MissingExtra
+            If pandas is not installed.
+        """
+        lines = [{**point.as_json(), "bound_fj": point.bound_fj} for point in self.points]
+        columns = ("limit", "status", "energy_fj", "crossbars", "latency_worst_ps", "bound_fj")
+        return data_frame({name: [line[name] for line in lines] for name in columns})
+
+    def plot(self) -> Any:
+        """Draw what is found and what is possible at least.
+
+        Returns
+        -------
+        plotly.graph_objects.Figure
+
+        Raises
+        ------
+        MissingExtra
+            If plotly is not installed: the extra ``viz``.
+        InvalidInput
+            If there is no point.
+        """
+        from spinemap_exact.report import figure_of_front
+
+        return figure_of_front(self)
+
     def _remarks(self) -> list[str]:
         """What came of the other limits."""
         impossible = [p for p in self.others if p.run.status is Status.INFEASIBLE]
@@ -151,8 +191,8 @@ class Front:
 
 
 def pareto_front(
-    network: Network,
-    hardware: Hardware,
+    network: NetworkLike,
+    hardware: HardwareLike | None,
     second: MappingObjective | str,
     *,
     max_crossbars: int | None = None,
@@ -171,8 +211,10 @@ def pareto_front(
 
     Parameters
     ----------
-    second : MappingObjective
-        ``crossbars`` or ``worst-latency``.
+    network, hardware
+        As for `map_network`; None is the hardware of an instance that ships.
+    second : MappingObjective or str
+        ``"crossbars"`` or ``"worst-latency"``.
     max_crossbars, max_latency_ps : int, optional
         Limits on all mappings of the front.
     limits : Limits, optional
@@ -182,11 +224,25 @@ def pareto_front(
     keep : callable, optional
         Called with each point that has a mapping.
 
+    Returns
+    -------
+    Front
+
     Raises
     ------
+    WrongType
+        If something is not of a type that can be used.
     InvalidInput
         If the second goal is neither of the two, or a limit is below one.
+
+    Examples
+    --------
+    >>> from spinemap_exact import Limits, pareto_front
+    >>> front = pareto_front("layered-16-24-8", None, "crossbars", limits=Limits(time_s=3, workers=1))
+    >>> all(point.run.mapping is not None for point in front.points)
+    True
     """
+    network, hardware, _ = given(network, hardware, limits)
     second = MappingObjective(second)
     if second not in SECOND_GOALS:
         raise InvalidInput(f"energy is weighed against {' or '.join(SECOND_GOALS)}, not against {second}")

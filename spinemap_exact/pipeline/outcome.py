@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping as Table
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,12 +16,14 @@ from spinemap_exact.evaluator import Evaluation, evaluate
 from spinemap_exact.hardware import Hardware
 from spinemap_exact.mapping import Mapping, Partition, Placement, Unrolling
 from spinemap_exact.network import Network
+from spinemap_exact.notebook import data_frame, html_table
 from spinemap_exact.pipeline.spent import CHECK, SOLVE, WARM_START
 from spinemap_exact.problems.mapping import MappingObjective, MappingProblem
 from spinemap_exact.problems.partition import PartitionObjective, Traffic
 from spinemap_exact.problems.placement import PlacementProblem
 from spinemap_exact.problems.unroll import UnrollObjective
 from spinemap_exact.result import Limits, SolveResult, Status, relative_gap
+from spinemap_exact.unit_table import unit_table
 from spinemap_exact.units import duration_text, energy_text
 
 BY_STAGES = "stage by stage; objective and bound are those of the last stage"
@@ -77,6 +80,26 @@ class Stage:
                 return duration_text(value / max(1, self.problem.arrivals))
         return f"{value:,}".replace(",", " ")
 
+    @property
+    def proof(self) -> Certificate | None:
+        """The certificate, where it is worth keeping: one that lacks the bound proves no more than zero."""
+        return None if self.unverified and self.certificate and not self.certificate.lower else self.certificate
+
+    @property
+    def headline(self) -> str:
+        """Objective, bound and gap in a line."""
+        r = self.result
+        if r.status is Status.INFEASIBLE:
+            return f"{self.name} infeasible as asked"
+        found = f"{self.measure} {self.shown(r.objective)}"
+        if r.dual_bound is None:
+            return f"{found}, no bound"
+        gap = "" if r.gap is None else f", gap {100 * r.gap:.1f} %"
+        return f"{found}, at least {self.shown(r.dual_bound)}{gap}"
+
+    def __repr__(self) -> str:
+        return f"<Stage {self.name}: {self.headline}; {self.result.vouched_by or 'nobody vouches'}>"
+
     def as_json(self) -> dict[str, Any]:
         spent_s = {what: round(s, 3) for what, s in self.spent_s.items()}
         return {"solver": self.solver, "measure": self.measure, **self.result.as_json(), "spent_s": spent_s}
@@ -106,6 +129,15 @@ class MappingRun:
     ``mapping`` is None unless every stage found a solution. ``shortage`` names the resource that is proven too scarce
     for any mapping; a stage that is infeasible given the stages above it proves nothing about other unrollings.
     ``runtime_s`` is by the clock of the limit, which stands still for the ``compiling_s`` seconds of compiling kernels.
+    ``notes`` are what was merged, dropped or assumed when the network was read, if it was.
+
+    Examples
+    --------
+    >>> from spinemap_exact import Limits, map_network
+    >>> run = map_network("layered-16-24-8", limits=Limits(time_s=3, workers=1))
+    >>> stage = run.stage("mapping").result
+    >>> stage.dual_bound <= stage.objective == run.evaluation().energy_fj.total
+    True
     """
 
     network: Network
@@ -117,6 +149,7 @@ class MappingRun:
     shortage: str | None = None
     runtime_s: float = 0.0
     compiling_s: float = 0.0
+    notes: tuple[str, ...] = ()
 
     @property
     def status(self) -> Status:
@@ -214,8 +247,23 @@ class MappingRun:
             "vouched_by": {"trust": "attested", "by": "counting and the bounds of the stages"},
         }
 
-    def summary(self) -> str:
-        """Return a table for people: per stage objective, bound, gap, and who vouches."""
+    def __repr__(self) -> str:
+        return f"<MappingRun {self.headline}>"
+
+    def _repr_html_(self) -> str:
+        return html_table(f"Mapping: {self.headline}", self.rows(), self._remarks())
+
+    @property
+    def headline(self) -> str:
+        """Status, objectives and bounds in a line."""
+        if self.shortage is not None:
+            return f"{self.status}: {self.shortage}"
+        order = "" if self.is_whole else ", stage by stage"
+        assumed = "; one spike each assumed" if self.network.spikes_assumed else ""
+        return f"{self.status}{order}: {'; '.join(stage.headline for stage in self.stages)}{assumed}"
+
+    def rows(self) -> list[tuple[str, ...]]:
+        """Return the stages as text, below a line that names the columns."""
         rows: list[tuple[str, ...]] = [
             ("stage", "measure", "objective", "dual bound", "gap", "stopped by", "vouched for by", *_SPENT)
         ]
@@ -233,6 +281,11 @@ class MappingRun:
                     *(f"{stage.spent_s[what]:.1f} s" if what in stage.spent_s else "-" for what in _SPENT),
                 )
             )
+        return rows
+
+    def summary(self) -> str:
+        """Return a table for people: per stage objective, bound, gap, and who vouches."""
+        rows = self.rows()
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         right = {2, 3, 4, 7, 8, 9}
         lines = [
@@ -241,7 +294,79 @@ class MappingRun:
             )
             for row in rows
         ]
-        lines += [
+        return "\n".join(line.rstrip() for line in (*lines, *self._remarks()))
+
+    def costs(self) -> str:
+        """Return for people what a window costs on this mapping, and at least on any; empty while there is none."""
+        evaluation, bound = self.evaluation(), self.lower_bound_json()
+        return "" if evaluation is None or bound is None else f"{evaluation.summary()}\n{_at_least(bound)}"
+
+    def save(self, folder: str | Path, *, name: str = "network", force: bool = False) -> Path:
+        """Write what `map --out` writes: mapping, certificates, evaluation, result, summary and ``report.html``.
+
+        Parameters
+        ----------
+        folder : str or path
+            Made if it is not there.
+        name : str
+            What the report calls the network.
+        force : bool
+            Clear what another run has left there.
+
+        Returns
+        -------
+        Path
+            The folder.
+
+        Raises
+        ------
+        InvalidInput
+            If the folder cannot be written, or holds another run and ``force`` is not given.
+        """
+        from spinemap_exact.report import save_run
+
+        return save_run(self, folder, name=name, force=force)
+
+    def to_frame(self) -> Any:
+        """Return the mapping as a table of pandas, a line for each unit.
+
+        Returns
+        -------
+        pandas.DataFrame
+            With the columns unit (the index), neuron, name, population, parent, cluster, tile, x and y.
+
+        Raises
+        ------
+        MissingExtra
+            If pandas is not installed.
+        InvalidInput
+            If there is no mapping.
+        """
+        if self.mapping is None:
+            raise InvalidInput(f"there is no mapping to list: {self.headline}")
+        return data_frame(unit_table(self.network, self.hardware, self.mapping)).set_index("unit")
+
+    def plot(self) -> Any:
+        """Draw the mesh with its clusters, and the packets on every link.
+
+        Returns
+        -------
+        plotly.graph_objects.Figure
+
+        Raises
+        ------
+        MissingExtra
+            If plotly is not installed: the extra ``viz``.
+        InvalidInput
+            If there is no mapping.
+        """
+        from spinemap_exact.report import figure_of_run
+
+        return figure_of_run(self)
+
+    def _remarks(self) -> list[str]:
+        """What a table of the stages does not tell."""
+        lines = [
             f"{s.name}: {s.result.reason}" + ("" if self.shortage else " (given the stages above; another may fit)")
             for s in self.stages
             if s.result.status is Status.INFEASIBLE
@@ -255,7 +380,7 @@ class MappingRun:
         elif self.mapping is not None and len(self.stages) > 1:
             lines.append("Each bound is for its stage, given the stages above it: optimal stage by stage is not")
             lines.append("optimal overall.")
-        return "\n".join(line.rstrip() for line in lines)
+        return [*lines, *(f"note: {note}" for note in self.notes)]
 
     def as_json(self) -> dict[str, Any]:
         last = self.stages[-1].result.as_json() if self.stages else _COUNTED
@@ -278,3 +403,14 @@ class MappingRun:
             "evaluation": None if evaluation is None else evaluation.as_json(),
             "lower_bound": self.lower_bound_json(),
         }
+
+
+def _at_least(bound: dict[str, Any]) -> str:
+    """A line for each bound on the energy, and what it holds for."""
+    mean, units = bound.get("latency_mean_ps"), bound.get("these_units")
+    latency = "" if mean is None else f", mean latency {duration_text(mean)}"
+    gap = "" if bound["energy_gap"] is None else f" (gap {100 * bound['energy_gap']:.1f} %)"
+    line = f"at least     {energy_text(bound['energy_fj'])} a window{gap}{latency}: {bound['scope']}"
+    if units is None or units["energy_fj"] == bound["energy_fj"]:
+        return line
+    return f"{line}\n{_at_least(units)}"

@@ -21,6 +21,7 @@ from spinemap_exact.mapping import Mapping, Partition, Placement, Unrolling
 from spinemap_exact.network import Network
 from spinemap_exact.pipeline.asked import STAGES, stage_problem
 from spinemap_exact.pipeline.evidence import Wanted, certify, solve_and_certify
+from spinemap_exact.pipeline.given import HardwareLike, NetworkLike, given
 from spinemap_exact.pipeline.outcome import Found, MappingRun, Stage
 from spinemap_exact.pipeline.spent import CHECK
 from spinemap_exact.problems.mapping import MappingProblem, shown_crossbars
@@ -40,9 +41,18 @@ Keeper = Callable[[Found], None]
 
 @dataclass(frozen=True)
 class Choices:
-    """Which solver and which warm start each stage uses; what is not named is chosen by size.
+    """Which solver and which warm start each stage of `map_by_stages` uses; what is not named is chosen by size.
 
-    ``solver`` may be ``"none"``: then the warm start is the answer, and nothing is proven.
+    Parameters
+    ----------
+    solver, warm_start : dict of str to str
+        Names by stage (``unroll``, ``partition``, ``placement``), as ``spinemap-exact bench --list`` tells them. A
+        solver may be ``"none"``: then the warm start is the answer, and nothing is proven.
+
+    Examples
+    --------
+    >>> Choices(solver={"partition": "race", "placement": "none"}).solver["partition"]
+    'race'
     """
 
     solver: Table[str, str] = field(default_factory=dict)
@@ -50,8 +60,8 @@ class Choices:
 
 
 def map_by_stages(
-    network: Network,
-    hardware: Hardware,
+    network: NetworkLike,
+    hardware: HardwareLike | None = None,
     *,
     limits: Limits | None = None,
     traffic: Traffic | str = Traffic.PER_TILE,
@@ -69,6 +79,8 @@ def map_by_stages(
 
     Parameters
     ----------
+    network, hardware
+        As for `map_network`.
     limits : Limits, optional
         The time is for all stages together; it stands still while kernels are compiled.
     last_stage : str
@@ -88,18 +100,34 @@ def map_by_stages(
     stop : threading.Event, optional
         Once set, the best mapping so far is returned.
 
+    Returns
+    -------
+    MappingRun
+        With a stage for each step; the bound of a stage holds given the stages above it.
+
     Raises
     ------
+    WrongType
+        If something is not of a type that can be used.
     InvalidInput
         If unrolling is switched off but needed, or a name is unknown.
+
+    Examples
+    --------
+    >>> from spinemap_exact import Choices, Limits, map_by_stages
+    >>> choices = Choices(solver={"placement": "none"})
+    >>> run = map_by_stages("layered-16-24-8", choices=choices, limits=Limits(time_s=3, workers=1))
+    >>> [stage.name for stage in run.stages]
+    ['unroll', 'partition', 'placement']
     """
+    network, hardware, notes = given(network, hardware, limits)
     require_supported(network, hardware, last_stage, unroll=unroll, unit_fan_in=unit_fan_in)
     asked = _Asked(
         network, hardware, Traffic(traffic), choices or Choices(), limits or Limits(), wanted or Wanted(), unit_fan_in,
         UnrollObjective(unroll_objective),
     )  # fmt: skip
     with not_counted(time.perf_counter, everywhere=True) as clock:
-        return _map(_Run(asked, clock, listen, keep, stop), last_stage)
+        return replace(_map(_Run(asked, clock, listen, keep, stop), last_stage), notes=notes)
 
 
 def _map(run: _Run, last_stage: str) -> MappingRun:

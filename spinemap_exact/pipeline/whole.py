@@ -8,11 +8,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 
-from spinemap_exact.hardware import Hardware
 from spinemap_exact.kernels.compiling import not_counted
 from spinemap_exact.mapping import Mapping, Unrolling
-from spinemap_exact.network import Network
 from spinemap_exact.pipeline.evidence import Wanted, solve_and_certify
+from spinemap_exact.pipeline.given import HardwareLike, NetworkLike, given
 from spinemap_exact.pipeline.outcome import Found, MappingRun
 from spinemap_exact.problems.mapping import MappingObjective, MappingProblem
 from spinemap_exact.problems.partition import Traffic
@@ -22,8 +21,8 @@ STAGE = "mapping"
 
 
 def map_network(
-    network: Network,
-    hardware: Hardware,
+    network: NetworkLike,
+    hardware: HardwareLike | None = None,
     *,
     minimise: MappingObjective | str = MappingObjective.ENERGY,
     max_crossbars: int | None = None,
@@ -45,14 +44,23 @@ def map_network(
 
     Parameters
     ----------
-    minimise : MappingObjective
-        Energy of a window, mean or worst latency, crossbars, or the busiest link.
+    network : Network, str or path
+        A network, a file in any format that `read_network` knows, or the name of an instance that ships.
+    hardware : Hardware, str or path, optional
+        Hardware, the name of a preset, or a TOML file. Instances bring their own.
+    minimise : MappingObjective or str
+        ``"energy"`` of a window, ``"mean-latency"``, ``"worst-latency"``, ``"crossbars"``, or ``"bottleneck"``, the
+        busiest link.
     max_crossbars, max_latency_ps : int, optional
-        Limits that the mapping respects.
+        Limits that the mapping respects; a picosecond is 10^-12 s.
     unrolling : Unrolling, optional
         Units to be kept: only their partition and placement are chosen, and the bound is one of these units.
     limits : Limits, optional
-        The time stands still while kernels are compiled.
+        Seconds, worker processes and seed; by default 60 s, two and zero. The time stands still while kernels are
+        compiled.
+    traffic : Traffic or str
+        What a spike sends: a packet to each remote tile that reads it (``"per-tile"``), or one for each synapse that
+        crosses tiles (``"per-synapse"``).
     solver, warm_start : str, optional
         Names; by default those that are best for the size.
     starts : iterable of Mapping
@@ -72,14 +80,24 @@ def map_network(
 
     Raises
     ------
+    WrongType
+        If something is not of a type that can be used; the text says what is expected.
     InvalidInput
-        If a limit is below one, or a name is unknown.
+        If a limit is below one, a name is unknown, or a file cannot be read.
 
     Examples
     --------
-    >>> from spinemap_exact.instances import load
-    >>> run = map_network(*load("digits-64-32-10"), limits=Limits(time_s=30))  # doctest: +SKIP
+    Three neurons in a row, two columns a crossbar, one unit of energy a packet and one a hop. Whoever stands alone,
+    either the first sends its 2 spikes, or the second its 5, over one hop:
+
+    >>> from spinemap_exact import Crossbar, Hardware, Limits, Network, TileGrid, map_network
+    >>> network = Network.from_synapses(pre=[0, 1], post=[1, 2], spikes=[2, 5, 0])
+    >>> chip = Hardware("chip", TileGrid(2, 1), Crossbar(rows=4, columns=2))
+    >>> run = map_network(network, chip, limits=Limits(time_s=3, workers=1))
+    >>> run.evaluation().energy_fj.total  # 2 packets and 2 hops
+    4
     """
+    network, hardware, notes = given(network, hardware, limits)
     problem = MappingProblem(
         network, hardware, Traffic(traffic), MappingObjective(minimise), max_crossbars, max_latency_ps, unrolling
     )
@@ -93,7 +111,7 @@ def map_network(
         elapsed_s = watch.elapsed_s
     shortage = stage.result.reason if stage.result.status is Status.INFEASIBLE else None
     run = MappingRun(network, hardware, problem.traffic, limits, (stage,), stage.result.incumbent, shortage, elapsed_s)
-    return replace(run, compiling_s=time.perf_counter() - began - elapsed_s)
+    return replace(run, compiling_s=time.perf_counter() - began - elapsed_s, notes=notes)
 
 
 def _found(keep: Callable[[Found], None] | None) -> Callable[[Mapping], None] | None:

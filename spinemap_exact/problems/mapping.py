@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import cached_property
 from typing import ClassVar
 
 from spinemap_exact.arrays import digest
 from spinemap_exact.bounds import least_worst_latency_ps
+from spinemap_exact.choice import Choice
 from spinemap_exact.errors import InvalidInput
 from spinemap_exact.evaluator import Evaluation, evaluate
 from spinemap_exact.hardware import Hardware
@@ -19,7 +19,7 @@ from spinemap_exact.problems.unroll import counting_bounds
 from spinemap_exact.units import duration_text
 
 
-class MappingObjective(StrEnum):
+class MappingObjective(Choice):
     """What a mapping is judged by; each is an integer of the evaluator."""
 
     ENERGY = "energy"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from enum import StrEnum
 from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
 
 from spinemap_exact.arrays import Array, digest
+from spinemap_exact.choice import Choice
 from spinemap_exact.errors import InvalidInstance
 from spinemap_exact.hardware import Crossbar
 from spinemap_exact.mapping import Partition
@@ -17,14 +17,20 @@ from spinemap_exact.network import Network
 from spinemap_exact.units import INT64_MAX
 
 
-class Traffic(StrEnum):
-    """What one spike sends: a packet to each remote tile that reads it, or one for each synapse that crosses tiles."""
+class Traffic(Choice):
+    """What one spike sends: a packet to each remote tile that reads it, or one for each synapse that crosses tiles.
+
+    Examples
+    --------
+    >>> Traffic("per-tile") is Traffic.PER_TILE
+    True
+    """
 
     PER_TILE = "per-tile"
     PER_SYNAPSE = "per-synapse"
 
 
-class PartitionObjective(StrEnum):
+class PartitionObjective(Choice):
     PACKETS = "packets"
     CROSSBARS = "crossbars"
     AREA = "area"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
 
 from spinemap_exact.arrays import Array, digest
+from spinemap_exact.choice import Choice
 from spinemap_exact.errors import InvalidInstance
 from spinemap_exact.hardware import Crossbar
 from spinemap_exact.mapping import Partition, Unrolling
@@ -18,7 +18,7 @@ from spinemap_exact.problems.classes import Classes
 from spinemap_exact.units import INT64_MAX
 
 
-class UnrollObjective(StrEnum):
+class UnrollObjective(Choice):
     CROSSBARS = "crossbars"
     UNITS = "units"
     CARRY_SPIKES = "carry-spikes"

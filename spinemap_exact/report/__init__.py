@@ -7,17 +7,29 @@ from pathlib import Path
 
 from spinemap_exact.bench.store import Run
 from spinemap_exact.bench.suite import Case
-from spinemap_exact.bench.task import pictured, stages_of
 from spinemap_exact.errors import InvalidInput
-from spinemap_exact.pipeline import MappingRun
-from spinemap_exact.problems.mapping import MappingProblem
+from spinemap_exact.report.figure import figure_of_front, figure_of_run
 from spinemap_exact.report.front import html_of_front
 from spinemap_exact.report.interactive import interactive
-from spinemap_exact.report.page import html, html_of_mapping
+from spinemap_exact.report.page import html
+from spinemap_exact.report.run_files import save_run
+from spinemap_exact.report.run_page import html_of_run
 from spinemap_exact.report.summary import Summary, summarise
 from spinemap_exact.report.tables import csv_text, markdown, profiles_csv
 
-__all__ = ["Summary", "csv_text", "html", "html_of_front", "html_of_run", "markdown", "summarise", "write_report"]
+__all__ = [
+    "Summary",
+    "csv_text",
+    "figure_of_front",
+    "figure_of_run",
+    "html",
+    "html_of_front",
+    "html_of_run",
+    "markdown",
+    "save_run",
+    "summarise",
+    "write_report",
+]
 
 
 def write_report(
@@ -58,11 +70,3 @@ def write_report(
     except OSError as defect:
         raise InvalidInput(f"cannot write to {folder}: {defect.strerror or defect}") from defect
     return [folder / name for name in texts]
-
-
-def html_of_run(run: MappingRun, name: str) -> str:
-    """Return one page about one mapping: its stages, and pictures of the mesh, its traffic and its energy."""
-    line = {"case": name, "stages": stages_of(run), "lower_bound": run.lower_bound_json()}
-    if run.mapping is not None:
-        line |= pictured(MappingProblem(run.network, run.hardware, run.traffic), run.mapping)
-    return html_of_mapping(line, f"{name} on {run.hardware.name}")

@@ -25,6 +25,14 @@ def html_of_front(front: Front, name: str) -> str:
 def _chart(front: Front) -> str:
     if not front.points:
         return ""
+    lines, along, up = curves(front)
+    low, high = min(x for _, line in lines for x, _ in line), max(x for _, line in lines for x, _ in line)
+    top = max(y for _, line in lines for _, y in line)
+    return svg.chart(lines, along, up, x_range=(low, max(high, low + 1e-9)), y_range=(0, top), dashed=True)
+
+
+def curves(front: Front) -> tuple[list[tuple[str, list[tuple[float, float]]]], str, str]:
+    """Return the steps of what is found and what is proven on a front with points, and what the axes are."""
     is_crossbars = front.second is MappingObjective.CROSSBARS
     last = max(front.second_of(point) for point in front.points)
     unit, size = energy_unit(max(point.energy_fj or 0 for point in front.points))
@@ -39,9 +47,4 @@ def _chart(front: Front) -> str:
     starts = [limits[0][0], *(limit for limit, _ in limits[:-1])] if limits else []
     proven = [(start / scale, bound / size) for start, (_, bound) in zip(starts, limits, strict=True)]
     proven += [(limits[-1][0] / scale, limits[-1][1] / size)] if limits else []
-    lines = [("least energy found", found), ("least energy possible, at least", proven)]
-    low = min(x for _, line in lines for x, _ in line)
-    high = max(y for _, line in lines for _, y in line)
-    return svg.chart(
-        lines, along, f"energy, {unit}", x_range=(low, max(last / scale, low + 1e-9)), y_range=(0, high), dashed=True
-    )
+    return [("least energy found", found), ("least energy possible, at least", proven)], along, f"energy, {unit}"

@@ -25,6 +25,18 @@ def test_compiling_is_said_once_and_never_where_a_kernel_is_ready():
     assert notes_of(lambda: twice(2)) == []
 
 
+def test_where_nobody_listens_the_log_says_it(caplog):
+    @njit
+    def half(x):
+        return x / 2
+
+    for _ in range(2):
+        with announced(Watch(Limits())):
+            half(1)
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert caplog.text.count("compiling kernels (once, they are kept); `spinemap-exact warm-up` does it ahead") == 1
+
+
 def test_nothing_is_said_after_the_end():
     @njit
     def thrice(x):

@@ -93,6 +93,11 @@ def check(instance: Any, certificate: Certificate) -> VerifiedBounds:
         A problem, or what `certificate.format.read_instance` returns.
     certificate : Certificate
 
+    Returns
+    -------
+    VerifiedBounds
+        ``lower`` and ``upper`` in the unit of the objective: fJ, ps, packets, hops or crossbars.
+
     Raises
     ------
     CertificateRejected
@@ -101,6 +106,14 @@ def check(instance: Any, certificate: Certificate) -> VerifiedBounds:
         If the evidence does not have the shape of its kind.
     InvalidInstance
         If the instance contradicts itself, or holds something else than integers.
+
+    Examples
+    --------
+    >>> from spinemap_exact import check, map_by_stages
+    >>> stage = map_by_stages("layered-16-24-8", last_stage="unroll").stage("unroll")
+    >>> bounds = check(stage.problem, stage.certificate)
+    >>> (bounds.lower, bounds.upper) == (stage.result.dual_bound, stage.result.objective)
+    True
     """
     raw, digest = _instance.read(instance)
     if certificate.scope != _SCOPES[type(raw)]:

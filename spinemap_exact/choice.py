@@ -1,0 +1,19 @@
+"""Words to choose among."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from typing import NoReturn
+
+from spinemap_exact.errors import InvalidInput
+from spinemap_exact.files import shown
+
+
+class Choice(StrEnum):
+    """One of a few words; another is refused by a sentence that lists them."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> NoReturn:
+        what = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", cls.__name__).lower()
+        raise InvalidInput(f"unknown {what} {shown(value)}; known: {', '.join(cls)}")
