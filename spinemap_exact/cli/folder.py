@@ -22,12 +22,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _NOT_OPTIONS = {"verb", "json", "quiet", "verbose", "out", "force"}
-<<<<<<< HEAD
-_STAGES = ("unroll", "partition", "placement", "mapping")
-_OF_A_RUN = ("report.html", "result.json", "evaluation.json", "summary.txt", "log.txt")
-_NAMES = ("mapping.json", "mapping.csv", "partition.json", *(f"{stage}.certificate" for stage in _STAGES), *_OF_A_RUN)
-=======
->>>>>>> library
 
 
 def certificate_of(stage: Stage) -> tuple[Any, str]:
@@ -73,21 +67,9 @@ class MapFolder:
 
     def save(self, run: MappingRun, facts: dict[str, Any], words: str, log: list[str]) -> None:
         """Write all that is known of a run."""
-<<<<<<< HEAD
-        from spinemap_exact.io.mapping_file import write_mapping
-        from spinemap_exact.io.mapping_table import write_mapping_table
-        from spinemap_exact.report import html_of_run
-
-        put = self._folder.put_text
-        if (mapping := run.mapping) is not None:
-            for name, write in (("mapping.json", write_mapping), ("mapping.csv", write_mapping_table)):
-                of_run = partial(write, mapping=mapping, network=run.network, hardware=run.hardware)
-                self._folder.put(name, of_run)
-=======
         from spinemap_exact.report.run_files import put_run
 
         put_run(self._folder, run, facts, words)
->>>>>>> library
         self._certificates(run.stages)
         self._folder.put_text("log.txt", "".join(line + "\n" for line in log))
 

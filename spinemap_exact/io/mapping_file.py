@@ -34,13 +34,7 @@ _UNROLLING = ("unit_of_synapse", "neuron_of_unit", "parent_of_unit")
 
 
 def write_mapping(path: str | Path, mapping: Mapping, network: Network, hardware: Hardware) -> None:
-<<<<<<< HEAD
-    """Write a mapping: as a table where the name ends in ``.csv``, else as JSON."""
-    if Path(path).suffix.lower() == ".csv":
-        write_mapping_table(path, mapping, network, hardware)
-        return
-=======
-    """Write a mapping as JSON; see the module docstring for the format.
+    """Write a mapping: as a table where the name ends in ``.csv``, else as JSON.
 
     Parameters
     ----------
@@ -62,7 +56,9 @@ def write_mapping(path: str | Path, mapping: Mapping, network: Network, hardware
     >>> mapping = Mapping(Unrolling.identity(network), Partition([0, 1, 1]), Placement([1, 0]))
     >>> write_mapping("mapping.json", mapping, network, chip)
     """
->>>>>>> library
+    if Path(path).suffix.lower() == ".csv":
+        write_mapping_table(path, mapping, network, hardware)
+        return
     tiles = {"tile_of_cluster": mapping.placement.tile_of_cluster.tolist()}
     _write(Path(path), _table(mapping.unrolling, mapping.partition, network, hardware) | tiles)
 
