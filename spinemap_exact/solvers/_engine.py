@@ -95,6 +95,7 @@ def integer_bound(bound: float, slack: float = 1e-6) -> int | None:
     return math.ceil(Fraction(bound) - Fraction(slack) - abs(Fraction(bound)) / 10**6)
 
 
-def title(formulation: ModuleType) -> str:
-    """Name of a formulation as the registry knows it."""
-    return formulation.__name__.rpartition(".")[2].replace("_", "-")
+def title(formulation: ModuleType, engine: str) -> str:
+    """Name of a formulation as ``engine``, ``"cpsat"`` or ``"milp"``, hears it."""
+    name = formulation.__name__.rpartition(".")[2].removesuffix(f"_{engine}")
+    return f"{name}_{engine}".replace("_", "-")

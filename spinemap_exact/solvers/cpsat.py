@@ -22,7 +22,8 @@ import ortools
 from ortools.sat.python import cp_model
 
 from spinemap_exact.errors import EngineDefect, InvalidInput
-from spinemap_exact.formulations._cpsat import CpSatModel
+from spinemap_exact.formulations._cpsat import CpSat
+from spinemap_exact.formulations._model import Model
 from spinemap_exact.in_time import in_time
 from spinemap_exact.result import Problem, SolveResult, Status, Watch, conclude
 from spinemap_exact.solvers._engine import POLL_S, Best, title
@@ -46,9 +47,9 @@ def solve(
 ) -> SolveResult[S]:
     """Run CP-SAT on a formulation and say only what was proven.
 
-    A formulation has ``build(problem)``. One in decision form has ``levels(problem)``, ascending costs, and
-    ``build(problem, level)``, a model without objective that is feasible if and only if some solution costs at most
-    ``level``: the first level that is feasible is the optimum.
+    A formulation has ``build(problem, say)``. One in decision form has ``levels(problem)``, ascending costs, and
+    ``build(problem, say, level)``, a model without objective that is feasible if and only if some solution costs at
+    most ``level``: the first level that is feasible is the optimum.
 
     Raises
     ------
@@ -69,7 +70,7 @@ def solve(
         engine=ENGINE,
         watch=watch,
         infeasible=infeasible,
-        formulation=title(formulation),
+        formulation=title(formulation, "cpsat"),
     )
 
 
@@ -94,12 +95,13 @@ def search(model: cp_model.CpModel, watch: Watch) -> tuple[int, cp_model.CpSolve
 
 
 def _minimise(formulation: ModuleType, problem: Problem[S], watch: Watch, best: Best[S]) -> tuple[int | None, bool]:
-    model: CpSatModel[S] | None = in_time(lambda: [formulation.build(problem)], watch)
+    say = CpSat()
+    model: Model[S] | None = in_time(lambda: [formulation.build(problem, say)], watch)
     if model is None:
         return None, False
     if best.solution is not None:
-        model.hint(best.solution)
-    run = _Run(model, watch, best)
+        say.hint(model.values(best.solution))
+    run = _Run(model, say, watch, best)
     status = run.solve()
     return run.bound, status is Status.INFEASIBLE
 
@@ -114,32 +116,33 @@ def _climb(formulation: ModuleType, problem: Problem[S], watch: Watch, best: Bes
         if best.cost is not None and best.cost <= level:
             return bound, False
         if refused:  # a first level that is too large is an error; later ones leave a bound to show
-            logger.warning("%s: the model for %d is too large; the bound stands", title(formulation), level)
+            logger.warning("%s: the model for %d is too large; the bound stands", title(formulation, "cpsat"), level)
             return bound, False
-        logger.info("%s: is there a solution of cost %d?", title(formulation), level)
-        model = in_time(partial(_built, formulation, problem, level), watch)
-        status = Status.UNKNOWN if model is None else _Run(model, watch, best).solve()
+        logger.info("%s: is there a solution of cost %d?", title(formulation, "cpsat"), level)
+        say = CpSat()
+        model = in_time(partial(_built, formulation, problem, say, level), watch)
+        status = Status.UNKNOWN if model is None else _Run(model, say, watch, best).solve()
         if status is not Status.INFEASIBLE:
             return bound, False
     return bound, best.solution is None
 
 
-def _built(formulation: ModuleType, problem: Problem[S], level: int) -> list[CpSatModel[S]]:
-    return [formulation.build(problem, level)]
+def _built(formulation: ModuleType, problem: Problem[S], say: CpSat, level: int) -> list[Model[S]]:
+    return [formulation.build(problem, say, level)]
 
 
 class _Run:
     """One search: solutions are priced and bounds recorded as they come."""
 
-    def __init__(self, model: CpSatModel[Any], watch: Watch, best: Best[Any]) -> None:
-        self.model, self.watch, self.best = model, watch, best
-        self.optimises = model.proto.has_objective()
-        self.hears_bounds = _largest_objective(model.proto.proto) < LARGEST_IN_DOUBLES
+    def __init__(self, model: Model[Any], say: CpSat, watch: Watch, best: Best[Any]) -> None:
+        self.model, self.proto, self.watch, self.best = model, say.proto, watch, best
+        self.optimises = self.proto.has_objective()
+        self.hears_bounds = _largest_objective(self.proto.proto) < LARGEST_IN_DOUBLES
         self.bound: int | None = None
         self.defect: Exception | None = None
 
     def solve(self) -> Status:
-        if reason := self.model.proto.validate():
+        if reason := self.proto.validate():
             raise InvalidInput(f"costs or sizes are beyond CP-SAT's integers: {reason.strip().splitlines()[0]}")
         if self.watch.should_stop():
             return Status.UNKNOWN
@@ -175,7 +178,7 @@ class _Run:
 
     def _search(self, solver: Any) -> None:
         try:
-            solver.solve(self.model.proto, _OnSolution(self))
+            solver.solve(self.proto, _OnSolution(self))
         except Exception as defect:
             self.defect = defect
 

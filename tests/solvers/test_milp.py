@@ -11,12 +11,12 @@ from unittest.mock import Mock
 import numpy as np
 import pytest
 from oracle import optimum, random_network, random_placement_problem
-from pulp import lpSum
 
 from spinemap_exact import solvers
 from spinemap_exact.errors import EngineDefect, InvalidInput
-from spinemap_exact.formulations.packing import assignment_milp as packing
-from spinemap_exact.formulations.partition import assignment_milp
+from spinemap_exact.formulations._milp import Milp
+from spinemap_exact.formulations.packing import assignment as packing
+from spinemap_exact.formulations.partition import assignment
 from spinemap_exact.formulations.placement import xia_yuan_milp
 from spinemap_exact.hardware import Crossbar
 from spinemap_exact.mapping import Partition
@@ -36,7 +36,7 @@ def engine(request):
 
 
 def model_of(cls) -> ModuleType:
-    module = ModuleType("formulations.lying_milp")
+    module = ModuleType("formulations.lying")
     module.build = cls
     return module
 
@@ -58,19 +58,19 @@ def one_worker(time_s: float | None = 60, **options) -> Watch:
 
 
 def test_says_what_was_proven_and_by_whom(engine):
-    result = milp.solve(assignment_milp, bridge(), one_worker(), engine=engine)
+    result = milp.solve(assignment, bridge(), one_worker(), engine=engine)
     assert (result.status, result.objective, result.dual_bound) == (Status.OPTIMAL, 3, 3)
     assert str(result.vouched_by).startswith(f"attested ({engine} ")
     assert result.formulation == "assignment-milp"
 
 
 def test_infeasible_has_no_numbers(engine):
-    result = milp.solve(assignment_milp, bridge(max_area=4), one_worker(), engine=engine)
+    result = milp.solve(assignment, bridge(max_area=4), one_worker(), engine=engine)
     assert (result.status, result.objective, result.dual_bound) == (Status.INFEASIBLE, None, None)
 
 
 def test_a_reading_that_breaks_a_constraint_is_noticed(engine):
-    class Lying(assignment_milp.AssignmentMilp):
+    class Lying(assignment.Assignment):
         def read(self, value):
             return Partition(np.zeros(4))
 
@@ -79,7 +79,7 @@ def test_a_reading_that_breaks_a_constraint_is_noticed(engine):
 
 
 def test_a_reading_that_costs_more_than_the_engine_says_is_noticed(engine):
-    class Lying(assignment_milp.AssignmentMilp):
+    class Lying(assignment.Assignment):
         def read(self, value):
             return Partition([0, 1, 1, 0])
 
@@ -88,7 +88,7 @@ def test_a_reading_that_costs_more_than_the_engine_says_is_noticed(engine):
 
 
 def test_a_bound_above_a_solution_is_noticed(engine):
-    class Lying(assignment_milp.AssignmentMilp):
+    class Lying(assignment.Assignment):
         def minimise(self, terms, constant=0):
             super().minimise(terms, constant=7)
 
@@ -97,7 +97,7 @@ def test_a_bound_above_a_solution_is_noticed(engine):
 
 
 def test_an_incomplete_warm_start_is_noticed(engine):
-    class Forgetful(assignment_milp.AssignmentMilp):
+    class Forgetful(assignment.Assignment):
         def values(self, solution):
             return list(super().values(solution))[1:]
 
@@ -107,17 +107,17 @@ def test_an_incomplete_warm_start_is_noticed(engine):
 
 def test_an_infeasible_warm_start_is_refused(engine):
     with pytest.raises(InvalidInput, match="the warm start is not feasible: cluster 0 needs 3 columns"):
-        milp.solve(assignment_milp, bridge(), one_worker(), Partition([0, 0, 0, 1]), engine=engine)
+        milp.solve(assignment, bridge(), one_worker(), Partition([0, 0, 0, 1]), engine=engine)
 
 
 def test_costs_beyond_floating_point_are_refused(engine):
     with pytest.raises(InvalidInput, match="beyond the floating point of a MILP engine"):
-        milp.solve(assignment_milp, bridge(2**51, 2**53 + 1), one_worker(), engine=engine)
+        milp.solve(assignment, bridge(2**51, 2**53 + 1), one_worker(), engine=engine)
 
 
 def test_a_common_divisor_of_the_costs_does_not_count(engine):
     # a trillion times 3 and 50: the engine sees 3 and 50
-    result = milp.solve(assignment_milp, bridge(3 * 10**15, 50 * 10**15), one_worker(), engine=engine)
+    result = milp.solve(assignment, bridge(3 * 10**15, 50 * 10**15), one_worker(), engine=engine)
     assert (result.status, result.objective, result.dual_bound) == (Status.OPTIMAL, 3 * 10**15, 3 * 10**15)
 
 
@@ -128,7 +128,7 @@ def test_a_stop_request_returns_the_best_so_far(engine, warm):
     watch = one_worker(None, stop=stop)
     clock = threading.Timer(1.0, stop.set)
     clock.start()
-    result = milp.solve(assignment_milp, hard(), watch, start, engine=engine)
+    result = milp.solve(assignment, hard(), watch, start, engine=engine)
     clock.join()
     assert result.reason == "interrupted"
     assert result.status in ((Status.FEASIBLE,) if warm else (Status.FEASIBLE, Status.UNKNOWN))
@@ -139,13 +139,13 @@ def test_a_stop_request_returns_the_best_so_far(engine, warm):
 def test_stopped_before_it_begins(engine):
     stop = threading.Event()
     stop.set()
-    result = milp.solve(assignment_milp, hard(), one_worker(stop=stop), engine=engine)
+    result = milp.solve(assignment, hard(), one_worker(stop=stop), engine=engine)
     assert (result.status, result.objective, result.dual_bound) == (Status.UNKNOWN, None, None)
 
 
 def test_an_unknown_engine_is_named():
     with pytest.raises(InvalidInput, match="unknown engine 'cplex'"):
-        milp.solve(assignment_milp, bridge(), one_worker(), engine="cplex")
+        milp.solve(assignment, bridge(), one_worker(), engine="cplex")
 
 
 @pytest.mark.parametrize(
@@ -227,7 +227,8 @@ def test_bounds_in_the_log_of_cbc(tmp_path, monkeypatch):
 
 def test_a_bound_within_the_gap_of_a_solution_is_no_bound():
     """An engine may drop what is half a unit better than its best, and then bound by its best: 77.3 proves 77."""
-    run = milp._Run(assignment_milp.build(bridge()), one_worker(), None, "cbc", 2e-6)
+    say = Milp()
+    run = milp._Run(assignment.build(bridge(), say), say, one_worker(), None, "cbc", 2e-6)
     run.on_bound(77.3, 77.3)
     assert run.bound == 77
     run.on_bound(77.3, 80.0)
@@ -248,14 +249,14 @@ def pretend(monkeypatch, folder, *commands: str) -> None:
 @pytest.mark.parametrize(("start", "status"), [(Partition([0, 1, 0, 1]), Status.FEASIBLE), (None, Status.UNKNOWN)])
 def test_an_engine_that_dies_leaves_the_warm_start(engine, start, status, monkeypatch, tmp_path):
     pretend(monkeypatch, tmp_path, "kill -SEGV $$")
-    result = milp.solve(assignment_milp, bridge(), one_worker(), start, engine=engine)
+    result = milp.solve(assignment, bridge(), one_worker(), start, engine=engine)
     assert (result.status, result.dual_bound) == (status, None)
     assert result.reason == f"{engine} died of SIGSEGV"
 
 
 def test_an_engine_that_hears_nothing_is_killed(engine, monkeypatch, tmp_path):
     pretend(monkeypatch, tmp_path, "trap '' INT", "while true; do sleep 0.1; done")
-    result = milp.solve(assignment_milp, bridge(), one_worker(0.2), Partition([0, 1, 0, 1]), engine=engine)
+    result = milp.solve(assignment, bridge(), one_worker(0.2), Partition([0, 1, 0, 1]), engine=engine)
     assert (result.status, result.objective, result.dual_bound) == (Status.FEASIBLE, 103, None)
     assert result.reason == "0.2 s limit"
 
@@ -268,14 +269,14 @@ def test_an_engine_that_hears_nothing_is_killed(engine, monkeypatch, tmp_path):
 def test_a_library_that_fails_says_why(engine, line, reason, monkeypatch, tmp_path):
     pretend(monkeypatch, tmp_path, line, "exit 3")
     with pytest.raises(EngineDefect, match=reason.format(engine)):
-        milp.solve(assignment_milp, bridge(), one_worker(), engine=engine)
+        milp.solve(assignment, bridge(), one_worker(), engine=engine)
 
 
-class Contradiction(assignment_milp.AssignmentMilp):
+class Contradiction(assignment.Assignment):
     """Allows no cluster at all."""
 
     def respect_counts(self):
-        self.lp += lpSum(self.assign.values()) <= 0, "nothing"
+        self.say.require(self.say.sum(self.assign.values()) <= 0)
 
 
 def test_infeasibility_is_not_passed_on_against_a_known_solution(engine):
@@ -285,9 +286,9 @@ def test_infeasibility_is_not_passed_on_against_a_known_solution(engine):
 
 
 def test_packings_are_never_infeasible(engine):
-    class Tight(packing.AssignmentMilp):
+    class Tight(packing.Assignment):
         def use_bins_in_order(self):
-            self.lp += lpSum(self.used) <= 1, "one bin"
+            self.say.require(self.say.sum(self.used) <= 1)
 
     result = milp.solve(model_of(Tight), PackingProblem([2, 2], 3), one_worker(), engine=engine)
     assert (result.status, result.dual_bound) == (Status.UNKNOWN, None)
