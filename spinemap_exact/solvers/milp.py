@@ -37,7 +37,8 @@ from spinemap_exact.errors import EngineDefect, InvalidInput
 from spinemap_exact.formulations._milp import Milp
 from spinemap_exact.formulations._model import Model
 from spinemap_exact.in_time import in_time
-from spinemap_exact.result import Problem, SolveResult, Status, Watch, conclude
+from spinemap_exact.problems import Problem
+from spinemap_exact.result import SolveResult, Status, StopReason, Watch, conclude
 from spinemap_exact.solvers._engine import Best, Outcome, integer_bound, title
 
 S = TypeVar("S")
@@ -81,6 +82,7 @@ def solve(
         watch=watch,
         infeasible=outcome.status is Status.INFEASIBLE,
         formulation=title(formulation, "milp"),
+        stopped_by=outcome.stopped_by,
         reason=outcome.why,
     )
 
@@ -136,11 +138,12 @@ class _Run:
         """Leave out what the engine cannot know."""
         if not self.trusted:
             why = f"a constraint of weight {self.say.weight} is beyond the tolerances of {self.engine}: no bound counts"
-            return Outcome(Status.UNKNOWN, why=outcome.why or why)
+            end = StopReason.ENGINE if outcome.status.is_proven else outcome.stopped_by
+            return Outcome(Status.UNKNOWN, stopped_by=end, why=outcome.why or why)
         solvable = self.best.solution is not None or self.best.problem.kind in _CERTAIN
         if outcome.status is Status.INFEASIBLE and solvable:
             self.bound = None
-            return Outcome(Status.UNKNOWN, why=f"{self.engine} calls infeasible what has solutions: no bound counts")
+            return Outcome.given_up(f"{self.engine} calls infeasible what has solutions: no bound counts")
         return outcome
 
     def _start(self) -> list[float] | None:

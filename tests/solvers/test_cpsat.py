@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from types import ModuleType, SimpleNamespace
 
 import numpy as np
@@ -19,7 +20,7 @@ from spinemap_exact.mapping import Partition
 from spinemap_exact.network import Network
 from spinemap_exact.problems.partition import PartitionProblem
 from spinemap_exact.problems.placement import Mesh, PlacementProblem
-from spinemap_exact.result import Limits, Status, Watch
+from spinemap_exact.result import Limits, Status, StopReason, Watch
 from spinemap_exact.solvers import cpsat
 
 
@@ -157,8 +158,36 @@ def test_a_stop_request_returns_the_best_so_far(warm):
     start = Partition(np.arange(40) // 5) if warm else None
     result = cpsat.solve(assignment, problem, one_worker(stop=stop, listen=listen), start)
     assert result.status is Status.FEASIBLE
-    assert result.reason == "interrupted"
+    assert result.stopped_by is StopReason.INTERRUPTED
     assert result.dual_bound is None or result.dual_bound < result.objective
+
+
+def test_a_limit_is_never_a_search_that_was_exhausted():
+    """CP-SAT ended some milliseconds before its own limit: then nobody knew why it had."""
+    for time_s in (0.2, 0.3, 0.4):
+        result = cpsat.solve(assignment, hard(), one_worker(time_s))
+        assert (result.stopped_by, result.reason) == (StopReason.TIME, f"{time_s} s limit")
+
+
+def test_a_clock_of_processor_time_is_the_only_one():
+    """A limit on a clock that runs at a tenth of the wall's: CP-SAT once ended after a tenth of it."""
+    begin = time.perf_counter()
+    watch = one_worker(0.1, clock=lambda: begin + (time.perf_counter() - begin) / 10)
+    result = cpsat.solve(assignment, hard(), watch)
+    assert (result.stopped_by, watch.should_stop()) == (StopReason.TIME, True)
+
+
+def test_an_engine_that_ends_for_no_reason_of_ours_is_said_to_have_given_up(monkeypatch):
+    # its memory limit is the only other thing that ends it; so does a limit on its work
+    def hasty(watch):
+        solver = plain(watch)
+        solver.parameters.max_deterministic_time = 0.01
+        return solver
+
+    plain = cpsat._solver
+    monkeypatch.setattr(cpsat, "_solver", hasty)
+    result = cpsat.solve(assignment, hard(), one_worker())
+    assert (result.stopped_by, result.reason) == (StopReason.ENGINE, "the engine gave up")
 
 
 def test_stopped_before_it_begins():

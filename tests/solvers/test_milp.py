@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 import threading
 from fractions import Fraction
@@ -23,7 +24,7 @@ from spinemap_exact.mapping import Partition
 from spinemap_exact.network import Network
 from spinemap_exact.problems.packing import PackingProblem
 from spinemap_exact.problems.partition import PartitionProblem
-from spinemap_exact.result import Limits, Status, Watch
+from spinemap_exact.result import Limits, Status, StopReason, Watch
 from spinemap_exact.solvers import _cbc, _highs, _scip, milp
 from spinemap_exact.solvers._engine import integer_bound
 
@@ -130,10 +131,17 @@ def test_a_stop_request_returns_the_best_so_far(engine, warm):
     clock.start()
     result = milp.solve(assignment, hard(), watch, start, engine=engine)
     clock.join()
-    assert result.reason == "interrupted"
+    assert result.stopped_by is StopReason.INTERRUPTED
     assert result.status in ((Status.FEASIBLE,) if warm else (Status.FEASIBLE, Status.UNKNOWN))
     # 1638 packets is a known solution, the relaxation proves 296
     assert result.dual_bound is None or result.dual_bound <= 1638
+
+
+def test_a_clock_ahead_of_ours_is_a_limit_all_the_same(engine):
+    """The engine is told what is left; when it ends, our own clock has hardly moved."""
+    ours = itertools.chain([0.0], itertools.repeat(59.5))
+    result = milp.solve(assignment, hard(), one_worker(60, clock=lambda: next(ours)), engine=engine)
+    assert (result.stopped_by, result.reason) == (StopReason.TIME, "60 s limit")
 
 
 def test_stopped_before_it_begins(engine):
@@ -185,6 +193,7 @@ def test_what_cbc_writes(tmp_path, first, in_a_hurry, status):
     path.write_text(f"{first}\n** 0 C0000000 1 0\n 0 X0000000 1 3\n 1 X0000001 0 0\n")
     outcome = _cbc._outcome(path, [], in_a_hurry)
     assert outcome.status is status
+    assert (outcome.stopped_by is StopReason.TIME) == first.startswith("Stopped on time")
     assert outcome.values == ([1.0, 0.0] if status.has_solution else None)
     assert (outcome.bound is None) == (status is not Status.OPTIMAL)
 
@@ -251,14 +260,14 @@ def test_an_engine_that_dies_leaves_the_warm_start(engine, start, status, monkey
     pretend(monkeypatch, tmp_path, "kill -SEGV $$")
     result = milp.solve(assignment, bridge(), one_worker(), start, engine=engine)
     assert (result.status, result.dual_bound) == (status, None)
-    assert result.reason == f"{engine} died of SIGSEGV"
+    assert (result.stopped_by, result.reason) == (StopReason.ENGINE, f"{engine} died of SIGSEGV")
 
 
 def test_an_engine_that_hears_nothing_is_killed(engine, monkeypatch, tmp_path):
     pretend(monkeypatch, tmp_path, "trap '' INT", "while true; do sleep 0.1; done")
     result = milp.solve(assignment, bridge(), one_worker(0.2), Partition([0, 1, 0, 1]), engine=engine)
     assert (result.status, result.objective, result.dual_bound) == (Status.FEASIBLE, 103, None)
-    assert result.reason == "0.2 s limit"
+    assert (result.stopped_by, result.reason) == (StopReason.TIME, "0.2 s limit")
 
 
 @pytest.mark.parametrize("engine", ["highs", "scip"])
@@ -282,6 +291,7 @@ class Contradiction(assignment.Assignment):
 def test_infeasibility_is_not_passed_on_against_a_known_solution(engine):
     result = milp.solve(model_of(Contradiction), bridge(), one_worker(), Partition([0, 1, 0, 1]), engine=engine)
     assert (result.status, result.objective, result.dual_bound) == (Status.FEASIBLE, 103, None)
+    assert result.stopped_by is StopReason.ENGINE
     assert result.reason.endswith("calls infeasible what has solutions: no bound counts")
 
 
