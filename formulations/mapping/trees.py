@@ -24,7 +24,7 @@ Subject to  (T1) sum_t serve[k,i,t] = 1                                 for k, i
             (T3) sum_t soma[i,t] = 1                                    for i
             (T4) soma[i,t] + sum_s up[i,t,s] = unit[i,t]                for i, t      one parent, but for the soma unit
             (T5) up[i,t,s] <= unit[i,s]                                 for i, t, s
-            (T6) rank[i,s] + 1 <= rank[i,t] where up[i,t,s] = 1         for i, t, s
+            (T6) rank[i,s] + 1 <= rank[i,t] + T (1 - up[i,t,s])         for i, t, s
             (T7) sum_k s_k serve[k,i,t] + sum_s carry[i,s,t]
                      <= sum_s carry[i,t,s] + W_i soma[i,t]              for i, t      what enters is passed on
             (T8) carry[i,t,s] <= W_i up[i,t,s]                          for i, t, s
@@ -136,7 +136,7 @@ class Trees(Model[Mapping]):
         self.unit = {(i, t): say.choice(f"unit[{i},{t}]") for i in data.neurons for t in data.tiles}
         self.soma = {(i, t): say.choice(f"soma[{i},{t}]") for i in data.neurons for t in data.tiles}
         self.up = {(i, t, s): say.choice(f"up[{i},{t},{s}]") for i, t, s in data.moves}
-        self.rank = {(i, t): say.number(f"rank[{i},{t}]", data.tiles[-1]) for i in data.neurons for t in data.tiles}
+        self.rank = {(i, t): say.number(f"rank[{i},{t}]", len(data.tiles)) for i in data.neurons for t in data.tiles}
         self.carry = {(i, t, s): say.amount(f"carry[{i},{t},{s}]", data.entering[i]) for i, t, s in data.moves}
         self.axon = {(k, t): say.amount(f"axon[{k},{t}]") for k in data.sources for t in data.tiles}
         self.used = {t: say.choice(f"used[{t}]") for t in data.tiles}
@@ -174,7 +174,8 @@ class Trees(Model[Mapping]):
                 self.say.require(self.soma[i, t] + parents == self.unit[i, t])
         for (i, t, s), up in self.up.items():
             self.say.implies(up, self.unit[i, s])
-            self.say.require(self.rank[i, s] + 1 <= self.rank[i, t], where=up)
+            # not a matter of `where`: CP-SAT takes several times as long with that, or with ranks below T
+            self.say.require(self.rank[i, s] + 1 <= self.rank[i, t] + len(tiles) * (1 - up))
 
     def pass_spikes_on(self) -> None:
         data, total = self.data, self.say.sum
