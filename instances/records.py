@@ -21,8 +21,7 @@ from spinemap_exact.errors import CertificateMalformed, CertificateRejected, Inv
 from spinemap_exact.instances import FOLDER, Best, CoreGraph, Instance, read_library
 from spinemap_exact.io import read_problem
 from spinemap_exact.io.mapping_file import read_mapping, write_mapping
-from spinemap_exact.pipeline import STAGES, Stage, stage_problem
-from spinemap_exact.result import Limits, Watch, conclude
+from spinemap_exact.pipeline import STAGES, stage_problem
 
 LARGEST_FILE = 200_000  # bytes of what ships
 
@@ -97,7 +96,7 @@ def _take(path: Path, folder: Path, found_by: str) -> News:
         check(problem, claim)
     except (CertificateRejected, CertificateMalformed) as flaw:
         return News(path, entry.name, stage, False, f"rejected: {flaw}")
-    known = entry.best.get(stage) or Best(problem.digest, _measure(stage, problem))
+    known = entry.best.get(stage) or Best(problem.digest, problem.measure)
     kept_at = certificate_of(entry, stage, folder)
     kept = certificates.read(kept_at) if kept_at.exists() else None
     best, merged = _better(known, kept, claim, _finder(path, stage) or found_by or "unknown")
@@ -181,11 +180,6 @@ def _result(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError) as defect:
         raise InvalidInput(f"{file} is no result of map: {defect}") from defect
     return content if isinstance(content, dict) else {}
-
-
-def _measure(stage: str, problem: Any) -> str:
-    nothing = conclude(problem, None, None, engine="", watch=Watch(Limits()))
-    return Stage(stage, problem, "", nothing).measure
 
 
 def _record(suite: Path, name: str, stage: str, best: Best) -> None:
