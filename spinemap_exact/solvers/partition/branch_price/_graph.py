@@ -109,17 +109,11 @@ class Instance:
 class Pricing:
     """Prices the clusters that one node of the tree allows, for any duals.
 
-    ``feasible`` is False if the branching decisions contradict themselves or the limits. With ``partial``, units that
-    do not fit together are no contradiction but in no cluster: they may fit a crossbar of another type.
+    ``feasible`` is False if the branching decisions contradict themselves. Units that must lie together and do not fit
+    are in no cluster: they may fit a crossbar of another type.
     """
 
-    def __init__(
-        self,
-        instance: Instance,
-        branching: Branching,
-        triples: Sequence[tuple[int, ...]],
-        partial: bool = False,
-    ) -> None:
+    def __init__(self, instance: Instance, branching: Branching, triples: Sequence[tuple[int, ...]]) -> None:
         self.instance = instance
         self.branching = branching
         self.triples = list(triples)
@@ -129,8 +123,7 @@ class Pricing:
             self.group_of[list(members)] = g
         apart = {(self.group_of[u], self.group_of[v]) for u, v in branching.apart}
         apart |= {(b, a) for a, b in apart}
-        fit = partial or all(instance.feasible(m) for m in self.groups)
-        self.feasible = fit and all(a != b for a, b in apart)
+        self.feasible = all(a != b for a, b in apart)
         if self.feasible:
             self._build(sorted((int(a), int(b)) for a, b in apart))
 
