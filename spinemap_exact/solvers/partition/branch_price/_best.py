@@ -10,7 +10,6 @@ import numpy as np
 from spinemap_exact.arrays import Array
 from spinemap_exact.kernels.partition_search import Search, annealed, fewest_clusters, reannealed
 from spinemap_exact.mapping import Partition
-from spinemap_exact.problems.partition import PartitionObjective
 from spinemap_exact.result import Watch
 from spinemap_exact.solvers.partition.branch_price._costs import Costs
 from spinemap_exact.solvers.partition.branch_price._master import Master, Relaxed

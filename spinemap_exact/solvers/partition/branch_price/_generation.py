@@ -10,12 +10,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from spinemap_exact.arrays import Array
+from spinemap_exact.result import Watch
 from spinemap_exact.solvers.partition.branch_price._best import Best
 from spinemap_exact.solvers.partition.branch_price._graph import Pricing
 from spinemap_exact.solvers.partition.branch_price._master import Relaxed
 from spinemap_exact.solvers.partition.branch_price._node import Node, Proof
 from spinemap_exact.solvers.partition.branch_price._pricer import as_integers
-from spinemap_exact.result import Watch
 
 logger = logging.getLogger(__name__)
 

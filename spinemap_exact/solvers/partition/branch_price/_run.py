@@ -189,6 +189,4 @@ def infeasible(
     problem: PartitionProblem, watch: Watch, reason: str, evidence: Evidence | Listing | None = None
 ) -> SolveResult[Partition]:
     """No partition is within the limits, by name."""
-    return conclude(
-        problem, None, None, engine=ENGINE, watch=watch, infeasible=True, reason=reason, evidence=evidence
-    )
+    return conclude(problem, None, None, engine=ENGINE, watch=watch, infeasible=True, reason=reason, evidence=evidence)

@@ -106,15 +106,16 @@ class Tree:
 
     @property
     def details(self) -> dict[str, object]:
-        details = {
+        details: dict[str, object] = {
             "nodes": self.nodes_done,
             "clusters": len(self.master.clusters),
             "cuts": len(self.master.triples),
             "pricing_calls": self.generation.calls,
             "root_bound": None if self.root_bound is None else self.costs.unit * self.root_bound,
         }
-        mixes = {"mixes": len(self.costs.mixes.vectors)} if self.costs.num_types > 1 else {}
-        return details | mixes
+        if self.costs.num_types > 1:
+            details["mixes"] = len(self.costs.mixes.vectors)
+        return details
 
     def _lowest(self, waiting: Sequence[Node]) -> int:
         return min([self.best.cutoff, *(n.bound for n in waiting)])
