@@ -180,6 +180,9 @@ def agrees(goal: str, seed: int, units: int, types: int) -> None:
         expected = Status.INFEASIBLE if optimum is None else Status.OPTIMAL
         assert (result.status, result.objective, result.dual_bound) == (expected, optimum, optimum)
         assert (result.vouched_by is None) == (result.status is Status.UNKNOWN)
+        for step in result.trace if optimum is not None else ():
+            assert step.objective is None or step.objective >= optimum
+            assert step.dual_bound is None or step.dual_bound <= optimum
         return
     run = area_then_packets(problem, limits=Limits(None, 1), solver="branch-price", warm_start="none")
     if optimum is None:
