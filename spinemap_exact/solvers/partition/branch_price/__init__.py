@@ -24,7 +24,10 @@ from spinemap_exact.problems.partition import PartitionProblem
 from spinemap_exact.result import SolveResult, Watch, conclude
 from spinemap_exact.solvers.partition.branch_price._graph import Branching, Instance, Pricing
 from spinemap_exact.solvers.partition.branch_price._mixes import Mixes, undominated
+from spinemap_exact.solvers.partition.branch_price._node import Evidence, Leaf, Listing, Proof
 from spinemap_exact.solvers.partition.branch_price._run import ENGINE, Run, beyond_pricing, infeasible, of_the_largest
+
+__all__ = ["ENGINE", "Evidence", "Leaf", "Listing", "Proof", "listed", "solve"]
 
 
 def solve(
