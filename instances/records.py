@@ -1,7 +1,8 @@
 """Keep the records of the library: a number enters only with a certificate that the checker accepts.
 
-For every stage of an instance `suite.toml` holds a line ``best.STAGE``, and the folder ``certificates`` the proof. A
-new certificate of the same problem may lower the objective or raise the bound, never the other way round.
+For every stage of an instance, and for its mapping as a whole, `suite.toml` holds a line ``best.STAGE``, and the folder
+``certificates`` the proof. A new certificate of the same problem may lower the objective or raise the bound, never the
+other way round.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from spinemap_exact.errors import CertificateMalformed, CertificateRejected, Inv
 from spinemap_exact.instances import FOLDER, Best, CoreGraph, Instance, read_library
 from spinemap_exact.io import read_problem
 from spinemap_exact.io.mapping_file import read_mapping, write_mapping
-from spinemap_exact.pipeline import STAGES, stage_problem
+from spinemap_exact.pipeline import stage_problem
+from spinemap_exact.problems.mapping import MappingProblem
 
 LARGEST_FILE = 200_000  # bytes of what ships
 
@@ -38,7 +40,7 @@ class News:
 
 
 def problem_of(entry: Instance | CoreGraph, stage: str) -> Any:
-    """Build the problem of one stage, given the reference mapping where it needs one.
+    """Build the problem of one stage, given the reference mapping where it needs one, or of the mapping as a whole.
 
     Raises
     ------
@@ -48,6 +50,8 @@ def problem_of(entry: Instance | CoreGraph, stage: str) -> Any:
     if isinstance(entry, CoreGraph):
         return read_problem(entry.file, "noc", mesh=entry.mesh)[0]
     network, hardware = entry.load()
+    if stage == "mapping":
+        return MappingProblem(network, hardware)
     mapping = None
     if stage != "unroll":
         if not entry.reference.exists():
@@ -136,7 +140,7 @@ def _place(claim: Certificate, folder: Path) -> tuple[Instance | CoreGraph, str]
     candidates = [
         (entry, stage)
         for entry in read_library(folder / "suite.toml")
-        for stage in (("placement",) if isinstance(entry, CoreGraph) else STAGES)
+        for stage in entry.stages
         if stage == claim.scope
     ]
     for entry, stage in candidates:
@@ -149,7 +153,7 @@ def _place(claim: Certificate, folder: Path) -> tuple[Instance | CoreGraph, str]
 
 
 def _is_defined(entry: Instance | CoreGraph, stage: str) -> bool:
-    return isinstance(entry, CoreGraph) or stage == "unroll" or entry.reference.exists()
+    return isinstance(entry, CoreGraph) or stage in ("unroll", "mapping") or entry.reference.exists()
 
 
 def _adopt_reference(source: Path, folder: Path) -> None:
