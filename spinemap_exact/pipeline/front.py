@@ -14,6 +14,7 @@ import numpy as np
 from spinemap_exact.bounds import least_worst_latency_ps
 from spinemap_exact.errors import InvalidInput
 from spinemap_exact.hardware import Hardware
+from spinemap_exact.interrupts import stoppable
 from spinemap_exact.mapping import Mapping
 from spinemap_exact.network import Network
 from spinemap_exact.pipeline.evidence import Wanted
@@ -150,6 +151,7 @@ class Front:
         return f"{limit:,}" if self.second is MappingObjective.CROSSBARS else duration_text(limit)
 
 
+@stoppable
 def pareto_front(
     network: Network,
     hardware: Hardware,

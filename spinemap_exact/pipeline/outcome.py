@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping as Table
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -147,6 +148,10 @@ class MappingRun:
 
     def evaluation(self) -> Evaluation | None:
         """Price the mapping; None while there is none."""
+        return self._evaluation
+
+    @cached_property
+    def _evaluation(self) -> Evaluation | None:
         return None if self.mapping is None else evaluate(self.network, self.hardware, self.mapping, self.traffic)
 
     @property
@@ -164,6 +169,10 @@ class MappingRun:
 
     def lower_bound(self) -> energy_bound.Bound | None:
         """What no partition and no placement of the units of this mapping undercuts; None while there is none."""
+        return self._lower_bound
+
+    @cached_property
+    def _lower_bound(self) -> energy_bound.Bound | None:
         if self.mapping is None:
             return None
         known = {}

@@ -8,12 +8,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 
+from spinemap_exact import heuristics, solvers
 from spinemap_exact.hardware import Hardware
+from spinemap_exact.interrupts import stoppable
 from spinemap_exact.kernels.compiling import not_counted
 from spinemap_exact.mapping import Mapping, Unrolling
 from spinemap_exact.network import Network
 from spinemap_exact.pipeline.evidence import Wanted, solve_and_certify
 from spinemap_exact.pipeline.outcome import Found, MappingRun
+from spinemap_exact.pipeline.solve import NO_SOLVER
 from spinemap_exact.problems.mapping import MappingObjective, MappingProblem
 from spinemap_exact.problems.partition import Traffic
 from spinemap_exact.result import Limits, Progress, Status, Watch
@@ -21,6 +24,35 @@ from spinemap_exact.result import Limits, Progress, Status, Watch
 STAGE = "mapping"
 
 
+def require_posed(
+    network: Network,
+    hardware: Hardware,
+    *,
+    minimise: MappingObjective | str = MappingObjective.ENERGY,
+    max_crossbars: int | None = None,
+    max_latency_ps: int | None = None,
+    unrolling: Unrolling | None = None,
+    traffic: Traffic | str = Traffic.PER_TILE,
+    solver: str | None = None,
+    warm_start: str | None = None,
+) -> MappingProblem:
+    """Refuse, before anything is solved, what `map_network` could not do; return the problem.
+
+    Raises
+    ------
+    InvalidInput
+        If a limit is below one, or a name is unknown.
+    """
+    if solver not in (None, NO_SOLVER):
+        solvers.load("mapping", solver)
+    if warm_start not in (None, NO_SOLVER):
+        heuristics.load("mapping", warm_start)
+    return MappingProblem(
+        network, hardware, Traffic(traffic), MappingObjective(minimise), max_crossbars, max_latency_ps, unrolling
+    )
+
+
+@stoppable
 def map_network(
     network: Network,
     hardware: Hardware,
@@ -80,9 +112,10 @@ def map_network(
     >>> from spinemap_exact.instances import load
     >>> run = map_network(*load("digits-64-32-10"), limits=Limits(time_s=30))  # doctest: +SKIP
     """
-    problem = MappingProblem(
-        network, hardware, Traffic(traffic), MappingObjective(minimise), max_crossbars, max_latency_ps, unrolling
-    )
+    problem = require_posed(
+        network, hardware, minimise=minimise, max_crossbars=max_crossbars, max_latency_ps=max_latency_ps,
+        unrolling=unrolling, traffic=traffic, solver=solver, warm_start=warm_start,
+    )  # fmt: skip
     limits, began = limits or Limits(), time.perf_counter()
     with not_counted(time.perf_counter, everywhere=True) as clock:
         watch = Watch(limits, partial(listen, STAGE) if listen else None, stop, clock)

@@ -375,6 +375,7 @@ class MixedTree:
             self.objective, self.incumbent = cost, partition
             self.cutoff = min(self.cutoff, cost)
             self._learn(partition)
+            self.watch.offer(partition)
             self.watch.report(cost, note="incumbent from clusters")
 
     def _learn(self, partition: Partition) -> None:

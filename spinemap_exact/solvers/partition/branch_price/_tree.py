@@ -548,6 +548,7 @@ class Tree:
         if self.objective is None or cost < self.objective:
             self.objective, self.incumbent = cost, partition
             self.cutoff = min(self.cutoff, cost)
+            self.watch.offer(partition)
             self.watch.report(cost, note="incumbent from clusters")
 
     def _anneal(self, enough: int) -> None:
