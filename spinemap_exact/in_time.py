@@ -19,6 +19,7 @@ def in_time(
     work: Callable[[], Iterable[T]],
     watch: Watch,
     *,
+    grace_s: float = _GRACE_S,
     grace_of_stop_s: float = _GRACE_OF_STOP_S,
     can_do_without: Callable[[], bool] = lambda: True,
 ) -> T | None:
@@ -29,8 +30,8 @@ def in_time(
 
     Parameters
     ----------
-    grace_of_stop_s : float
-        Seconds that it has after a request to stop.
+    grace_s, grace_of_stop_s : float
+        Seconds that it has after the limit, and after a request to stop.
     can_do_without : callable
         While this is False, the limit does not end the work; a request to stop always does.
     """
@@ -48,7 +49,7 @@ def in_time(
     thread = threading.Thread(target=run, name="in time", daemon=True)
     thread.start()
     late_s = 0.0
-    while thread.is_alive() and late_s < _GRACE_S and not watch.stop_requested:
+    while thread.is_alive() and late_s < grace_s and not watch.stop_requested:
         thread.join(_POLL_S)
         late_s = late_s + _POLL_S if watch.should_stop() and can_do_without() else 0.0
     if watch.stop_requested:

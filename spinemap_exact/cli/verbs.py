@@ -107,7 +107,8 @@ def map(args: argparse.Namespace) -> int:
         run = run_it(limits=limits, wanted=wanted, listen=reporter, keep=keep, stop=stop)
         if folder is not None and not stop.is_set():
             folder.save(run, *_described(args, run, notes), reporter.lines)
-            run = certify_all(run, wanted, reporter, stop=stop)
+            if any(stage.unverified for stage in run.stages):
+                run = certify_all(run, wanted, reporter, stop=stop)
         facts, words = _described(args, run, notes)
         try:
             if folder is not None:
@@ -234,7 +235,8 @@ def _described(args: argparse.Namespace, run: MappingRun, notes: Sequence[str]) 
     facts = {"network": args.input, **run.as_json(), "version": __version__, "notes": notes}
     words = run.summary()
     if (evaluation := run.evaluation()) is not None:
-        words += "\n\n" + text.evaluation(evaluation.as_json()) + "\n" + text.lower_bound(facts["lower_bound"])
+        words += "\n\n" + text.evaluation(evaluation.as_json())
+        words += "\n" + text.lower_bound(facts["lower_bound"]) if facts["lower_bound"] else ""
     return facts, words + _noted(notes)
 
 

@@ -29,6 +29,7 @@ ANY_MAPPING, THESE_UNITS = "any mapping of this network", "these units"
 
 _SPENT = (WARM_START, SOLVE, CHECK)
 _NOTEWORTHY_S = 0.05
+_LARGE = 100_000  # synapses or tiles: for a million of them the bound of given units takes a second
 # where counting rules every mapping out, no stage is solved
 _COUNTED = {
     "objective": None,
@@ -118,6 +119,7 @@ class MappingRun:
     shortage: str | None = None
     runtime_s: float = 0.0
     compiling_s: float = 0.0
+    interrupted: bool = False
 
     @property
     def status(self) -> Status:
@@ -168,12 +170,19 @@ class MappingRun:
         return (ANY_MAPPING if problem.unrolling is None else f"any mapping of {THESE_UNITS}") + limit
 
     def lower_bound(self) -> energy_bound.Bound | None:
-        """What no partition and no placement of the units of this mapping undercuts; None while there is none."""
+        """What no partition and no placement of the units of this mapping undercuts.
+
+        None while there is no mapping, and where something large was interrupted: it takes seconds.
+        """
         return self._lower_bound
+
+    @property
+    def _is_large(self) -> bool:
+        return max(self.network.num_synapses, self.hardware.grid.num_tiles) > _LARGE
 
     @cached_property
     def _lower_bound(self) -> energy_bound.Bound | None:
-        if self.mapping is None:
+        if self.mapping is None or (self.interrupted and self._is_large):
             return None
         known = {}
         for stage in self.stages:
@@ -194,10 +203,11 @@ class MappingRun:
         for stage in self.stages:
             if isinstance(stage.problem, MappingProblem) and stage.problem.objective is MappingObjective.ENERGY:
                 whole = stage.result
-        if units is None or whole is None or whole.dual_bound is None:
+        if whole is None or whole.dual_bound is None:
             return units
         vouched_by = None if whole.vouched_by is None else whole.vouched_by.as_json()
-        if whole.dual_bound >= units["energy_fj"]:  # what holds for any mapping holds for one of these units
+        # what holds for any mapping holds for one of these units
+        if units is not None and whole.dual_bound >= units["energy_fj"]:
             units = {**units, "energy_fj": whole.dual_bound, "energy_gap": whole.gap, "vouched_by": vouched_by}
         if any(getattr(stage.problem, "unrolling", None) is not None for stage in self.stages):
             return units

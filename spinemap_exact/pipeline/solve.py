@@ -39,7 +39,9 @@ _WARM_SHARE = 0.35  # of the stage, at most; small problems get less
 _UNITS_S, _UNITS_SHARE = 10.0, 0.2  # where the units of a mapping are given
 _SEARCH_SHARE = 0.9  # of a whole mapping: its bound takes seconds at most
 _SEARCH_SHARE_OF_CONTENTS = 0.6  # where it takes longer
-_GRACE_OF_STOP_S = 0.8  # engines in processes of their own take 0.6 s
+# A solver that is ended loses what it has not reported, and its evidence; engines in processes of their own take 0.6 s
+# to stop.
+_GRACE_OF_SEARCH_S, _GRACE_OF_SOLVER_S, _GRACE_OF_STOP_S = 0.5, 5.0, 0.8
 
 
 def solve_problem(
@@ -87,7 +89,7 @@ def solve_problem(
     with spent.on(WARM_START), announced(watch):
         author = _warm_start(problem, watch, warm_start, starts, best, punctual)
     start = best.solution
-    if start is not None and problem.cost(start) == 0:
+    if best.cost == 0:
         return author, conclude(
             problem, start, 0, engine=author, watch=watch, vouched_by=Voucher("attested", "no cost is negative")
         )
@@ -99,7 +101,7 @@ def solve_problem(
     watch.report(note=f"solver {name}")
     with spent.on(SOLVE), announced(watch):
         solver_of = partial(solvers.load(problem.kind, name), problem, watch.keeping(best.offer), warm_start=start)
-        result = _ended(solver_of, watch, best) if punctual else solver_of()
+        result = _ended(solver_of, watch, best, _GRACE_OF_SOLVER_S) if punctual else solver_of()
     if result is None:
         result = conclude(problem, best.solution, watch.dual_bound, engine=name, watch=watch)
     if best.cost is not None and result.status is Status.INFEASIBLE:
@@ -129,25 +131,28 @@ class _Best:
         with self._turn:
             self._closed = True
 
-    def offer(self, solution: Any) -> bool:
-        """Take a solution that breaks no limit and is better; say whether it is."""
+    def offer(self, solution: Any) -> None:
+        """Take a solution that breaks no limit and is better."""
         if self._problem.violations(solution):
-            return False
+            return
         cost = self._problem.cost(solution)
         with self._turn:
             if self._closed or (self.cost is not None and cost >= self.cost):
-                return False
+                return
             self.solution, self.cost = solution, cost
             if self._keep is not None:
                 self._keep(solution)
         self._watch.report(objective=cost)
-        return True
 
 
-def _ended(work: Callable[[], T], watch: Watch, best: _Best) -> T | None:
-    """Return what ``work`` returns, or None if it is late."""
+def _ended(work: Callable[[], T], watch: Watch, best: _Best, grace_s: float) -> T | None:
+    """Return what ``work`` returns, or None if it is late by ``grace_s``."""
     return in_time(
-        lambda: [work()], watch, grace_of_stop_s=_GRACE_OF_STOP_S, can_do_without=lambda: best.solution is not None
+        lambda: [work()],
+        watch,
+        grace_s=grace_s,
+        grace_of_stop_s=_GRACE_OF_STOP_S,
+        can_do_without=lambda: best.solution is not None,
     )
 
 
@@ -157,8 +162,8 @@ def _warm_start(
     """Offer starts to ``best``; return who found it."""
     author = NO_SOLVER
     for start in starts:
-        if best.offer(start):
-            author = "given"
+        best.offer(start)
+        author = author if best.solution is None else "given"
     if asked == NO_SOLVER:
         return author
     share = None if asked else _warm_time_s(problem, watch.limits.time_s)
@@ -168,7 +173,7 @@ def _warm_start(
         searched = problem.kind == "mapping"  # others say what they find when it is kept
         part = watch.seeking(share, best.offer) if searched else watch.part(share, keep=best.offer)
         run = partial(heuristics.load(problem.kind, name), problem, part, best.solution)
-        found = _ended(run, part, best) if punctual else run()
+        found = _ended(run, part, best, _GRACE_OF_SEARCH_S) if punctual else run()
         if found is not None:
             best.offer(found)
         if best.cost != before:

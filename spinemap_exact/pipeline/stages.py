@@ -267,6 +267,7 @@ class _Run:
             self.shortage,
             elapsed_s,
             time.perf_counter() - self.began - elapsed_s,
+            self.stop.is_set(),
         )
 
     def _compare(self, bounds: dict[str, int]) -> None:

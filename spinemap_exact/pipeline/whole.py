@@ -126,7 +126,7 @@ def map_network(
         elapsed_s = watch.elapsed_s
     shortage = stage.result.reason if stage.result.status is Status.INFEASIBLE else None
     run = MappingRun(network, hardware, problem.traffic, limits, (stage,), stage.result.incumbent, shortage, elapsed_s)
-    return replace(run, compiling_s=time.perf_counter() - began - elapsed_s)
+    return replace(run, compiling_s=time.perf_counter() - began - elapsed_s, interrupted=watch.stop_requested)
 
 
 def _found(keep: Callable[[Found], None] | None) -> Callable[[Mapping], None] | None:
