@@ -15,7 +15,7 @@ FOLDERS = {PACKAGE: ROOT / PACKAGE, **{f"{PACKAGE}.{n}": ROOT / n for n in ("for
 
 # Earlier rows first. An entry stands for the module and all that lies below it, unless a longer entry fits.
 ROWS = (
-    ("errors", "files", "units", "arrays", "choice", "in_memory", "notebook", "registry"),
+    ("errors", "files", "units", "arrays", "choice", "in_memory", "interrupts", "notebook", "registry"),
     ("network", "hardware"),
     ("mapping", "unit_table"),
     ("problems", "result", "in_time"),
