@@ -10,12 +10,12 @@ import pytest
 from certificate_cases import claim, mutants
 from oracle import optimum, random_placement_problem
 
-from spinemap_exact.certificate import _pair_proof
 from spinemap_exact.certificate.check import _assign, _matching, check
 from spinemap_exact.errors import CertificateMalformed, CertificateRejected
 from spinemap_exact.hardware import TileGrid
 from spinemap_exact.mapping import Placement
 from spinemap_exact.problems.placement import Mesh, PlacementProblem
+from spinemap_exact.proofs.placement import pairs as pair_proof
 from spinemap_exact.result import Limits, Watch
 from spinemap_exact.solvers.placement.rlt1._tree import Tree
 
@@ -26,7 +26,7 @@ def prove(problem: PlacementProblem, bound: int):
     tree = Tree(problem, Watch(Limits(time_s=None, workers=1)), start, 0)
     tree.run()
     assert tree.bound == tree.cost
-    return _pair_proof.prove(problem, bound, tree.trail, lambda: False)
+    return pair_proof.prove(problem, bound, tree.trail, lambda: False)
 
 
 def dense(seed: int, clusters: int = 7) -> PlacementProblem:

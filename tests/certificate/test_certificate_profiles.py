@@ -13,12 +13,12 @@ import pytest
 from certificate_cases import claim, mutants
 from oracle import optimum
 
-from spinemap_exact.certificate import _mesh_proof
 from spinemap_exact.certificate.check import _profiles, check
 from spinemap_exact.certificate.check._blocks import Margins
 from spinemap_exact.certificate.check._instance import read
 from spinemap_exact.errors import CertificateMalformed, CertificateRejected
 from spinemap_exact.problems.placement import Mesh, PlacementProblem
+from spinemap_exact.proofs.placement import mesh as mesh_proof
 
 FLAWS = (CertificateMalformed, CertificateRejected)
 
@@ -43,7 +43,7 @@ def triangle(seed: int = 10) -> PlacementProblem:
 
 
 def prove(problem: PlacementProblem, bound: int):
-    search = _mesh_proof._Search(read(problem)[0], 8, bound, lambda: False)
+    search = mesh_proof._Search(read(problem)[0], 8, bound, lambda: False)
     return search.profiles(np.zeros(comb(problem.num_clusters, 2), dtype=np.int64))
 
 
@@ -95,7 +95,7 @@ def test_pairs_beyond_those_that_are_open(surplus, reason):
 
 def with_positions(problem: PlacementProblem):
     """Evidence in which every pair is told apart by positions, at once, and proven by branches alone."""
-    search = _mesh_proof._Search(read(problem)[0], 8, optimum(problem), lambda: False)
+    search = mesh_proof._Search(read(problem)[0], 8, optimum(problem), lambda: False)
     pairs = []
     for pair in _profiles.open_pairs(search.relaxation, None, search.limit):
         tree = [{"positions": True}]

@@ -10,10 +10,10 @@ import pytest
 from certificate_cases import mutants
 
 from spinemap_exact.certificate.check import _shapes, proven_bound
-from spinemap_exact.certificate.write import _as_specified
 from spinemap_exact.errors import CertificateMalformed, CertificateRejected
 from spinemap_exact.network import Network
 from spinemap_exact.problems.unroll import UnrollProblem
+from spinemap_exact.proofs.best import _as_specified
 from spinemap_exact.solvers.unroll.cover.shapes import bound_by_shapes
 
 

@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from spinemap_exact.certificate._cluster_proof import Evaluation, Shares
 from spinemap_exact.certificate.check import _instance
 from spinemap_exact.certificate.check._clusters import Budget, Case, Goal, Pricing, bits_of
 from spinemap_exact.certificate.check._field import Field
 from spinemap_exact.certificate.check._listed import MAX_LISTED, Search
 from spinemap_exact.errors import CertificateRejected
 from spinemap_exact.kernels.compiling import kernel
+from spinemap_exact.proofs.partition.clusters import Evaluation, Shares
 from spinemap_exact.result import Watch
 from spinemap_exact.solvers.partition import branch_price
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from spinemap_exact.certificate import _conflict_proof
-from spinemap_exact.certificate._cluster_proof import Shares
 from spinemap_exact.certificate.check import _instance
 from spinemap_exact.certificate.check._clusters import Case as Grouping
 from spinemap_exact.certificate.check._field import LARGEST, Field
 from spinemap_exact.certificate.check._on_tiles import Case, Chip, Values
 from spinemap_exact.certificate.check._units import MAX_TILES, Units
+from spinemap_exact.proofs.partition import conflicts
+from spinemap_exact.proofs.partition.clusters import Shares
 from spinemap_exact.solvers.mapping import branch_price
 
 Evidence = dict[str, Any]
@@ -23,8 +23,8 @@ def counted(problem: Any, should_stop: Callable[[], bool]) -> Evidence | None:
     hardware = problem.hardware
     if str(problem.objective) != "energy" or len(hardware.crossbars) > 1 or hardware.grid.num_tiles > MAX_TILES:
         return None
-    conflicts = _conflict_proof.prove_for(_units(problem).problem, should_stop)
-    return None if conflicts is None else {"kind": "sources", "cliques": conflicts["cliques"]}
+    found = conflicts.prove_for(_units(problem).problem, should_stop)
+    return None if found is None else {"kind": "sources", "cliques": found["cliques"]}
 
 
 def prove(

@@ -9,21 +9,16 @@ import logging
 from collections.abc import Iterator
 from typing import Any
 
-from spinemap_exact.certificate import (
-    _cluster_proof,
-    _conflict_proof,
-    _content_proof,
-    _list_proof,
-    _mesh_proof,
-    _pair_proof,
-    _tile_proof,
-    check,
-)
+from spinemap_exact.certificate import check
 from spinemap_exact.certificate.check import VerifiedBounds
 from spinemap_exact.certificate.format import LARGEST, Certificate
 from spinemap_exact.errors import CertificateMalformed, CertificateRejected
+from spinemap_exact.proofs.mapping import contents, tiles
+from spinemap_exact.proofs.partition import clusters, conflicts, listed
+from spinemap_exact.proofs.placement import mesh, pairs
 from spinemap_exact.result import Limits, SolveResult, Status, Watch
-from spinemap_exact.solvers.mapping import branch_price, contents
+from spinemap_exact.solvers.mapping import branch_price
+from spinemap_exact.solvers.mapping.contents import Evidence as Contents
 
 logger = logging.getLogger(__name__)
 
@@ -122,9 +117,9 @@ def _proposals(
     for argument in check.counting_arguments(problem.kind):
         yield {"kind": "counting", "argument": argument}, target
     if problem.kind == "partition" and str(problem.objective) == "packets":
-        conflicts = _conflict_proof.prove(problem, watch.should_stop)
-        if conflicts is not None:
-            yield conflicts, target
+        found = conflicts.prove(problem, watch.should_stop)
+        if found is not None:
+            yield found, target
     left_behind = result.evidence if isinstance(result.evidence, list) else [result.evidence]
     ready = [_as_specified(evidence) for evidence in left_behind if isinstance(evidence, dict)]
     if problem.kind != "placement":
@@ -132,8 +127,8 @@ def _proposals(
     if _size(problem) <= _TINY[problem.kind]:
         yield {"kind": "exhaustive"}, target
     for evidence in left_behind:
-        if isinstance(evidence, contents.Evidence):
-            proof = _content_proof.prove(problem, evidence.bound_fj, evidence, watch.should_stop)
+        if isinstance(evidence, Contents):
+            proof = contents.prove(problem, evidence.bound_fj, evidence, watch.should_stop)
             if proof is not None:
                 yield proof, evidence.bound_fj
     if problem.kind == "mapping" and problem.unrolling is not None:
@@ -142,12 +137,12 @@ def _proposals(
     if problem.kind == "partition":
         yield from _trees(problem, result, target, watch)
     elif problem.kind == "placement" and hasattr(result.evidence, "visits") and result.dual_bound is not None:
-        found = _pair_proof.prove(problem, result.dual_bound, result.evidence, watch.should_stop)
+        found = pairs.prove(problem, result.dual_bound, result.evidence, watch.should_stop)
     elif problem.kind == "placement" and problem.mesh is not None and result.dual_bound is not None:
         if _is_short(watch, _chains_s(problem)):
             return
         start = next((evidence["multipliers"] for evidence in ready if evidence.get("kind") == "lines"), None)
-        found = _mesh_proof.prove(problem, result.dual_bound, watch.should_stop, start)
+        found = mesh.prove(problem, result.dual_bound, watch.should_stop, start)
     if found is not None:
         yield found, target
     if problem.kind == "placement":  # weaker than a tree, and their chains take a while beyond 25 clusters
@@ -158,13 +153,13 @@ def _proposals(
 
 def _on_tiles(problem: Any, found: Any, target: int | None, watch: Watch) -> Iterator[tuple[Evidence, int | None]]:
     """What sources of given units cost by themselves, and the tree over clusters on tiles, if the solver left one."""
-    counted = _tile_proof.counted(problem, watch.should_stop)
+    counted = tiles.counted(problem, watch.should_stop)
     if counted is None:
         return
     yield counted, target
     tree = None
     if target is not None and isinstance(found, branch_price.Evidence):
-        tree = _tile_proof.prove(problem, target, found, counted["cliques"], watch.should_stop)
+        tree = tiles.prove(problem, target, found, counted["cliques"], watch.should_stop)
     if tree is not None:
         yield tree, target
 
@@ -177,7 +172,7 @@ def _trees(
     if not hasattr(branched, "leaves"):
         listing = branched if hasattr(branched, "root") else None
         if listing is not None and claim is not None:
-            found = _list_proof.prove(problem, claim, listing, _part(watch, 0.7))
+            found = listed.prove(problem, claim, listing, _part(watch, 0.7))
             if found is not None:
                 yield found, claim
         claim, branched = _branched(problem, result, watch)
@@ -187,13 +182,13 @@ def _trees(
         return
     root = branched.at_root() if str(problem.objective) == "packets" else None
     deeper = root is not None and claim is not None and root.root.bound < claim
-    found = _cluster_proof.prove(problem, claim, branched, _part(watch, 0.6 if deeper else 1.0).should_stop)
+    found = clusters.prove(problem, claim, branched, _part(watch, 0.6 if deeper else 1.0).should_stop)
     if found is None and root is not None and deeper and claim is not None:
-        listed = _list_proof.prove(problem, claim, branched, _part(watch, 0.5))
-        if listed is not None:
-            yield listed, claim
+        choice = listed.prove(problem, claim, branched, _part(watch, 0.5))
+        if choice is not None:
+            yield choice, claim
         claim = root.root.bound
-        found = _cluster_proof.prove(problem, claim, root, watch.should_stop)
+        found = clusters.prove(problem, claim, root, watch.should_stop)
     if found is not None:
         yield found, claim
 
@@ -203,7 +198,7 @@ def _branched(problem: Any, result: SolveResult[Any], watch: Watch) -> tuple[int
     left = watch.remaining_s
     if result.incumbent is None or result.status is not Status.OPTIMAL or (left is not None and left < _LEAST_SEARCH_S):
         return None, None
-    bound, tree = _cluster_proof.search(problem, result, _part(watch, 0.4))
+    bound, tree = clusters.search(problem, result, _part(watch, 0.4))
     return (None, None) if bound is None else (bound, tree)
 
 

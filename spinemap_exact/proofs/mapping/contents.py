@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from spinemap_exact.arrays import Array
-from spinemap_exact.certificate._cluster_proof import Evaluation, Shares
 from spinemap_exact.certificate.check import _instance
 from spinemap_exact.certificate.check._contents import Contents, Values, most_worth
+from spinemap_exact.proofs.partition.clusters import Evaluation, Shares
 from spinemap_exact.solvers.mapping import contents
 
 
