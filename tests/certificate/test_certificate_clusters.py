@@ -12,9 +12,10 @@ from certificate_cases import claim, mutants, reservoir
 from oracle import optimum, random_partition_problem
 
 from spinemap_exact import solvers
-from spinemap_exact.certificate.check import _instance, check
-from spinemap_exact.certificate.check._clusters import Case, Pricing
-from spinemap_exact.certificate.check._witness import cluster_packets
+from spinemap_exact.certificate.check import check
+from spinemap_exact.certificate.check.instance import read
+from spinemap_exact.certificate.check.partition.clusters import Case, Pricing
+from spinemap_exact.certificate.check.witness import cluster_packets
 from spinemap_exact.errors import CertificateMalformed, CertificateRejected
 from spinemap_exact.proofs import best as best_proof
 from spinemap_exact.proofs.partition import clusters as cluster_proof
@@ -93,7 +94,7 @@ def test_shares_are_found_down_to_the_dearest_cluster(traffic):
     """For any duals and penalties, a pricing tree shows the worth of the best cluster, and not one less."""
     for seed in range(12):
         rng = np.random.default_rng(seed)
-        instance = _instance.read(reservoir(seed, units=7, traffic=traffic))[0]
+        instance = read(reservoir(seed, units=7, traffic=traffic))[0]
         case, triples = Case(instance), [[0, 1, 2], [2, 4, 6]]
         duals, penalties = (rng.integers(0, 10**9, size).tolist() for size in (7, 2))
         clusters = [c for size in range(4) for c in itertools.combinations(range(7), size)]

@@ -8,7 +8,8 @@ import pytest
 from certificate_cases import claim, mutants
 
 from spinemap_exact.certificate import check
-from spinemap_exact.certificate.check import _conflicts, proven_bound
+from spinemap_exact.certificate.check import proven_bound
+from spinemap_exact.certificate.check.partition import conflicts
 from spinemap_exact.errors import CertificateMalformed, CertificateRejected
 from spinemap_exact.hardware import Crossbar
 from spinemap_exact.io import read_problem
@@ -76,7 +77,7 @@ def test_axons_of_a_source_fill_rows():
 
 
 def test_too_much_work_is_refused(monkeypatch):
-    monkeypatch.setattr(_conflicts, "MAX_STEPS", 12)
+    monkeypatch.setattr(conflicts, "MAX_STEPS", 12)
     assert found(chain()) == {"kind": "conflicts", "cliques": []}
     with pytest.raises(CertificateRejected, match="steps"):
         proven_bound(chain(), {"kind": "conflicts", "cliques": [[0, 1], [1, 2]]}, None)

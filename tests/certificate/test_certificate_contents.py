@@ -12,7 +12,7 @@ from certificate_cases import claim, mutants
 from crossbar_contents import best, ring, some_values
 
 from spinemap_exact.certificate import check
-from spinemap_exact.certificate.check._field import LARGEST
+from spinemap_exact.certificate.check.field import LARGEST
 from spinemap_exact.errors import CertificateMalformed, CertificateRejected
 from spinemap_exact.proofs import best as best_proof
 from spinemap_exact.proofs.mapping import contents as content_proof

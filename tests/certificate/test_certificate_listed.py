@@ -10,11 +10,12 @@ from certificate_cases import claim, mutants, reservoir
 from oracle import optimum, random_partition_problem
 
 from spinemap_exact import solvers
-from spinemap_exact.certificate.check import _instance, check
-from spinemap_exact.certificate.check._clusters import Budget, Case, Goal, Pricing, walk
-from spinemap_exact.certificate.check._field import Field
-from spinemap_exact.certificate.check._listed import Lister
-from spinemap_exact.certificate.check._witness import cluster_packets
+from spinemap_exact.certificate.check import check
+from spinemap_exact.certificate.check.field import Field
+from spinemap_exact.certificate.check.instance import read
+from spinemap_exact.certificate.check.partition.clusters import Budget, Case, Goal, Pricing, walk
+from spinemap_exact.certificate.check.partition.listed import Lister
+from spinemap_exact.certificate.check.witness import cluster_packets
 from spinemap_exact.errors import CertificateMalformed, CertificateRejected
 from spinemap_exact.proofs import best as best_proof
 from spinemap_exact.proofs.partition import clusters as cluster_proof
@@ -85,7 +86,7 @@ def test_the_list_holds_every_cluster_above_the_limit(traffic):
     scale, listed = 10**5, 0
     for seed, most_steps in itertools.product(range(6), (1, 20, 1000)):
         rng = np.random.default_rng(seed)
-        instance = _instance.read(reservoir(seed, units=7, traffic=traffic))[0]
+        instance = read(reservoir(seed, units=7, traffic=traffic))[0]
         case, triples = Case(instance), [[0, 1, 2], [2, 4, 6]]
         duals, penalties = rng.integers(0, 10**7, 7).tolist(), rng.integers(0, 10**6, 2).tolist()
         worth = {
@@ -111,7 +112,7 @@ def test_a_limit_that_two_clusters_may_share_is_rejected():
     """2 above + (K - 2) m must stay below what a cheaper partition needs; at that, it is rejected."""
     problem = reservoir(1)
     result, evidence = prove(problem)
-    instance = _instance.read(problem)[0]
+    instance = read(problem)[0]
     goal = Goal.of(instance, result.objective, evidence["scale"])
     case = Case(instance)
     worth = [

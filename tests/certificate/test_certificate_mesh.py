@@ -12,7 +12,7 @@ from certificate_cases import claim, mutants
 from oracle import optimum, random_placement_problem
 
 from spinemap_exact.certificate.check import check, proven_bound
-from spinemap_exact.certificate.check._instance import read
+from spinemap_exact.certificate.check.instance import read
 from spinemap_exact.errors import CertificateMalformed, CertificateRejected
 from spinemap_exact.problems.placement import Mesh, PlacementProblem
 from spinemap_exact.proofs.placement import mesh as mesh_proof

@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 
 from spinemap_exact.arrays import Array
-from spinemap_exact.certificate.check import _instance
-from spinemap_exact.certificate.check._contents import Contents, Values, most_worth
+from spinemap_exact.certificate.check.instance import Mapping, read
+from spinemap_exact.certificate.check.mapping.contents import Contents, Values, most_worth
 from spinemap_exact.proofs.partition.clusters import Evaluation, Shares
 from spinemap_exact.solvers.mapping import contents
 
 
 def prove(problem: Any, claim: int, found: contents.Evidence, should_stop: Callable[[], bool]) -> dict[str, Any] | None:
     """Return evidence for a bound from the values of a search; None if they prove less, or it takes too long."""
-    instance = _instance.read(problem)[0]
-    assert isinstance(instance, _instance.Mapping)
+    instance = read(problem)[0]
+    assert isinstance(instance, Mapping)
     network, known = problem.network, found.values
     values = Values(
         known.scale,

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from spinemap_exact.certificate.check import _instance
-from spinemap_exact.certificate.check._clusters import Case as Grouping
-from spinemap_exact.certificate.check._field import LARGEST, Field
-from spinemap_exact.certificate.check._on_tiles import Case, Chip, Values
-from spinemap_exact.certificate.check._units import MAX_TILES, Units
+from spinemap_exact.certificate.check.field import LARGEST, Field
+from spinemap_exact.certificate.check.instance import Mapping, read
+from spinemap_exact.certificate.check.mapping.on_tiles import Case, Chip, Values
+from spinemap_exact.certificate.check.mapping.sources import MAX_TILES, Units
+from spinemap_exact.certificate.check.partition.clusters import Case as Grouping
 from spinemap_exact.proofs.partition import conflicts
 from spinemap_exact.proofs.partition.clusters import Shares
 from spinemap_exact.solvers.mapping import branch_price
@@ -47,8 +47,8 @@ def prove(
 
 
 def _units(problem: Any) -> Units:
-    instance = _instance.read(problem)[0]
-    assert isinstance(instance, _instance.Mapping)
+    instance = read(problem)[0]
+    assert isinstance(instance, Mapping)
     return Units.of(instance, Field(None, "units"))
 
 

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from spinemap_exact.arrays import Array
-from spinemap_exact.certificate.check import _instance
-from spinemap_exact.certificate.check._clusters import Case, Goal, Pricing
-from spinemap_exact.certificate.check._witness import cluster_packets
+from spinemap_exact.certificate.check.instance import Partition, read
+from spinemap_exact.certificate.check.partition.clusters import Case, Goal, Pricing
+from spinemap_exact.certificate.check.witness import cluster_packets
 from spinemap_exact.kernels.compiling import kernel
 from spinemap_exact.result import SolveResult, Watch
 from spinemap_exact.solvers.partition import branch_price
@@ -342,8 +342,8 @@ def prove(problem: Any, claim: int | None, left_behind: Any, should_stop: Callab
         With ``triples`` and ``leaves``; each leaf has ``branching.together``, ``branching.apart`` and ``proof``, which
         has ``duals``, ``penalties`` and ``scale``, or is None where the decisions leave one partition at most.
     """
-    instance = _instance.read(problem)[0]
-    assert isinstance(instance, _instance.Partition)
+    instance = read(problem)[0]
+    assert isinstance(instance, Partition)
     triples = [[int(u) for u in triple] for triple in left_behind.triples]
     proofs = [leaf.proof for leaf in left_behind.leaves if leaf.proof is not None]
     scale = proofs[0].scale if proofs else 1

@@ -5,23 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from spinemap_exact.certificate.check import _conflicts, _instance
+from spinemap_exact.certificate.check.instance import Partition, read
+from spinemap_exact.certificate.check.partition import conflicts
 
 _MOST_MEMBERS = 200_000  # of all cliques together: a file of about a megabyte
 
 
 def prove(problem: Any, should_stop: Callable[[], bool]) -> dict[str, Any] | None:
     """Return evidence of the packets of all sources; None where that takes too long to check."""
-    instance, _ = _instance.read(problem)
-    assert isinstance(instance, _instance.Partition)
+    instance, _ = read(problem)
+    assert isinstance(instance, Partition)
     return prove_for(instance, should_stop)
 
 
-def prove_for(instance: _instance.Partition, should_stop: Callable[[], bool]) -> dict[str, Any] | None:
+def prove_for(instance: Partition, should_stop: Callable[[], bool]) -> dict[str, Any] | None:
     """Return the same for what the checker has read."""
-    sources = _conflicts.Sources(instance)
-    left = _conflicts.MAX_STEPS - sources.steps
-    if left < 0 or sources.bits > _conflicts.MAX_BITS:
+    sources = conflicts.Sources(instance)
+    left = conflicts.MAX_STEPS - sources.steps
+    if left < 0 or sources.bits > conflicts.MAX_BITS:
         return None
     sources.read()
     cliques: list[list[int]] = []
@@ -45,7 +46,7 @@ def prove_for(instance: _instance.Partition, should_stop: Callable[[], bool]) ->
     return {"kind": "conflicts", "cliques": cliques}
 
 
-def _cliques(sources: _conflicts.Sources, k: int) -> list[list[int]]:
+def _cliques(sources: conflicts.Sources, k: int) -> list[list[int]]:
     """Sets met greedily, units that read most first: of the whole group, and with the source itself."""
     nets = sources.nets
     group = sorted({*nets.posts[k], k} if not nets.is_input[k] else nets.posts[k], key=lambda u: -len(nets.pres[u]))

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from spinemap_exact.certificate.check import _instance
-from spinemap_exact.certificate.check._clusters import Budget, Case, Goal, Pricing, bits_of
-from spinemap_exact.certificate.check._field import Field
-from spinemap_exact.certificate.check._listed import MAX_LISTED, Search
+from spinemap_exact.certificate.check.field import Field
+from spinemap_exact.certificate.check.instance import Partition, read
+from spinemap_exact.certificate.check.partition.clusters import Budget, Case, Goal, Pricing, bits_of
+from spinemap_exact.certificate.check.partition.listed import MAX_LISTED, Search
 from spinemap_exact.errors import CertificateRejected
 from spinemap_exact.kernels.compiling import kernel
 from spinemap_exact.proofs.partition.clusters import Evaluation, Shares
@@ -55,7 +55,7 @@ class Lists(Shares):
 
 @kernel
 def _steps(gain, reads, axons, columns, slack, max_rows, max_columns, most):
-    """Walk as `_listed.Lister` does; tell whether that ends within ``most`` steps."""
+    """Walk as `listed.Lister` does; tell whether that ends within ``most`` steps."""
     size, num_axons = reads.shape
     has = np.zeros((size + 1, num_axons), dtype=np.bool_)
     has[0] = axons
@@ -107,8 +107,8 @@ def prove(problem: Any, claim: int, left_behind: Any, watch: Watch, most_steps: 
     most_steps : int
         Nodes that are listed in at most so many steps are not split further.
     """
-    instance = _instance.read(problem)[0]
-    assert isinstance(instance, _instance.Partition)
+    instance = read(problem)[0]
+    assert isinstance(instance, Partition)
     root = left_behind.root
     goal = Goal.of(instance, claim, root.scale)
     if not goal.scale:

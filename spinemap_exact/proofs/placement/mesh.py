@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 
 from spinemap_exact.arrays import Array
-from spinemap_exact.certificate.check import _blocks, _instance, _lines, _profiles
-from spinemap_exact.certificate.check._blocks import Case, Split
-from spinemap_exact.certificate.check._budget import TooManyArcs
-from spinemap_exact.certificate.check._charges import Charges, extended, lengths
-from spinemap_exact.certificate.check._field import Field
-from spinemap_exact.certificate.check._lines import relax
+from spinemap_exact.certificate.check.budget import TooManyArcs
+from spinemap_exact.certificate.check.field import Field
+from spinemap_exact.certificate.check.instance import Placement, read
+from spinemap_exact.certificate.check.placement import blocks, lines, profiles
+from spinemap_exact.certificate.check.placement.blocks import Case, Split
+from spinemap_exact.certificate.check.placement.charges import Charges, extended, lengths
+from spinemap_exact.certificate.check.placement.lines import relax
 from spinemap_exact.errors import CertificateRejected
 from spinemap_exact.solvers.placement.grid_dp import _paths
 
@@ -43,13 +44,13 @@ def prove(problem: Any, claim: int, should_stop: Callable[[], bool], start: list
     start : list of int, optional
         Multipliers to begin with, as in the certificate.
     """
-    instance = _instance.read(problem)[0]
-    assert isinstance(instance, _instance.Placement)
+    instance = read(problem)[0]
+    assert isinstance(instance, Placement)
     n = instance.num_clusters
     both = np.array(start or [0] * lengths(n)[1], dtype=np.int64)
     found: list[Evidence | None] = []
     try:
-        if _profiles.applies(instance):
+        if profiles.applies(instance):
             found.append(_Search(instance, SCALE, claim, should_stop).profiles(both))
             if found[0] and n > _SMALL:
                 return found[0]
@@ -67,9 +68,9 @@ def _length(evidence: Evidence) -> int:
 
 
 class _Search:
-    def __init__(self, instance: _instance.Placement, scale: int, claim: int, should_stop: Callable[[], bool]) -> None:
+    def __init__(self, instance: Placement, scale: int, claim: int, should_stop: Callable[[], bool]) -> None:
         self.relaxation, self.should_stop = relax(instance, Field({}, "evidence"), scale), should_stop
-        self.limit = _blocks.below(self.relaxation, claim)
+        self.limit = blocks.below(self.relaxation, claim)
         self.n = self.relaxation.sets.n
 
     def run(self, start: Array) -> Evidence | None:
@@ -82,7 +83,7 @@ class _Search:
     def profiles(self, start: Array) -> Evidence | None:
         """Return evidence by pairs of profiles, where there are empty tiles."""
         shared, pairs = [start] if start.any() else [], []
-        for pair in _profiles.open_pairs(self.relaxation, Field({}, "evidence"), self.limit):
+        for pair in profiles.open_pairs(self.relaxation, Field({}, "evidence"), self.limit):
             tree: list[Evidence] = []
             if not self._pair(pair.case, shared, tree):
                 return None
@@ -92,12 +93,12 @@ class _Search:
 
     def _pair(self, root: Case, shared: list[Array], entries: list[Evidence]) -> bool:
         """Close a pair of profiles by what others have, or by multipliers of its own and a tree for each position."""
-        left = _blocks.reduce(root, self.limit)
+        left = blocks.reduce(root, self.limit)
         if left is None:
             return True
         start = np.zeros(lengths(self.n)[1], dtype=np.int64)
         for number in reversed(range(max(0, len(shared) - _TRIALS), len(shared))):
-            after = _blocks.reduce(left.charged(shared[number]), self.limit)
+            after = blocks.reduce(left.charged(shared[number]), self.limit)
             if after is None or after.num_arcs < _WORTH * left.num_arcs:
                 entries.append({"shared": number})
                 if after is None:
@@ -106,7 +107,7 @@ class _Search:
         better = ascend(left, self.limit, _ROOT_STEPS, _ROOT_LENGTH, start)
         shared.append(better)
         entries.append({"shared": len(shared) - 1})
-        left = _blocks.reduce(left.charged(better), self.limit)
+        left = blocks.reduce(left.charged(better), self.limit)
         if left is None:
             return True
         if left.empty is None or not left.empty.are_few:
@@ -125,7 +126,7 @@ class _Search:
             if self.should_stop() or len(entries) > _MAX_ENTRIES:
                 return False
             case, multipliers, fresh = open_cases.pop()
-            left = _blocks.reduce(case(), self.limit)
+            left = blocks.reduce(case(), self.limit)
             if left is None:
                 continue
             if fresh and (few := self._branches(left)) is not None:
@@ -134,7 +135,7 @@ class _Search:
             if fresh:
                 better = ascend(left, self.limit, _NODE_STEPS, _NODE_LENGTH, multipliers)
                 changed = left.charged(better)
-                after = _blocks.reduce(changed, self.limit)
+                after = blocks.reduce(changed, self.limit)
                 if after is None or after.num_arcs < _WORTH * left.num_arcs:
                     entries.append(_entry(better))
                     open_cases.append((partial(_itself, changed), better, False))
@@ -160,7 +161,7 @@ class _Search:
         entries: list[Evidence] = []
         open_cases: list[Callable[[], Case | None]] = [partial(_itself, left)]
         while open_cases:
-            case = _blocks.reduce(open_cases.pop()(), self.limit)
+            case = blocks.reduce(open_cases.pop()(), self.limit)
             if case is None:
                 continue
             choice = _fewest_blocks(case)
@@ -186,8 +187,8 @@ class _Search:
             floor = None if self.relaxation.exchanges else self.relaxation.line(1, Charges.of(self.n, best)).least()
             found = {"kind": "blocks", "scale": self.relaxation.scale, "multipliers": best.tolist(), "floor": floor}
             found["tree"] = []
-            root = _blocks.extract(self.relaxation, best, self.limit, Field(floor, "floor"))
-            left = root and _blocks.reduce(root, self.limit)
+            root = blocks.extract(self.relaxation, best, self.limit, Field(floor, "floor"))
+            left = root and blocks.reduce(root, self.limit)
             attempts -= 1
             if not left or not attempts:
                 return found, left
@@ -199,7 +200,7 @@ class _Search:
     def _lines(self, multipliers: list[int]) -> Evidence | None:
         """The same without blocks, if symmetry was of no use."""
         evidence = {"kind": "lines", "scale": self.relaxation.scale, "multipliers": multipliers}
-        proven = _lines.prove(self.relaxation.instance, Field(evidence, "evidence"), None)
+        proven = lines.prove(self.relaxation.instance, Field(evidence, "evidence"), None)
         return evidence if proven * self.relaxation.scale > self.limit else None
 
 

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from spinemap_exact.arrays import Array
-from spinemap_exact.certificate.check import _instance, _pairs
-from spinemap_exact.certificate.check._field import LARGEST, Field
-from spinemap_exact.certificate.check._pairs import Case, Cell, Square
+from spinemap_exact.certificate.check.field import LARGEST, Field
+from spinemap_exact.certificate.check.instance import Placement, read
+from spinemap_exact.certificate.check.placement import pairs
+from spinemap_exact.certificate.check.placement.pairs import Case, Cell, Square
 from spinemap_exact.errors import CertificateRejected
 
 
@@ -27,10 +28,10 @@ def prove(problem: Any, claim: int, trail: Any, should_stop: Callable[[], bool])
         With ``scale``, ``symmetries`` and ``visits``: by the set of cells placed, the last multipliers ``U``, ``V`` of
         the node, and its ``branch`` with the ``cells`` of its children.
     """
-    instance = _instance.read(problem)[0]
-    assert isinstance(instance, _instance.Placement)
+    instance = read(problem)[0]
+    assert isinstance(instance, Placement)
     try:
-        square = _pairs.enlarge(instance, Field({}, "evidence"), trail.scale)
+        square = pairs.enlarge(instance, Field({}, "evidence"), trail.scale)
         tree = _Walk(square, claim, trail, should_stop).run()
     except CertificateRejected:
         return None
@@ -48,25 +49,25 @@ class _Walk:
 
     def run(self) -> list[dict[str, Any]] | None:
         """Return the entries of the tree in preorder."""
-        open_cases: list[tuple[Case, Cell | None]] = [(_pairs.root(self.square), None)]
+        open_cases: list[tuple[Case, Cell | None]] = [(pairs.root(self.square), None)]
         while open_cases:
             if self.should_stop():
                 return None
             case, cell = open_cases.pop()
             case = case if cell is None else case.child(self.square, *cell)
-            left = _pairs.tighten(self.square, case, self.limit)
+            left = pairs.tighten(self.square, case, self.limit)
             if left is None:
                 continue
             visit = self.trail.visits.get(frozenset(case.placed))
             if visit is None:
                 return None
             left = self._with_multipliers(left, visit)
-            left = _pairs.tighten(self.square, left, self.limit)
+            left = pairs.tighten(self.square, left, self.limit)
             if left is None:
                 continue
             if visit.branch is None:
                 return None
-            left = _pairs.probe(self.square, left, self.limit)
+            left = pairs.probe(self.square, left, self.limit)
             cells = self._cells(left, visit)
             self.entries.append({"branch": list(visit.branch), "cells": [number for cell in cells for number in cell]})
             open_cases += [(left, cell) for cell in reversed(cells)]
@@ -86,10 +87,10 @@ class _Walk:
 
     def _cells(self, case: Case, visit: Any) -> list[Cell]:
         """The cells that were looked at, as far as they are needed, and any that would be missing."""
-        standing_in = _pairs.classes(self.square, case, self._symmetries)
-        settled = _pairs.ruled_out(case, standing_in)
+        standing_in = pairs.classes(self.square, case, self._symmetries)
+        settled = pairs.ruled_out(case, standing_in)
         chosen = []
-        for cell in (*visit.cells, *_pairs.line(case, *visit.branch)):
+        for cell in (*visit.cells, *pairs.line(case, *visit.branch)):
             if standing_in[cell] not in settled:
                 settled.add(standing_in[cell])
                 chosen.append(cell)

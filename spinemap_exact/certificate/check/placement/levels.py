@@ -13,11 +13,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from spinemap_exact.arrays import Array
-from spinemap_exact.certificate.check._budget import Budget, TooManyArcs
-from spinemap_exact.certificate.check._charges import Charges
-from spinemap_exact.certificate.check._ends import Arcs, End, Level
-from spinemap_exact.certificate.check._sets import NEVER, Direction, Sets
-from spinemap_exact.certificate.check._subsets import Least
+from spinemap_exact.certificate.check.budget import Budget, TooManyArcs
+from spinemap_exact.certificate.check.placement.charges import Charges
+from spinemap_exact.certificate.check.placement.ends import Arcs, End, Level
+from spinemap_exact.certificate.check.placement.sets import NEVER, Direction, Sets
+from spinemap_exact.certificate.check.placement.subsets import Least
 
 MAX_SETS = 2**24  # listed at one border: with their bounds half a gigabyte
 _SHARES = 0.1, 0.4, 1.0  # of sets whose costs are not known yet: the cheapest first, which may rule others out

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 
-from spinemap_exact.certificate.check._clusters import Budget, Item, Pricing, walk
-from spinemap_exact.certificate.check._clusters import Case as Grouping
-from spinemap_exact.certificate.check._field import Field, Preorder
-from spinemap_exact.certificate.check._instance import Mapping
-from spinemap_exact.certificate.check._units import Sources, Units
+from spinemap_exact.certificate.check.field import Field, Preorder
+from spinemap_exact.certificate.check.instance import Mapping
+from spinemap_exact.certificate.check.kinds import proves
+from spinemap_exact.certificate.check.mapping.sources import Sources, Units
+from spinemap_exact.certificate.check.partition.clusters import Budget, Item, Pricing, walk
+from spinemap_exact.certificate.check.partition.clusters import Case as Grouping
 
 MAX_TILES = 256
 
@@ -210,11 +211,12 @@ class Case:
         return found
 
 
+@proves("clusters-on-tiles", Mapping)
 def prove(instance: Mapping, evidence: Field, claim: int | None) -> int | None:
     """Show that no mapping of the given units costs less than the claim, and return the claim.
 
     Units of equal inputs in ``classes`` count as one group: a mapping that takes one of them apart has two clusters at
-    least that read each of its sources, and costs the claim by counting (`_units.Sources`, with ``cliques``).
+    least that read each of its sources, and costs the claim by counting (`sources.Sources`, with ``cliques``).
 
     A case has some groups on certain tiles. It is closed if what lies on a tile does not fit, if all groups lie
     somewhere and cost the claim, or by values in steps / ``scale``: pi of groups, mu <= 0 of tiles, and ``far`` of a

@@ -7,13 +7,15 @@ from heapq import nlargest
 from itertools import accumulate
 from math import isqrt
 
-from spinemap_exact.certificate.check._counting import units_due
-from spinemap_exact.certificate.check._field import Field
-from spinemap_exact.certificate.check._instance import Unroll
+from spinemap_exact.certificate.check.counting import units_due
+from spinemap_exact.certificate.check.field import Field
+from spinemap_exact.certificate.check.instance import Unroll
+from spinemap_exact.certificate.check.kinds import proves
 
 MAX_STEPS = 5 * 10**7  # pairs of synapses at one axon or one neuron, and shapes: seconds
 
 
+@proves("shapes", Unroll)
 def prove(instance: Unroll, evidence: Field, claim: int | None) -> int | None:
     """Return the bound on the crossbars that the values prove; None if more are needed than there may be.
 

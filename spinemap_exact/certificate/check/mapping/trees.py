@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 
-from spinemap_exact.certificate.check._field import Field
-from spinemap_exact.certificate.check._instance import Mapping
+from spinemap_exact.certificate.check.field import Field
+from spinemap_exact.certificate.check.instance import Mapping
+from spinemap_exact.certificate.check.kinds import proves
 
 _FINE = 1024
 _MOST_STEPS = 60_000_000
@@ -45,6 +46,7 @@ class _Costs:
         return self.remote + self.synapse
 
 
+@proves("trees", Mapping)
 def prove(instance: Mapping, evidence: Field, claim: int | None) -> int | None:
     """Return the bound that the prices prove."""
     fields = evidence.table("kind", "price", "merging", "row")

@@ -9,9 +9,11 @@ from functools import cached_property
 from itertools import accumulate, islice
 from math import gcd
 
-from spinemap_exact.certificate.check import _conflicts, _witness
-from spinemap_exact.certificate.check._field import Field
-from spinemap_exact.certificate.check._instance import Mapping, Nets, Partition
+from spinemap_exact.certificate.check.field import Field
+from spinemap_exact.certificate.check.instance import Mapping, Nets, Partition
+from spinemap_exact.certificate.check.kinds import proves
+from spinemap_exact.certificate.check.partition import conflicts
+from spinemap_exact.certificate.check.witness import depths, require_trees
 
 MAX_TILES = 1024  # whose distances take a million entries
 
@@ -99,8 +101,8 @@ def _nets(chip: Mapping, evidence: Field) -> tuple[Nets, int]:
         evidence.rejected("the given units are no unrolling of the network")
     if max(neuron, default=-1) >= nets.num_neurons:
         evidence.rejected("the given units are no unrolling of the network")
-    _witness.require_trees(nets, synapses, neuron, unit, parent, evidence)
-    depth = _witness.depths(parent, evidence)
+    require_trees(nets, synapses, neuron, unit, parent, evidence)
+    depth = depths(parent, evidence)
     source = {k: n + rank for rank, k in enumerate(k for k, is_input in enumerate(nets.is_input) if is_input)}
     source |= {neuron[u]: u for u, p in enumerate(parent) if p < 0}
     spikes = [0] * (n + sum(nets.is_input))
@@ -122,6 +124,7 @@ def _nets(chip: Mapping, evidence: Field) -> tuple[Nets, int]:
     return Nets(posts, pres, spikes, [k >= n for k in range(len(spikes))]), n
 
 
+@proves("sources", Mapping)
 def prove(chip: Mapping, evidence: Field, claim: int | None) -> int:
     """Return the energy that all sources of given units need at least, each bounded by itself; see `Sources`."""
     units = Units.of(chip, evidence)
@@ -140,10 +143,10 @@ class Sources:
     """
 
     def __init__(self, units: Units, cliques: Field, evidence: Field) -> None:
-        self.units, self.counts = units, _conflicts.Sources(units.problem)
+        self.units, self.counts = units, conflicts.Sources(units.problem)
         sets = [(place, place.integers(low=0, high=units.problem.num_units - 1)) for place in cliques.items()]
         steps = self.counts.steps + sum(self.counts.steps_of(members) for _, members in sets)
-        if steps > _conflicts.MAX_STEPS or self.counts.bits > _conflicts.MAX_BITS:
+        if steps > conflicts.MAX_STEPS or self.counts.bits > conflicts.MAX_BITS:
             evidence.rejected(f"{steps} steps and {self.counts.bits} bits are more than the checker allows")
         self.counts.read()
         self.reading, self.group = [0] * units.nets.num_neurons, [0] * units.nets.num_neurons

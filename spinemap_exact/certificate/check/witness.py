@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from spinemap_exact.certificate.check._field import Field
-from spinemap_exact.certificate.check._instance import Instance, Mapping, Nets, Packing, Partition, Placement, Unroll
+from spinemap_exact.certificate.check.field import Field
+from spinemap_exact.certificate.check.instance import Instance, Mapping, Nets, Packing, Partition, Placement, Unroll
 
 
 def price(instance: Instance, witness: Field) -> int:
@@ -20,9 +20,9 @@ def price(instance: Instance, witness: Field) -> int:
         case Unroll():
             return _unroll(instance, witness)
         case Mapping():
-            from spinemap_exact.certificate.check import _mapping  # which goes on from here
+            from spinemap_exact.certificate.check.mapping.witness import price  # which goes on from here
 
-            return _mapping.price(instance, witness)
+            return price(instance, witness)
 
 
 def _packing(instance: Packing, witness: Field) -> int:

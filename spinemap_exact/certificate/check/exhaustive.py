@@ -8,13 +8,15 @@ from itertools import combinations, product
 from math import comb, perm
 from typing import Any
 
-from spinemap_exact.certificate.check import _witness
-from spinemap_exact.certificate.check._field import Field
-from spinemap_exact.certificate.check._instance import Instance, Packing, Partition, Placement, Unroll
+from spinemap_exact.certificate.check.field import Field
+from spinemap_exact.certificate.check.instance import Instance, Packing, Partition, Placement, Unroll
+from spinemap_exact.certificate.check.kinds import proves
+from spinemap_exact.certificate.check.witness import cluster_packets
 
 MAX_STEPS = 2 * 10**6
 
 
+@proves("exhaustive", Packing, Unroll, Partition, Placement)
 def prove(instance: Instance, evidence: Field, claim: int | None) -> int | None:
     """Return the optimum, found by trying every solution; None if there is none."""
     evidence.table("kind")
@@ -114,7 +116,7 @@ def _priced_clusters(instance: Partition) -> list[list[tuple[int, int, int]]]:
     for cluster in range(1, 2**instance.num_units):
         units = {u for u in range(instance.num_units) if cluster >> u & 1}
         rows = len({k for u in units for k in instance.nets.pres[u]})
-        packets = _witness.cluster_packets(instance, units)
+        packets = cluster_packets(instance, units)
         for kind, crossbar in enumerate(instance.crossbars):
             if rows <= crossbar.rows and len(units) <= crossbar.columns:
                 price = {"packets": packets, "crossbars": 1, "area": crossbar.area}[instance.objective]

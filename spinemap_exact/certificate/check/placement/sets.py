@@ -20,7 +20,7 @@ from math import comb
 import numpy as np
 
 from spinemap_exact.arrays import Array
-from spinemap_exact.certificate.check._instance import Placement
+from spinemap_exact.certificate.check.instance import Placement
 
 NEVER = 2**62  # larger than any cost; NEVER plus a cost still fits into int64
 LARGEST_COST = 2**60

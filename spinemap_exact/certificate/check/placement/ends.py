@@ -9,10 +9,10 @@ from math import ceil, comb
 import numpy as np
 
 from spinemap_exact.arrays import Array
-from spinemap_exact.certificate.check._budget import Budget
-from spinemap_exact.certificate.check._charges import Charges
-from spinemap_exact.certificate.check._sets import NEVER, Direction, Sets
-from spinemap_exact.certificate.check._subsets import Least, Subsets
+from spinemap_exact.certificate.check.budget import Budget
+from spinemap_exact.certificate.check.placement.charges import Charges
+from spinemap_exact.certificate.check.placement.sets import NEVER, Direction, Sets
+from spinemap_exact.certificate.check.placement.subsets import Least, Subsets
 
 _MOST_IN_TABLE, _MOST_BLOCKS = 2**25, 2**22  # sets of one size in a table; blocks of one size, or of a smaller one
 _CHARGES_PER_LINK = 8  # so many multipliers are looked up in the time of one pair of sets

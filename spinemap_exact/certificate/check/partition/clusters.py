@@ -9,8 +9,9 @@ from math import gcd
 from operator import or_
 from typing import Any, Protocol
 
-from spinemap_exact.certificate.check._field import Field, Preorder
-from spinemap_exact.certificate.check._instance import Partition
+from spinemap_exact.certificate.check.field import Field, Preorder
+from spinemap_exact.certificate.check.instance import Partition
+from spinemap_exact.certificate.check.kinds import proves
 
 MAX_SCALE = 10**9
 MAX_WORK = 4 * 10**8  # shares and groups looked at: minutes
@@ -123,6 +124,7 @@ class Case:
         return items
 
 
+@proves("clusters", Partition)
 def prove(instance: Partition, evidence: Field, claim: int | None) -> int | None:
     """Show that no partition costs less than the claim, or that there is none, and return the claim.
 

@@ -9,10 +9,11 @@ from operator import or_
 import numpy as np
 
 from spinemap_exact.arrays import Array
-from spinemap_exact.certificate.check._clusters import MAX_SCALE, Budget, Case, Goal, Pricing, bits_of, walk
-from spinemap_exact.certificate.check._field import Field
-from spinemap_exact.certificate.check._instance import Partition
-from spinemap_exact.certificate.check._witness import cluster_packets
+from spinemap_exact.certificate.check.field import Field
+from spinemap_exact.certificate.check.instance import Partition
+from spinemap_exact.certificate.check.kinds import proves
+from spinemap_exact.certificate.check.partition.clusters import MAX_SCALE, Budget, Case, Goal, Pricing, bits_of, walk
+from spinemap_exact.certificate.check.witness import cluster_packets
 
 MAX_LISTED = 200_000  # clusters
 MAX_ENTRIES = 10**8  # of the table of listed clusters and units, a byte each
@@ -20,6 +21,7 @@ _STEP = 5  # shares that are looked at in the time of one step of listing
 _AT_ONCE = 20  # entries of arrays looked at in the time of one share
 
 
+@proves("listed", Partition)
 def prove(instance: Partition, evidence: Field, claim: int | None) -> int | None:
     """Show that no partition sends fewer packets than the claim, and return the claim.
 
@@ -28,7 +30,7 @@ def prove(instance: Partition, evidence: Field, claim: int | None) -> int | None
     of a triple, so the worths in a partition add up to T - scale x its cost or more, T = sum pi - sum sigma. If it
     costs less than the claim, they add up to `need` = T - scale x (largest cost below the claim) at least.
 
-    1. A pricing tree (`_clusters.walk`) leaves no cluster worth more than ``above`` but those in nodes that it lists,
+    1. A pricing tree (`clusters.walk`) leaves no cluster worth more than ``above`` but those in nodes that it lists,
        which are enumerated here (`_Lister`). Then no cluster is worth more than m, the largest of 0, ``above`` and what
        was listed.
     2. With two clusters that are not listed, the worths of K clusters add up to 2 above + (K - 2) m at most. That must

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from spinemap_exact.arrays import digest
-from spinemap_exact.certificate.check import _raw
+from spinemap_exact.certificate.check import raw
 from spinemap_exact.errors import InvalidInstance
 from spinemap_exact.hardware import Crossbar
 
@@ -160,7 +160,7 @@ def read(given: Any) -> tuple[Instance, str]:
 
 
 def _packing(given: Any) -> tuple[Packing, str]:
-    sizes, capacity = _raw.integers(given.sizes, "sizes", low=1), _raw.integer(given.capacity, "capacity", low=1)
+    sizes, capacity = raw.integers(given.sizes, "sizes", low=1), raw.integer(given.capacity, "capacity", low=1)
     if not sizes.size or sizes.max() > capacity:
         raise InvalidInstance(f"there is no item, or one is larger than the bins of {capacity}")
     return Packing(sizes.tolist(), capacity), digest("packing-problem", sizes, capacity)
@@ -170,13 +170,13 @@ def _unroll(given: Any) -> tuple[Unroll, str]:
     nets, network_digest = _nets(given.network)
     instance = Unroll(
         nets,
-        _raw.integer(given.rows, "rows", low=1),
-        _raw.integer(given.columns, "columns", low=1),
-        _raw.optional(given.unit_fan_in, "unit_fan_in", low=2),
-        _raw.optional(given.max_depth, "max_depth"),
-        _raw.choice(given.objective, "objective", ("crossbars", "units", "carry-spikes")),
-        _raw.optional(given.max_crossbars, "max_crossbars"),
-        _raw.optional(given.max_units, "max_units"),
+        raw.integer(given.rows, "rows", low=1),
+        raw.integer(given.columns, "columns", low=1),
+        raw.optional(given.unit_fan_in, "unit_fan_in", low=2),
+        raw.optional(given.max_depth, "max_depth"),
+        raw.choice(given.objective, "objective", ("crossbars", "units", "carry-spikes")),
+        raw.optional(given.max_crossbars, "max_crossbars"),
+        raw.optional(given.max_units, "max_units"),
     )
     rest = (instance.rows, instance.columns, instance.unit_fan_in, instance.max_depth, instance.objective)
     limits = (instance.max_crossbars, instance.max_units)
@@ -191,31 +191,31 @@ def _partition(given: Any) -> tuple[Partition, str]:
     crossbars = tuple(_crossbar(c, f"crossbars[{k}]") for k, c in enumerate(given.crossbars))
     if not crossbars:
         raise InvalidInstance("crossbars: there is none")
-    traffic = _raw.choice(given.traffic, "traffic", ("per-tile", "per-synapse"))
-    objective = _raw.choice(given.objective, "objective", ("packets", "crossbars", "area"))
-    max_clusters = _raw.integer(given.max_clusters, "max_clusters")
-    max_area = _raw.optional(given.max_area, "max_area")
+    traffic = raw.choice(given.traffic, "traffic", ("per-tile", "per-synapse"))
+    objective = raw.choice(given.objective, "objective", ("packets", "crossbars", "area"))
+    max_clusters = raw.integer(given.max_clusters, "max_clusters")
+    max_area = raw.optional(given.max_area, "max_area")
     instance = Partition(nets, num_units, crossbars, max_clusters, traffic, objective, max_area)
     types = [asdict(c) for c in crossbars]
     return instance, digest("partition-problem", network_digest, types, max_clusters, traffic, objective, max_area)
 
 
 def _crossbar(given: Any, what: str) -> Crossbar:
-    rows, columns, area = (_raw.integer(getattr(given, k), f"{what}: {k}", low=1) for k in ("rows", "columns", "area"))
-    return Crossbar(rows, columns, area, _raw.optional(given.count, f"{what}: count", low=1))
+    rows, columns, area = (raw.integer(getattr(given, k), f"{what}: {k}", low=1) for k in ("rows", "columns", "area"))
+    return Crossbar(rows, columns, area, raw.optional(given.count, f"{what}: count", low=1))
 
 
 def _placement(given: Any) -> tuple[Placement, str]:
-    n = _raw.integer(given.num_clusters, "num_clusters", low=1)
-    source, target = (_raw.integers(getattr(given, k), k, np.int32) for k in ("flow_from", "flow_to"))
-    flow = _raw.integers(given.flow, "flow")
+    n = raw.integer(given.num_clusters, "num_clusters", low=1)
+    source, target = (raw.integers(getattr(given, k), k, np.int32) for k in ("flow_from", "flow_to"))
+    flow = raw.integers(given.flow, "flow")
     if not len(source) == len(target) == len(flow):
         raise InvalidInstance(f"{len(flow)} flows between {len(source)} sources and {len(target)} targets")
-    matrix = None if given.distance is None else _raw.integers(given.distance, "distance", dimensions=2)
-    inputs = None if given.input_flow is None else _raw.integers(given.input_flow, "input_flow")
+    matrix = None if given.distance is None else raw.integers(given.distance, "distance", dimensions=2)
+    inputs = None if given.input_flow is None else raw.integers(given.input_flow, "input_flow")
     if (given.mesh is None) == (matrix is None):
         raise InvalidInstance("a placement problem needs either a mesh or a distance matrix")
-    grid, io_tile = None if given.mesh is None else _mesh(given.mesh), _raw.optional(given.io_tile, "io_tile")
+    grid, io_tile = None if given.mesh is None else _mesh(given.mesh), raw.optional(given.io_tile, "io_tile")
     instance = Placement(
         n,
         len(grid[0] if grid is not None else matrix),  # type: ignore[arg-type]
@@ -239,14 +239,14 @@ def _mapping(given: Any) -> tuple[Mapping, str]:
     nets, network_digest = _nets(given.network)
     grid, costs = given.hardware.grid, given.hardware.costs
     crossbars = tuple(_crossbar(c, f"crossbars[{k}]") for k, c in enumerate(given.hardware.crossbars))
-    width, height = (_raw.integer(getattr(grid, k), f"grid: {k}", low=1) for k in ("width", "height"))
-    io_tile = _raw.optional(grid.io_tile, "grid: io_tile")
-    fj = {k: _raw.integer(getattr(costs, f"{k}_fj"), f"costs: {k}_fj") for k in (*_TERMS, "idle_cell")}
-    ps = {k: _raw.integer(getattr(costs, f"{k}_ps"), f"costs: {k}_ps") for k in _TERMS}
-    traffic = _raw.choice(str(given.traffic), "traffic", ("per-tile", "per-synapse"))
-    objective = _raw.choice(str(given.objective), "objective", _OBJECTIVES)
-    max_crossbars = _raw.optional(given.max_crossbars, "max_crossbars", low=1)
-    max_latency_ps = _raw.optional(given.max_latency_ps, "max_latency_ps", low=1)
+    width, height = (raw.integer(getattr(grid, k), f"grid: {k}", low=1) for k in ("width", "height"))
+    io_tile = raw.optional(grid.io_tile, "grid: io_tile")
+    fj = {k: raw.integer(getattr(costs, f"{k}_fj"), f"costs: {k}_fj") for k in (*_TERMS, "idle_cell")}
+    ps = {k: raw.integer(getattr(costs, f"{k}_ps"), f"costs: {k}_ps") for k in _TERMS}
+    traffic = raw.choice(str(given.traffic), "traffic", ("per-tile", "per-synapse"))
+    objective = raw.choice(str(given.objective), "objective", _OBJECTIVES)
+    max_crossbars = raw.optional(given.max_crossbars, "max_crossbars", low=1)
+    max_latency_ps = raw.optional(given.max_latency_ps, "max_latency_ps", low=1)
     units, units_digest = _units(given.unrolling)
     if not crossbars or (io_tile is not None and io_tile >= width * height):
         raise InvalidInstance("there is no crossbar, or the I/O tile lies outside of the mesh")
@@ -266,16 +266,16 @@ def _mapping(given: Any) -> tuple[Mapping, str]:
 def _units(given: Any) -> tuple[tuple[list[int], list[int], list[int]] | None, str | None]:
     if given is None:
         return None, None
-    unit, neuron = (_raw.integers(getattr(given, k), k, np.int32) for k in ("unit_of_synapse", "neuron_of_unit"))
-    parent = _raw.integers(given.parent_of_unit, "parent_of_unit", np.int32, low=-1)
+    unit, neuron = (raw.integers(getattr(given, k), k, np.int32) for k in ("unit_of_synapse", "neuron_of_unit"))
+    parent = raw.integers(given.parent_of_unit, "parent_of_unit", np.int32, low=-1)
     return (unit.tolist(), neuron.tolist(), parent.tolist()), digest("unrolling", unit, neuron, parent)
 
 
 def _mesh(given: Any) -> tuple[list[int], list[int], int, int]:
-    x, y = (_raw.integers(getattr(given, k), f"mesh: {k}").tolist() for k in ("x", "y"))
+    x, y = (raw.integers(getattr(given, k), f"mesh: {k}").tolist() for k in ("x", "y"))
     if len(x) != len(y):
         raise InvalidInstance(f"a mesh of {len(x)} x and {len(y)} y coordinates")
-    return x, y, _raw.integer(given.hop_x, "mesh: hop_x"), _raw.integer(given.hop_y, "mesh: hop_y")
+    return x, y, raw.integer(given.hop_x, "mesh: hop_x"), raw.integer(given.hop_y, "mesh: hop_y")
 
 
 def _require_placement(instance: Placement) -> None:
@@ -294,7 +294,7 @@ def _require_placement(instance: Placement) -> None:
         instance.coordinates is None or instance.io_tile is None or instance.io_tile >= tiles or len(inputs) != n
     ):
         raise InvalidInstance("external inputs need an I/O tile on the mesh and a flow to each cluster")
-    if _reach(instance) * (sum(f for _, _, f in instance.flows) + sum(inputs)) > _raw.LARGEST:
+    if _reach(instance) * (sum(f for _, _, f in instance.flows) + sum(inputs)) > raw.LARGEST:
         raise InvalidInstance("flow times distance overflows int64")
 
 
@@ -307,9 +307,9 @@ def _reach(instance: Placement) -> int:
 
 
 def _nets(network: Any) -> tuple[Nets, str]:
-    ptr = _raw.integers(network.fanout_ptr, "fanout_ptr")
-    idx = _raw.integers(network.fanout_idx, "fanout_idx", np.int32)
-    spikes, is_input = _raw.integers(network.spikes, "spikes"), _raw.flags(network.is_input, "is_input")
+    ptr = raw.integers(network.fanout_ptr, "fanout_ptr")
+    idx = raw.integers(network.fanout_idx, "fanout_idx", np.int32)
+    spikes, is_input = raw.integers(network.spikes, "spikes"), raw.flags(network.is_input, "is_input")
     starts, targets, n = ptr.tolist(), idx.tolist(), len(spikes)
     if not n or len(starts) != n + 1 or len(is_input) != n or starts[0] != 0 or starts[-1] != len(targets):
         raise InvalidInstance("fanout_ptr, fanout_idx, spikes and is_input do not belong together")
@@ -325,6 +325,6 @@ def _nets(network: Any) -> tuple[Nets, str]:
         raise InvalidInstance("fanout_idx does not ascend within each source")
     if any(fed and is_in for fed, is_in in zip(pres, nets.is_input, strict=True)):
         raise InvalidInstance("an external input is fed")
-    if sum(s * len(p) for s, p in zip(nets.spikes, posts, strict=True)) > _raw.LARGEST:
+    if sum(s * len(p) for s, p in zip(nets.spikes, posts, strict=True)) > raw.LARGEST:
         raise InvalidInstance("the spikes on all synapses together overflow int64")
     return nets, digest("network", ptr, idx, spikes, is_input)

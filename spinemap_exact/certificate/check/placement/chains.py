@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from spinemap_exact.arrays import Array
-from spinemap_exact.certificate.check._budget import Budget
-from spinemap_exact.certificate.check._charges import Charges
-from spinemap_exact.certificate.check._ends import Arcs
-from spinemap_exact.certificate.check._levels import Levels
-from spinemap_exact.certificate.check._sets import Direction, Sets
+from spinemap_exact.certificate.check.budget import Budget
+from spinemap_exact.certificate.check.placement.charges import Charges
+from spinemap_exact.certificate.check.placement.ends import Arcs
+from spinemap_exact.certificate.check.placement.levels import Levels
+from spinemap_exact.certificate.check.placement.sets import Direction, Sets
 
 NONE = 2**61  # at least this is what a chain costs that does not exist
 _FEW = 4

@@ -8,14 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from spinemap_exact.arrays import Array
-from spinemap_exact.certificate.check._blocks import Case, Margins, Walk, below, led
-from spinemap_exact.certificate.check._budget import Budget, TooManyArcs
-from spinemap_exact.certificate.check._chains import NONE, Chains, Line
-from spinemap_exact.certificate.check._charges import Charges, lengths
-from spinemap_exact.certificate.check._field import Field, Preorder
-from spinemap_exact.certificate.check._instance import Placement
-from spinemap_exact.certificate.check._lines import MAX_SCALE, Relaxation, relax
-from spinemap_exact.certificate.check._sets import LARGEST_COST, Direction
+from spinemap_exact.certificate.check.budget import Budget, TooManyArcs
+from spinemap_exact.certificate.check.field import Field, Preorder
+from spinemap_exact.certificate.check.instance import Placement
+from spinemap_exact.certificate.check.kinds import proves
+from spinemap_exact.certificate.check.placement.blocks import Case, Margins, Walk, below, led
+from spinemap_exact.certificate.check.placement.chains import NONE, Chains, Line
+from spinemap_exact.certificate.check.placement.charges import Charges, lengths
+from spinemap_exact.certificate.check.placement.lines import MAX_SCALE, Relaxation, relax
+from spinemap_exact.certificate.check.placement.sets import LARGEST_COST, Direction
 
 MAX_PROFILES = 1500
 MAX_GRAPHS = 16  # as many arcs as this number of graphs may have are looked at: a minute
@@ -31,12 +32,13 @@ class Pair:
     case: Case
 
 
+@proves("profiles", Placement)
 def prove(instance: Placement, evidence: Field, claim: int | None) -> int:
     """Show that no placement costs less than the claim, and return the claim.
 
     Every placement has some number of clusters on each column and on each row; two such profiles go together only if
     some set of tiles has these numbers. So it is enough that each pair that goes together holds no placement of cost Z
-    or less, Z being the largest cost below the claim. What holds for chains in `_blocks.prove` holds for chains of one
+    or less, Z being the largest cost below the claim. What holds for chains in `blocks.prove` holds for chains of one
     profile; a tree closes each pair that the cheapest chains of both, without multipliers, leave open.
 
     A reflection turns a profile round and changes no cost. So of a profile and its mirror image one is looked at, and

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from spinemap_exact.arrays import Array
-from spinemap_exact.certificate.check._budget import Budget
+from spinemap_exact.certificate.check.budget import Budget
 
 _IN_TABLE = 18, 24  # clusters of which tables speak, at least and at most; 2^24 sets take 64 or 128 MB
 _LEFT_OUT = 3

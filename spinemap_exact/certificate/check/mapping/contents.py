@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from functools import cached_property, reduce
 from operator import or_
 
-from spinemap_exact.certificate.check._clusters import MAX_SCALE, Budget, Item, Pricing, bits_of, walk
-from spinemap_exact.certificate.check._field import Field
-from spinemap_exact.certificate.check._instance import Mapping
-from spinemap_exact.certificate.check._trees import idle_cells
+from spinemap_exact.certificate.check.field import Field
+from spinemap_exact.certificate.check.instance import Mapping
+from spinemap_exact.certificate.check.kinds import proves
+from spinemap_exact.certificate.check.mapping.trees import idle_cells
+from spinemap_exact.certificate.check.partition.clusters import MAX_SCALE, Budget, Item, Pricing, bits_of, walk
 
 
 @dataclass(frozen=True)
@@ -155,6 +156,7 @@ class Contents:
         return items
 
 
+@proves("contents", Mapping)
 def prove(instance: Mapping, evidence: Field, claim: int | None) -> int:
     """Show that no mapping of the network costs less than the claim, and return the claim.
 

@@ -6,13 +6,15 @@ from collections import Counter
 
 import numpy as np
 
-from spinemap_exact.certificate.check._field import Field
-from spinemap_exact.certificate.check._instance import Packing
+from spinemap_exact.certificate.check.field import Field
+from spinemap_exact.certificate.check.instance import Packing
+from spinemap_exact.certificate.check.kinds import proves
 
 MAX_STEPS = 2 * 10**9  # table entries that the knapsack may touch: seconds
 MAX_CAPACITY = 10**8
 
 
+@proves("duals", Packing)
 def prove(instance: Packing, evidence: Field, claim: int | None) -> int:
     """Return the bound that values of the items prove.
 

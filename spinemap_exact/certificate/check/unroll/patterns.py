@@ -5,15 +5,17 @@ from __future__ import annotations
 import numpy as np
 
 from spinemap_exact.arrays import Array
-from spinemap_exact.certificate.check._counting import units_due
-from spinemap_exact.certificate.check._field import Field
-from spinemap_exact.certificate.check._instance import Unroll
+from spinemap_exact.certificate.check.counting import units_due
+from spinemap_exact.certificate.check.field import Field
+from spinemap_exact.certificate.check.instance import Unroll
+from spinemap_exact.certificate.check.kinds import proves
 
 MAX_STEPS = 4 * 10**8  # entries of the table (set of neurons, axon): seconds
 MAX_NEURONS = 22
 _CHUNK = 2**22
 
 
+@proves("patterns", Unroll)
 def prove(instance: Unroll, evidence: Field, claim: int | None) -> int | None:
     """Return the bound on the crossbars that the values prove; None if more are needed than there may be.
 

@@ -10,13 +10,14 @@ from itertools import combinations, islice
 import numpy as np
 
 from spinemap_exact.arrays import Array
-from spinemap_exact.certificate.check._budget import TooManyArcs
-from spinemap_exact.certificate.check._chains import NONE, Chains
-from spinemap_exact.certificate.check._charges import Charges, extended
-from spinemap_exact.certificate.check._field import Field, Preorder
-from spinemap_exact.certificate.check._instance import Placement
-from spinemap_exact.certificate.check._lines import MAX_SCALE, Relaxation, read_multipliers, read_sparse, relax
-from spinemap_exact.certificate.check._sets import LARGEST_COST
+from spinemap_exact.certificate.check.budget import TooManyArcs
+from spinemap_exact.certificate.check.field import Field, Preorder
+from spinemap_exact.certificate.check.instance import Placement
+from spinemap_exact.certificate.check.kinds import proves
+from spinemap_exact.certificate.check.placement.chains import NONE, Chains
+from spinemap_exact.certificate.check.placement.charges import Charges, extended
+from spinemap_exact.certificate.check.placement.lines import MAX_SCALE, Relaxation, read_multipliers, read_sparse, relax
+from spinemap_exact.certificate.check.placement.sets import LARGEST_COST
 
 MAX_WORK = 2 * 10**10  # arcs looked at in all trees: minutes
 _POSITIONS = 10**5  # to look for sets of tiles takes as long as to look at so many arcs
@@ -110,11 +111,12 @@ class Case:
         return sum(c.num_arcs for c in self.chains)
 
 
+@proves("blocks", Placement)
 def prove(instance: Placement, evidence: Field, claim: int | None) -> int:
     """Show that no placement costs less than the claim, and return the claim.
 
     Let Z be the largest cost below the claim. A placement of cost Z or less gives a chain in each direction with
-    chain x + chain y - total <= Z for any multipliers (see `_lines.prove`; total is what blocks pay at most), so each
+    chain x + chain y - total <= Z for any multipliers (see `lines.prove`; total is what blocks pay at most), so each
     of its arcs lies on a chain that costs at most Z + total - (the least chain of the other direction). All other arcs
     may be deleted, again and again, and with other multipliers too. Where no chain is left, the case is closed.
 

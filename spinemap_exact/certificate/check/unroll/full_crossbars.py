@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from spinemap_exact.certificate.check._counting import units_due
-from spinemap_exact.certificate.check._field import Field
-from spinemap_exact.certificate.check._instance import Unroll
+from spinemap_exact.certificate.check.counting import units_due
+from spinemap_exact.certificate.check.field import Field
+from spinemap_exact.certificate.check.instance import Unroll
+from spinemap_exact.certificate.check.kinds import proves
 
 MAX_CASES = 10**7  # seconds
 
 
+@proves("full-crossbars", Unroll)
 def prove(instance: Unroll, evidence: Field, claim: int | None) -> int | None:
     """Show that B = ``crossbars`` crossbars do not suffice; return B + 1, or None if no more are allowed.
 

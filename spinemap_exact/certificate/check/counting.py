@@ -7,10 +7,12 @@ from collections.abc import Callable
 from itertools import accumulate
 from typing import Any
 
-from spinemap_exact.certificate.check._field import Field
-from spinemap_exact.certificate.check._instance import Instance, Mapping, Packing, Partition, Placement, Unroll
+from spinemap_exact.certificate.check.field import Field
+from spinemap_exact.certificate.check.instance import Instance, Mapping, Packing, Partition, Placement, Unroll
+from spinemap_exact.certificate.check.kinds import proves
 
 
+@proves("counting", Packing, Unroll, Partition, Placement, Mapping)
 def prove(instance: Instance, evidence: Field, claim: int | None) -> int | None:
     """Return the bound of the argument that the evidence names; None if it shows that nothing is feasible."""
     argument = evidence.table("kind", "argument")["argument"]

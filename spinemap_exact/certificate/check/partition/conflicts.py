@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 
-from spinemap_exact.certificate.check._field import Field
-from spinemap_exact.certificate.check._instance import Partition
+from spinemap_exact.certificate.check.field import Field
+from spinemap_exact.certificate.check.instance import Partition
+from spinemap_exact.certificate.check.kinds import proves
 
 MAX_STEPS = 10**8  # axons counted, and words of 64 axons compared: seconds
 MAX_BITS = 2**31  # of all sets of axons together
 
 
+@proves("conflicts", Partition)
 def prove(instance: Partition, evidence: Field, claim: int | None) -> int:
     """Return the packets that all sources send at least, summed; every source is bounded for itself.
 

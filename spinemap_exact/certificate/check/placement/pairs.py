@@ -9,10 +9,11 @@ from math import gcd
 import numpy as np
 
 from spinemap_exact.arrays import Array
-from spinemap_exact.certificate.check import _assign, _matching
-from spinemap_exact.certificate.check._assign import NEVER, Start
-from spinemap_exact.certificate.check._field import Field, Preorder
-from spinemap_exact.certificate.check._instance import Placement
+from spinemap_exact.certificate.check.field import Field, Preorder
+from spinemap_exact.certificate.check.instance import Placement
+from spinemap_exact.certificate.check.kinds import proves
+from spinemap_exact.certificate.check.placement import assign, matching
+from spinemap_exact.certificate.check.placement.assign import NEVER, Start
 
 MAX_TILES = 49  # the costs of all pairs take 46 MB
 MAX_WORK = 4 * 10**10  # costs looked at: minutes
@@ -113,6 +114,7 @@ class Case:
         return Case(fixed, clusters, tiles, linear, self.alive[here], rows, columns, placed, start=start)
 
 
+@proves("pairs", Placement)
 def prove(instance: Placement, evidence: Field, claim: int | None) -> int:
     """Show that no placement costs less than the claim, and return the claim.
 
@@ -205,13 +207,13 @@ def root(square: Square) -> Case:
 def tighten(square: Square, case: Case, limit: int) -> Case | None:
     """Rule out what no one-to-one assignment can use; None if the case holds no placement within the limit."""
     if not case.settled:
-        alive = _matching.usable(case.alive)
+        alive = matching.usable(case.alive)
         if alive is None:
             return None
         case = replace(case, alive=alive, settled=True)
     _, paid = _pairs_left(square, case)
     enough = limit - case.fixed - paid
-    worth, start = _assign.bound(np.where(case.alive, case.single, NEVER), enough, case.start)
+    worth, start = assign.bound(np.where(case.alive, case.single, NEVER), enough, case.start)
     return None if worth > enough else replace(case, start=start)
 
 
@@ -230,7 +232,7 @@ def probe(square: Square, case: Case, limit: int) -> Case:
     together[at, i, j] = single[i, j]
     enough = np.full(len(i), limit - case.fixed - paid, dtype=np.int64)
     alive = case.alive.copy()
-    alive[i, j] = _assign.bounds(together, enough, case.start) <= enough
+    alive[i, j] = assign.bounds(together, enough, case.start) <= enough
     return replace(case, alive=alive, settled=False)
 
 

@@ -9,12 +9,13 @@ from math import gcd
 import numpy as np
 
 from spinemap_exact.arrays import Array
-from spinemap_exact.certificate.check._budget import TooManyArcs
-from spinemap_exact.certificate.check._chains import Line
-from spinemap_exact.certificate.check._charges import Charges, lengths
-from spinemap_exact.certificate.check._field import Field
-from spinemap_exact.certificate.check._instance import Placement
-from spinemap_exact.certificate.check._sets import LARGEST_COST, Direction, Sets, directions
+from spinemap_exact.certificate.check.budget import TooManyArcs
+from spinemap_exact.certificate.check.field import Field
+from spinemap_exact.certificate.check.instance import Placement
+from spinemap_exact.certificate.check.kinds import proves
+from spinemap_exact.certificate.check.placement.chains import Line
+from spinemap_exact.certificate.check.placement.charges import Charges, lengths
+from spinemap_exact.certificate.check.placement.sets import LARGEST_COST, Direction, Sets, directions
 
 MAX_CLUSTERS = 31  # to look at all their sets takes seconds
 MAX_SCALE = 2**20
@@ -117,6 +118,7 @@ def relax(instance: Placement, evidence: Field, scale: int) -> Relaxation:
     return Relaxation(instance, scale, both, Sets(instance))
 
 
+@proves("lines", Placement)
 def prove(instance: Placement, evidence: Field, claim: int | None) -> int:
     """Return the bound that multipliers of pairs and triples of clusters prove.
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from spinemap_exact.certificate.check import _witness
-from spinemap_exact.certificate.check._field import Field
-from spinemap_exact.certificate.check._instance import Mapping
+from spinemap_exact.certificate.check.field import Field
+from spinemap_exact.certificate.check.instance import Mapping
+from spinemap_exact.certificate.check.witness import depths, require_trees
 
 
 @dataclass(frozen=True)
@@ -54,8 +54,8 @@ class _Laid:
         self.cluster = fields["cluster_of_unit"].integers(units, 0, len(tile_of_cluster) - 1)
         self.kind = fields["crossbar_of_cluster"].integers(len(tile_of_cluster), 0, len(instance.crossbars) - 1)
         self.tile_of_cluster = tile_of_cluster
-        _witness.require_trees(nets, self.synapses, self.neuron, self.unit, self.parent, witness)
-        self.depth = _witness.depths(self.parent, witness)
+        require_trees(nets, self.synapses, self.neuron, self.unit, self.parent, witness)
+        self.depth = depths(self.parent, witness)
         if len(set(tile_of_cluster)) != len(tile_of_cluster):
             witness.rejected("two clusters share a tile")
         if set(self.cluster) != set(range(len(tile_of_cluster))):
