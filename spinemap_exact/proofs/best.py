@@ -11,6 +11,7 @@ from typing import Any
 
 from spinemap_exact.certificate import check
 from spinemap_exact.certificate.check import VerifiedBounds
+from spinemap_exact.certificate.check.instance import Known, read
 from spinemap_exact.certificate.format import LARGEST, Certificate
 from spinemap_exact.errors import CertificateMalformed, CertificateRejected
 from spinemap_exact.proofs.mapping import contents, tiles
@@ -58,9 +59,10 @@ def certificates(problem: Any, result: SolveResult[Any], watch: Watch) -> Iterat
     if upper is not None and upper > LARGEST:  # energies of extreme prices: files hold no such number
         return
     witness = None if result.incumbent is None else witness_table(problem.kind, result.incumbent)
-    check.check(problem, Certificate(problem.kind, problem.digest, None, upper, False, witness, None))
+    known = read(problem)  # once: all that follows is about what the checker has then
+    check.check(known, Certificate(problem.kind, problem.digest, None, upper, False, witness, None))
     # the evidence has been before the checker, and so has the witness
-    for proven, evidence in _verified(problem, result, watch):
+    for proven, evidence in _verified(known, result, watch):
         if proven.lower is not None and proven.lower > LARGEST:
             continue
         claims = proven.lower, upper, proven.infeasible
@@ -84,18 +86,18 @@ def witness_table(kind: str, solution: Any) -> dict[str, Any]:
     return {**table, "cluster_of_unit": solution.partition.cluster_of_unit.tolist()}
 
 
-def _verified(problem: Any, result: SolveResult[Any], watch: Watch) -> Iterator[tuple[VerifiedBounds, Evidence]]:
+def _verified(known: Known, result: SolveResult[Any], watch: Watch) -> Iterator[tuple[VerifiedBounds, Evidence]]:
     """Better and better bounds, or the infeasibility, that the checker verifies, with their evidence."""
     infeasible = result.status is Status.INFEASIBLE
     target, best = None if infeasible else result.dual_bound, 0
     nothing: Evidence = {"kind": "counting", "argument": "zero"}
     if not infeasible:
-        yield check.verified(problem, nothing, target), nothing
-    for evidence, claim in _proposals(problem, result, target, watch):
+        yield check.verified(known, nothing, target), nothing
+    for evidence, claim in _proposals(known, result, target, watch):
         try:
-            proven = check.verified(problem, evidence, claim)
+            proven = check.verified(known, evidence, claim)
         except (CertificateRejected, CertificateMalformed) as flaw:
-            logger.info("%s: evidence %s is of no use: %s", problem.kind, evidence.get("kind"), flaw)
+            logger.info("%s: evidence %s is of no use: %s", known.problem.kind, evidence.get("kind"), flaw)
             continue
         if infeasible and proven.infeasible:
             yield proven, evidence
@@ -108,16 +110,17 @@ def _verified(problem: Any, result: SolveResult[Any], watch: Watch) -> Iterator[
 
 
 def _proposals(
-    problem: Any, result: SolveResult[Any], target: int | None, watch: Watch
+    known: Known, result: SolveResult[Any], target: int | None, watch: Watch
 ) -> Iterator[tuple[Evidence, int | None]]:
     """Evidence for the bound of a result, or for as much as it can prove of it, and what is claimed by it.
 
     First what is cheap, then what the solver left, then what must be looked for.
     """
+    problem = known.problem
     for argument in check.counting_arguments(problem.kind):
         yield {"kind": "counting", "argument": argument}, target
     if problem.kind == "partition" and str(problem.objective) == "packets":
-        found = conflicts.prove(problem, watch.should_stop)
+        found = conflicts.prove(known, watch.should_stop)
         if found is not None:
             yield found, target
     left_behind = result.evidence if isinstance(result.evidence, list) else [result.evidence]
@@ -128,21 +131,21 @@ def _proposals(
         yield {"kind": "exhaustive"}, target
     for evidence in left_behind:
         if isinstance(evidence, Contents):
-            proof = contents.prove(problem, evidence.bound_fj, evidence, watch.should_stop)
+            proof = contents.prove(known, evidence.bound_fj, evidence, watch.should_stop)
             if proof is not None:
                 yield proof, evidence.bound_fj
     if problem.kind == "mapping" and problem.unrolling is not None:
-        yield from _on_tiles(problem, result.evidence, target, watch)
+        yield from _on_tiles(known, result.evidence, target, watch)
     found = None
     if problem.kind == "partition":
-        yield from _trees(problem, result, target, watch)
+        yield from _trees(known, result, target, watch)
     elif problem.kind == "placement" and hasattr(result.evidence, "visits") and result.dual_bound is not None:
-        found = pairs.prove(problem, result.dual_bound, result.evidence, watch.should_stop)
+        found = pairs.prove(known, result.dual_bound, result.evidence, watch.should_stop)
     elif problem.kind == "placement" and problem.mesh is not None and result.dual_bound is not None:
         if _is_short(watch, _chains_s(problem)):
             return
         start = next((evidence["multipliers"] for evidence in ready if evidence.get("kind") == "lines"), None)
-        found = mesh.prove(problem, result.dual_bound, watch.should_stop, start)
+        found = mesh.prove(known, result.dual_bound, watch.should_stop, start)
     if found is not None:
         yield found, target
     if problem.kind == "placement":  # weaker than a tree, and their chains take a while beyond 25 clusters
@@ -151,44 +154,44 @@ def _proposals(
         yield from ((evidence, target) for evidence in ready[:1])
 
 
-def _on_tiles(problem: Any, found: Any, target: int | None, watch: Watch) -> Iterator[tuple[Evidence, int | None]]:
+def _on_tiles(known: Known, found: Any, target: int | None, watch: Watch) -> Iterator[tuple[Evidence, int | None]]:
     """What sources of given units cost by themselves, and the tree over clusters on tiles, if the solver left one."""
-    counted = tiles.counted(problem, watch.should_stop)
+    counted = tiles.counted(known, watch.should_stop)
     if counted is None:
         return
     yield counted, target
     tree = None
     if target is not None and isinstance(found, branch_price.Evidence):
-        tree = tiles.prove(problem, target, found, counted["cliques"], watch.should_stop)
+        tree = tiles.prove(known, target, found, counted["cliques"], watch.should_stop)
     if tree is not None:
         yield tree, target
 
 
 def _trees(
-    problem: Any, result: SolveResult[Any], target: int | None, watch: Watch
+    known: Known, result: SolveResult[Any], target: int | None, watch: Watch
 ) -> Iterator[tuple[Evidence, int | None]]:
     """What the solver listed or branched to, or a search of our own; if that takes too long, a list, or the root."""
     claim, branched = target, result.evidence
     if not hasattr(branched, "leaves"):
         listing = branched if hasattr(branched, "root") else None
         if listing is not None and claim is not None:
-            found = listed.prove(problem, claim, listing, _part(watch, 0.7))
+            found = listed.prove(known, claim, listing, _part(watch, 0.7))
             if found is not None:
                 yield found, claim
-        claim, branched = _branched(problem, result, watch)
+        claim, branched = _branched(known.problem, result, watch)
         if branched is None and listing is not None:
             claim, branched = listing.root.bound, listing.at_root()
     if branched is None:
         return
-    root = branched.at_root() if str(problem.objective) == "packets" else None
+    root = branched.at_root() if str(known.problem.objective) == "packets" else None
     deeper = root is not None and claim is not None and root.root.bound < claim
-    found = clusters.prove(problem, claim, branched, _part(watch, 0.6 if deeper else 1.0).should_stop)
+    found = clusters.prove(known, claim, branched, _part(watch, 0.6 if deeper else 1.0).should_stop)
     if found is None and root is not None and deeper and claim is not None:
-        choice = listed.prove(problem, claim, branched, _part(watch, 0.5))
+        choice = listed.prove(known, claim, branched, _part(watch, 0.5))
         if choice is not None:
             yield choice, claim
         claim = root.root.bound
-        found = clusters.prove(problem, claim, root, watch.should_stop)
+        found = clusters.prove(known, claim, root, watch.should_stop)
     if found is not None:
         yield found, claim
 

@@ -7,13 +7,13 @@ from itertools import product
 import numpy as np
 import pytest
 
-from spinemap_exact.certificate.check import budget, proven_bound
-from spinemap_exact.certificate.check.budget import TooManyArcs
+from spinemap_exact.certificate.check import proven_bound
 from spinemap_exact.certificate.check.instance import Placement
-from spinemap_exact.certificate.check.placement import ends, subsets
+from spinemap_exact.certificate.check.placement import ends, listing, subsets
 from spinemap_exact.certificate.check.placement.chains import Line
 from spinemap_exact.certificate.check.placement.charges import Charges, lengths
 from spinemap_exact.certificate.check.placement.sets import Direction, Sets
+from spinemap_exact.errors import CertificateRejected
 from spinemap_exact.problems.placement import Mesh, PlacementProblem
 
 
@@ -90,6 +90,6 @@ def test_a_listing_that_takes_too_long_is_given_up(monkeypatch):
     direction, sets, charges = draw(4)
     for name in ("MAX_LINKS", "MAX_ARCS"):
         with monkeypatch.context() as limits:
-            limits.setattr(budget, name, 3)
-            with pytest.raises(TooManyArcs):
+            limits.setattr(listing, name, 3)
+            with pytest.raises(CertificateRejected, match="more chains are left"):
                 Line(direction, sets, charges).below(10**6)

@@ -94,7 +94,7 @@ def test_shares_are_found_down_to_the_dearest_cluster(traffic):
     """For any duals and penalties, a pricing tree shows the worth of the best cluster, and not one less."""
     for seed in range(12):
         rng = np.random.default_rng(seed)
-        instance = read(reservoir(seed, units=7, traffic=traffic))[0]
+        instance = read(reservoir(seed, units=7, traffic=traffic)).instance
         case, triples = Case(instance), [[0, 1, 2], [2, 4, 6]]
         duals, penalties = (rng.integers(0, 10**9, size).tolist() for size in (7, 2))
         clusters = [c for size in range(4) for c in itertools.combinations(range(7), size)]

@@ -11,9 +11,10 @@ from oracle import optimum, random_partition_problem
 
 from spinemap_exact import solvers
 from spinemap_exact.certificate.check import check
+from spinemap_exact.certificate.check.budget import Budget
 from spinemap_exact.certificate.check.field import Field
 from spinemap_exact.certificate.check.instance import read
-from spinemap_exact.certificate.check.partition.clusters import Budget, Case, Goal, Pricing, walk
+from spinemap_exact.certificate.check.partition.clusters import MAX_WORK, Case, Goal, Pricing, walk
 from spinemap_exact.certificate.check.partition.listed import Lister
 from spinemap_exact.certificate.check.witness import cluster_packets
 from spinemap_exact.errors import CertificateMalformed, CertificateRejected
@@ -86,7 +87,7 @@ def test_the_list_holds_every_cluster_above_the_limit(traffic):
     scale, listed = 10**5, 0
     for seed, most_steps in itertools.product(range(6), (1, 20, 1000)):
         rng = np.random.default_rng(seed)
-        instance = read(reservoir(seed, units=7, traffic=traffic))[0]
+        instance = read(reservoir(seed, units=7, traffic=traffic)).instance
         case, triples = Case(instance), [[0, 1, 2], [2, 4, 6]]
         duals, penalties = rng.integers(0, 10**7, 7).tolist(), rng.integers(0, 10**6, 2).tolist()
         worth = {
@@ -100,7 +101,7 @@ def test_the_list_holds_every_cluster_above_the_limit(traffic):
         above = int(np.quantile(list(worth.values()), 0.5))
         pricing = Pricing(case, case.items(scale, triples, penalties), duals)
         tree = Lists(pricing, above, lambda: False, most_steps).tree()
-        budget = Budget(Field({}, "evidence"))
+        budget = Budget(MAX_WORK)
         lister = Lister(pricing, scale, list(zip(triples, penalties, strict=True)), above, budget)
         walk(pricing, above, Field(tree, "pricing"), budget, lister.enumerate)
         assert lister.found == {c: w for c, w in worth.items() if w > above}, (seed, most_steps)
@@ -112,7 +113,7 @@ def test_a_limit_that_two_clusters_may_share_is_rejected():
     """2 above + (K - 2) m must stay below what a cheaper partition needs; at that, it is rejected."""
     problem = reservoir(1)
     result, evidence = prove(problem)
-    instance = read(problem)[0]
+    instance = read(problem).instance
     goal = Goal.of(instance, result.objective, evidence["scale"])
     case = Case(instance)
     worth = [

@@ -44,7 +44,7 @@ def triangle(seed: int = 10) -> PlacementProblem:
 
 
 def prove(problem: PlacementProblem, bound: int):
-    search = mesh_proof._Search(read(problem)[0], 8, bound, lambda: False)
+    search = mesh_proof._Search(read(problem).instance, 8, bound, lambda: False)
     return search.profiles(np.zeros(comb(problem.num_clusters, 2), dtype=np.int64))
 
 
@@ -96,7 +96,7 @@ def test_pairs_beyond_those_that_are_open(surplus, reason):
 
 def with_positions(problem: PlacementProblem):
     """Evidence in which every pair is told apart by positions, at once, and proven by branches alone."""
-    search = mesh_proof._Search(read(problem)[0], 8, optimum(problem), lambda: False)
+    search = mesh_proof._Search(read(problem).instance, 8, optimum(problem), lambda: False)
     pairs = []
     for pair in profiles.open_pairs(search.relaxation, None, search.limit):
         tree = [{"positions": True}]

@@ -102,7 +102,7 @@ def test_units_are_read_as_they_are_mapped():
         packed = heuristics.load("unroll", "chain")(UnrollProblem(network, rows, 4), patient())
         hardware = Hardware("chip", TileGrid(3, 3), (Crossbar(rows, 4),), CostModel())
         problem = MappingProblem(network, hardware, unrolling=packed.unrolling)
-        raw = read_instance(problem)[0]
+        raw = read_instance(problem).instance
         own, units = Units.of(raw, Field(None, "x")), packed.unrolling.unit_network(network)
         assert own.nets.spikes == units.spikes.tolist()
         assert own.nets.posts == [units.fan_out_of(k).tolist() for k in range(units.num_neurons)]
@@ -125,7 +125,7 @@ def test_any_values_prove_no_more_than_holds(seed, traffic):
     given = random_mapping_problem(seed, units=4)
     problem = MappingProblem(given.network, given.hardware, traffic, unrolling=given.unrolling)
     found = list(mappings(problem))
-    units = Units.of(read_instance(problem)[0], Field(None, "x"))
+    units = Units.of(read_instance(problem).instance, Field(None, "x"))
     chip = Chip(units, Grouping(units.problem))
     best = min((energy for energy, _ in found), default=None)
     for _ in range(4):

@@ -49,7 +49,7 @@ def check(instance: Any, certificate: Certificate) -> VerifiedBounds:
     Parameters
     ----------
     instance : object
-        A problem, or what `certificate.format.read_instance` returns.
+        A problem, what `certificate.format.read_instance` returns, or what `instance.read` made of either.
     certificate : Certificate
 
     Raises
@@ -61,7 +61,8 @@ def check(instance: Any, certificate: Certificate) -> VerifiedBounds:
     InvalidInstance
         If the instance contradicts itself, or holds something else than integers.
     """
-    raw, digest = read(instance)
+    known = read(instance)
+    raw, digest = known.instance, known.digest
     if certificate.scope != _SCOPES[type(raw)]:
         raise CertificateRejected("scope", f"speaks of {certificate.scope}, the instance is {_SCOPES[type(raw)]}")
     if certificate.instance != digest:
@@ -118,7 +119,7 @@ def verified(instance: Any, evidence: Any, claim: int | None) -> VerifiedBounds:
     CertificateRejected, CertificateMalformed
         If it proves nothing.
     """
-    raw, _ = read(instance)
+    raw = read(instance).instance
     kind, proven = _prove(raw, evidence, claim)
     return VerifiedBounds(_SCOPES[type(raw)], proven, None, proven is None, kind, _SEAL)
 

@@ -1,34 +1,43 @@
-"""What a listing of chains may cost."""
+"""What a check may take: counted in steps of its own, never in seconds, so that it ends alike on every machine."""
 
 from __future__ import annotations
 
-MAX_LINKS = 10**10  # pairs of sets, or of their beginnings, that are looked at: minutes
-MAX_ARCS = 4 * 10**6
+from collections.abc import Callable
+from typing import NoReturn
 
+from spinemap_exact.errors import CertificateRejected
 
-class TooManyArcs(Exception):
-    """The chains below the limit do not fit into the memory or time allowed."""
+_ASK_EVERY = 2**16  # steps
 
 
 class Budget:
-    """What may still be looked at and kept; whoever spends more raises `TooManyArcs`.
+    """Work that may still be done; whoever spends more, or too late, is refused.
 
     Parameters
     ----------
-    graphs : int
-        How often as many arcs as one graph may have are allowed, if each graph is kept `apart` from those before.
+    work : int
+    why : str
+        What `CertificateRejected` says then.
+    should_stop : callable, optional
+        Of those who look for evidence, asked now and then; the checker itself has no clock.
     """
 
-    def __init__(self, graphs: int = 1) -> None:
-        self._links, self._arcs, self._all_arcs = MAX_LINKS, MAX_ARCS, graphs * MAX_ARCS
+    def __init__(
+        self,
+        work: int,
+        why: str = "the trees take longer than the checker allows",
+        should_stop: Callable[[], bool] | None = None,
+    ) -> None:
+        self._left, self._why, self._should_stop, self._asked_at = work, why, should_stop, work
 
-    def apart(self) -> None:
-        """Begin another graph, while those before are not kept."""
-        self._arcs = MAX_ARCS
+    def spend(self, work: int) -> None:
+        self._left -= work
+        if self._left < 0:
+            self.refuse()
+        if self._should_stop is not None and self._asked_at - self._left > _ASK_EVERY:
+            self._asked_at = self._left
+            if self._should_stop():
+                self.refuse()
 
-    def spend(self, links: int = 0, arcs: int = 0) -> None:
-        self._links -= links
-        self._arcs -= arcs
-        self._all_arcs -= arcs
-        if min(self._links, self._arcs, self._all_arcs) < 0:
-            raise TooManyArcs
+    def refuse(self) -> NoReturn:
+        raise CertificateRejected("evidence", self._why)

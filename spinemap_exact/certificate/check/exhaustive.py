@@ -8,6 +8,7 @@ from itertools import combinations, product
 from math import comb, perm
 from typing import Any
 
+from spinemap_exact.certificate.check.budget import Budget
 from spinemap_exact.certificate.check.field import Field
 from spinemap_exact.certificate.check.instance import Instance, Packing, Partition, Placement, Unroll
 from spinemap_exact.certificate.check.kinds import proves
@@ -29,23 +30,14 @@ def prove(instance: Instance, evidence: Field, claim: int | None) -> int | None:
     return solve[type(instance)](instance, evidence, claim)
 
 
-class Steps:
-    """What may still be spent."""
-
-    def __init__(self, evidence: Field) -> None:
-        self._evidence = evidence
-        self._left = MAX_STEPS
-
-    def spend(self, steps: int) -> None:
-        self._left -= steps
-        if self._left < 0:
-            self._evidence.rejected(f"trying everything takes more than {MAX_STEPS} steps")
+def _budget() -> Budget:
+    return Budget(MAX_STEPS, f"trying everything takes more than {MAX_STEPS} steps")
 
 
 def _packing(instance: Packing, evidence: Field, claim: int | None) -> int:
     """Fill bins one after the other: for each set of items the fewest bins, then the least load of the last."""
     sizes, capacity = instance.sizes, instance.capacity
-    Steps(evidence).spend(len(sizes) << min(len(sizes), 60))
+    _budget().spend(len(sizes) << min(len(sizes), 60))
     best = [(1, 0)] + [(len(sizes) + 1, 0)] * (2 ** len(sizes) - 1)
     for items in range(1, len(best)):
         for k, size in enumerate(sizes):
@@ -61,7 +53,7 @@ def _placement(instance: Placement, evidence: Field, claim: int | None) -> int:
     With so few steps there are eight clusters at most, one within the other.
     """
     n, tiles = instance.num_clusters, instance.num_tiles
-    Steps(evidence).spend(sum(perm(tiles, k) * (k + 1) for k in range(1, n + 1)) if tiles < 30 else MAX_STEPS + 1)
+    _budget().spend(sum(perm(tiles, k) * (k + 1) for k in range(1, n + 1)) if tiles < 30 else MAX_STEPS + 1)
     away = [[instance.distance(a, b) for b in range(tiles)] for a in range(tiles)]
     flow = [[0] * n for _ in range(n)]
     for a, b, f in instance.flows:
@@ -84,7 +76,7 @@ def _placement(instance: Placement, evidence: Field, claim: int | None) -> int:
 
 def _partition(instance: Partition, evidence: Field, claim: int | None) -> int | None:
     """Take off the cluster of the lowest unit that is left, in every way; equal remainders are met once."""
-    n, steps = instance.num_units, Steps(evidence)
+    n, steps = instance.num_units, _budget()
     steps.spend((len(instance.nets.posts) + 1) << min(n, 60))
     limits = [(c.rows, c.columns, c.area) for c in instance.crossbars]
     fitting = _priced_clusters(instance)
@@ -144,7 +136,7 @@ def _unroll(instance: Unroll, evidence: Field, claim: int | None) -> int | None:
         return 0
     neurons = [fed for fed, is_input in zip(instance.nets.pres, instance.nets.is_input, strict=True) if not is_input]
     crossbars = min(crossbars, sum(max(1, len(fed) - 1) for fed in neurons))
-    steps = Steps(evidence)
+    steps = _budget()
     axons = {k: 1 << bit for bit, k in enumerate(k for k, posts in enumerate(instance.nets.posts) if posts)}
     states: set[tuple[_Crossbar, ...]] = {((0, 0, 0),) * crossbars}
     for fed in neurons:
@@ -164,7 +156,7 @@ def _unroll(instance: Unroll, evidence: Field, claim: int | None) -> int | None:
     return claim
 
 
-def _shares(axons: list[int], crossbars: int, steps: Steps) -> list[list[_Crossbar]]:
+def _shares(axons: list[int], crossbars: int, steps: Budget) -> list[list[_Crossbar]]:
     """All ways of one neuron: what it adds to each crossbar."""
     ways: set[tuple[_Crossbar, ...]] = set()
     for size in range(1, min(crossbars, max(1, len(axons) - 1)) + 1):

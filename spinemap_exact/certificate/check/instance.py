@@ -6,7 +6,7 @@ Nothing that a problem object derives is looked at; only the data it was built f
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import InitVar, asdict, dataclass
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
@@ -15,8 +15,10 @@ import numpy as np
 
 from spinemap_exact.arrays import digest
 from spinemap_exact.certificate.check import raw
-from spinemap_exact.errors import InvalidInstance
+from spinemap_exact.errors import InvalidInput, InvalidInstance
 from spinemap_exact.hardware import Crossbar
+
+_SEAL = object()  # what only this module has: an instance and its digest come from here together
 
 
 @dataclass(frozen=True)
@@ -139,14 +141,31 @@ class Mapping:
 Instance = Packing | Unroll | Partition | Placement | Mapping
 
 
-def read(given: Any) -> tuple[Instance, str]:
-    """Copy the raw data of an instance and derive its digest.
+@dataclass(frozen=True, eq=False)
+class Known:
+    """A problem as it was when `read` copied it; only `read` makes one."""
+
+    problem: Any
+    instance: Instance
+    digest: str
+    seal: InitVar[object]
+
+    def __post_init__(self, seal: object) -> None:
+        if seal is not _SEAL:
+            raise InvalidInput("instances are read by the checker, and by nobody else")
+
+
+def read(given: Any) -> Known:
+    """Copy the raw data of an instance and derive its digest; what was read before is returned as it is.
 
     Parameters
     ----------
     given : object
-        A problem, or what `certificate.format.read_instance` returns: anything with the attributes used below.
+        A problem, or what `certificate.format.read_instance` returns: anything with the attributes used below; or what
+        this function returned.
     """
+    if isinstance(given, Known):
+        return given
     readers: dict[str, Callable[[Any], tuple[Instance, str]]] = {
         "packing": _packing,
         "unroll": _unroll,
@@ -156,7 +175,7 @@ def read(given: Any) -> tuple[Instance, str]:
     }
     if given.kind not in readers:
         raise InvalidInstance(f"nothing is known of problems of kind {given.kind!r}")
-    return readers[given.kind](given)
+    return Known(given, *readers[given.kind](given), _SEAL)
 
 
 def _packing(given: Any) -> tuple[Packing, str]:

@@ -16,14 +16,14 @@ from spinemap_exact.solvers.mapping import contents
 
 def prove(problem: Any, claim: int, found: contents.Evidence, should_stop: Callable[[], bool]) -> dict[str, Any] | None:
     """Return evidence for a bound from the values of a search; None if they prove less, or it takes too long."""
-    instance = read(problem)[0]
+    instance = read(problem).instance
     assert isinstance(instance, Mapping)
-    network, known = problem.network, found.values
+    nets, known = instance.nets, found.values
     values = Values(
         known.scale,
-        _spread(known.neurons, np.flatnonzero(~network.is_input), network.num_neurons),
+        _spread(known.neurons, [i for i in range(nets.num_neurons) if not nets.is_input[i]], nets.num_neurons),
         known.synapses.tolist(),
-        _spread(known.axons, np.flatnonzero(network.fan_out), network.num_neurons),
+        _spread(known.axons, [k for k in range(nets.num_neurons) if nets.posts[k]], nets.num_neurons),
     )
     most = most_worth(instance, values, claim)
     if most < 0:
@@ -32,7 +32,7 @@ def prove(problem: Any, claim: int, found: contents.Evidence, should_stop: Calla
     return None if tree is None else {"kind": "contents", **vars(values), "pricing": tree}
 
 
-def _spread(values: Array, places: Array, size: int) -> list[int]:
+def _spread(values: Array, places: list[int], size: int) -> list[int]:
     spread = np.zeros(size, dtype=np.int64)
     spread[places] = values
     return [int(v) for v in spread]

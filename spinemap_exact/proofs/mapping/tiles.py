@@ -20,8 +20,9 @@ _FINE, _MOST_FINER = 50, 1000
 
 def counted(problem: Any, should_stop: Callable[[], bool]) -> Evidence | None:
     """Return evidence of what all sources cost, each by itself; None where the checker has too much to count."""
-    hardware = problem.hardware
-    if str(problem.objective) != "energy" or len(hardware.crossbars) > 1 or hardware.grid.num_tiles > MAX_TILES:
+    chip = read(problem).instance
+    assert isinstance(chip, Mapping)
+    if chip.objective != "energy" or len(chip.crossbars) > 1 or chip.width * chip.height > MAX_TILES:
         return None
     found = conflicts.prove_for(_units(problem).problem, should_stop)
     return None if found is None else {"kind": "sources", "cliques": found["cliques"]}
@@ -47,7 +48,7 @@ def prove(
 
 
 def _units(problem: Any) -> Units:
-    instance = read(problem)[0]
+    instance = read(problem).instance
     assert isinstance(instance, Mapping)
     return Units.of(instance, Field(None, "units"))
 

@@ -342,7 +342,7 @@ def prove(problem: Any, claim: int | None, left_behind: Any, should_stop: Callab
         With ``triples`` and ``leaves``; each leaf has ``branching.together``, ``branching.apart`` and ``proof``, which
         has ``duals``, ``penalties`` and ``scale``, or is None where the decisions leave one partition at most.
     """
-    instance = read(problem)[0]
+    instance = read(problem).instance
     assert isinstance(instance, Partition)
     triples = [[int(u) for u in triple] for triple in left_behind.triples]
     proofs = [leaf.proof for leaf in left_behind.leaves if leaf.proof is not None]

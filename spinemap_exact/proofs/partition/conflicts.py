@@ -13,7 +13,7 @@ _MOST_MEMBERS = 200_000  # of all cliques together: a file of about a megabyte
 
 def prove(problem: Any, should_stop: Callable[[], bool]) -> dict[str, Any] | None:
     """Return evidence of the packets of all sources; None where that takes too long to check."""
-    instance, _ = read(problem)
+    instance = read(problem).instance
     assert isinstance(instance, Partition)
     return prove_for(instance, should_stop)
 

@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from spinemap_exact.certificate.check.field import Field
+from spinemap_exact.certificate.check.budget import Budget
 from spinemap_exact.certificate.check.instance import Partition, read
-from spinemap_exact.certificate.check.partition.clusters import Budget, Case, Goal, Pricing, bits_of
+from spinemap_exact.certificate.check.partition.clusters import MAX_WORK, Case, Goal, Pricing, bits_of
 from spinemap_exact.certificate.check.partition.listed import MAX_LISTED, Search
 from spinemap_exact.errors import CertificateRejected
 from spinemap_exact.kernels.compiling import kernel
@@ -107,7 +107,8 @@ def prove(problem: Any, claim: int, left_behind: Any, watch: Watch, most_steps: 
     most_steps : int
         Nodes that are listed in at most so many steps are not split further.
     """
-    instance = read(problem)[0]
+    known = read(problem)
+    instance = known.instance
     assert isinstance(instance, Partition)
     root = left_behind.root
     goal = Goal.of(instance, claim, root.scale)
@@ -122,28 +123,15 @@ def prove(problem: Any, claim: int, left_behind: Any, watch: Watch, most_steps: 
     case = Case(instance)
     pricing = Pricing(case, case.items(goal.scale, triples, penalties), duals)
     cuts = [tuple(triple) for triple in triples]
-    found = branch_price.listed(problem, duals, cuts, penalties, goal.scale, above, MAX_LISTED, watch)
-    if found is None or not _ends(Search(instance, goal, found, above, need, _Patience(watch.should_stop))):
+    found = branch_price.listed(known.problem, duals, cuts, penalties, goal.scale, above, MAX_LISTED, watch)
+    budget = Budget(MAX_WORK, should_stop=watch.should_stop)
+    if found is None or not _ends(Search(instance, goal, found, above, need, budget)):
         return None
     tree = Lists(pricing, above, watch.should_stop, most_steps).tree()
     if tree is None:
         return None
     shown = {"scale": goal.scale, "triples": triples, "duals": duals, "penalties": penalties, "above": above}
     return {"kind": "listed", **shown, "pricing": tree}
-
-
-class _Patience(Budget):
-    """What the checker allows, as long as there is time."""
-
-    def __init__(self, should_stop: Callable[[], bool]) -> None:
-        super().__init__(Field(None, "evidence"))
-        self._should_stop, self._spent = should_stop, 0
-
-    def spend(self, work: int) -> None:
-        super().spend(work)
-        before, self._spent = self._spent, self._spent + work
-        if self._spent >> 16 > before >> 16 and self._should_stop():
-            raise CertificateRejected("evidence", "there is no time left")
 
 
 def _ends(search: Search) -> bool:

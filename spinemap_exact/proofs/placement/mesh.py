@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from spinemap_exact.arrays import Array
-from spinemap_exact.certificate.check.budget import TooManyArcs
 from spinemap_exact.certificate.check.field import Field
 from spinemap_exact.certificate.check.instance import Placement, read
 from spinemap_exact.certificate.check.placement import blocks, lines, profiles
@@ -44,7 +43,7 @@ def prove(problem: Any, claim: int, should_stop: Callable[[], bool], start: list
     start : list of int, optional
         Multipliers to begin with, as in the certificate.
     """
-    instance = read(problem)[0]
+    instance = read(problem).instance
     assert isinstance(instance, Placement)
     n = instance.num_clusters
     both = np.array(start or [0] * lengths(n)[1], dtype=np.int64)
@@ -58,7 +57,7 @@ def prove(problem: Any, claim: int, should_stop: Callable[[], bool], start: list
         if n <= _SMALL:  # coarse multipliers, or none of triples, may give the shorter proof
             coarse = _Search(instance, 1, claim, should_stop).run(both // SCALE)
             found += [coarse, _Search(instance, SCALE, claim, should_stop).run(both[: lengths(n)[0]])]
-    except (CertificateRejected, TooManyArcs):
+    except CertificateRejected:
         return None
     return min((evidence for evidence in found if evidence), key=_length, default=None)
 

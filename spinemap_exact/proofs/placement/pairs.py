@@ -28,7 +28,7 @@ def prove(problem: Any, claim: int, trail: Any, should_stop: Callable[[], bool])
         With ``scale``, ``symmetries`` and ``visits``: by the set of cells placed, the last multipliers ``U``, ``V`` of
         the node, and its ``branch`` with the ``cells`` of its children.
     """
-    instance = read(problem)[0]
+    instance = read(problem).instance
     assert isinstance(instance, Placement)
     try:
         square = pairs.enlarge(instance, Field({}, "evidence"), trail.scale)

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from functools import cached_property, reduce
 from operator import or_
 
+from spinemap_exact.certificate.check.budget import Budget
 from spinemap_exact.certificate.check.field import Field
 from spinemap_exact.certificate.check.instance import Mapping
 from spinemap_exact.certificate.check.kinds import proves
 from spinemap_exact.certificate.check.mapping.trees import idle_cells
-from spinemap_exact.certificate.check.partition.clusters import MAX_SCALE, Budget, Item, Pricing, bits_of, walk
+from spinemap_exact.certificate.check.partition.clusters import MAX_SCALE, MAX_WORK, Item, Pricing, bits_of, walk
 
 
 @dataclass(frozen=True)
@@ -173,7 +174,7 @@ def prove(instance: Mapping, evidence: Field, claim: int | None) -> int:
     most = most_worth(instance, values, claim)
     if most < 0:
         evidence.rejected("the values do not add up to the claim")
-    pricing, budget = Contents(instance).pricing(values), Budget(evidence)
+    pricing, budget = Contents(instance).pricing(values), Budget(MAX_WORK)
     budget.spend(10 * pricing.num_shares)
     walk(pricing, most, fields["pricing"], budget)
     return claim

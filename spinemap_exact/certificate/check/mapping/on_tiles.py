@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 
+from spinemap_exact.certificate.check.budget import Budget
 from spinemap_exact.certificate.check.field import Field, Preorder
 from spinemap_exact.certificate.check.instance import Mapping
 from spinemap_exact.certificate.check.kinds import proves
 from spinemap_exact.certificate.check.mapping.sources import Sources, Units
-from spinemap_exact.certificate.check.partition.clusters import Budget, Item, Pricing, walk
+from spinemap_exact.certificate.check.partition.clusters import MAX_WORK, Item, Pricing, walk
 from spinemap_exact.certificate.check.partition.clusters import Case as Grouping
 
 MAX_TILES = 256
@@ -238,7 +239,7 @@ def prove(instance: Mapping, evidence: Field, claim: int | None) -> int | None:
         evidence.rejected(f"{units.num_tiles} tiles are more than {MAX_TILES}")
     together = _whole(units, fields, evidence, claim)
     chip = Chip(units, Grouping(units.problem, tuple(together)))
-    goal, budget = -((units.constant - claim) // units.step), Budget(evidence)
+    goal, budget = -((units.constant - claim) // units.step), Budget(MAX_WORK)
     budget.spend(units.num_tiles**2 * 8)
     tree = Preorder(fields["tree"])
     open_cases = [Case(chip, [-1] * chip.num_groups)]

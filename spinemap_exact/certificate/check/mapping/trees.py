@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import pairwise
 
+from spinemap_exact.certificate.check.budget import Budget
 from spinemap_exact.certificate.check.field import Field
 from spinemap_exact.certificate.check.instance import Mapping
 from spinemap_exact.certificate.check.kinds import proves
@@ -121,7 +122,7 @@ def _neurons(instance: Mapping, costs: _Costs, prices: _Prices, evidence: Field)
     nets, rows = instance.nets, instance.max_rows
     sharers = [max(1, min(instance.max_columns, len(p))) for p in nets.posts]
     known: dict[tuple[int, ...], int] = {}
-    total = steps = 0
+    total, budget = 0, Budget(_MOST_STEPS, f"trees of the neurons take more than {_MOST_STEPS} steps")
     for i, axons in enumerate(nets.pres):
         if nets.is_input[i]:
             continue
@@ -131,9 +132,7 @@ def _neurons(instance: Mapping, costs: _Costs, prices: _Prices, evidence: Field)
         key = tuple(axons)
         if key not in known:
             tree = _Tree(instance, costs, prices, axons, max(sharers[k] for k in axons), evidence)
-            steps += tree.steps
-            if steps > _MOST_STEPS:
-                evidence.rejected(f"trees of the first {i + 1} neurons take more than {_MOST_STEPS} steps")
+            budget.spend(tree.steps)
             known[key] = tree.least()
         total += known[key]
     return total

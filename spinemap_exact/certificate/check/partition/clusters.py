@@ -9,6 +9,7 @@ from math import gcd
 from operator import or_
 from typing import Any, Protocol
 
+from spinemap_exact.certificate.check.budget import Budget
 from spinemap_exact.certificate.check.field import Field, Preorder
 from spinemap_exact.certificate.check.instance import Partition
 from spinemap_exact.certificate.check.kinds import proves
@@ -144,7 +145,7 @@ def prove(instance: Partition, evidence: Field, claim: int | None) -> int | None
     triples = [triple.integers(3, 0, last) for triple in fields["triples"].items()]
     if any(len(set(triple)) < 3 for triple in triples):
         fields["triples"].rejected("a triple names a unit twice")
-    budget = Budget(evidence)
+    budget = Budget(MAX_WORK)
     tree = Preorder(fields["tree"])
     open_cases = [Case(instance)]
     while open_cases:
@@ -161,18 +162,6 @@ def prove(instance: Partition, evidence: Field, claim: int | None) -> int | None
             _close(case, entry, goal, triples, budget)
     tree.finish()
     return claim
-
-
-class Budget:
-    """What may still be looked at."""
-
-    def __init__(self, evidence: Field) -> None:
-        self._evidence, self._left = evidence, MAX_WORK
-
-    def spend(self, work: int) -> None:
-        self._left -= work
-        if self._left < 0:
-            self._evidence.rejected("the trees take longer than the checker allows")
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,11 @@ from operator import or_
 import numpy as np
 
 from spinemap_exact.arrays import Array
+from spinemap_exact.certificate.check.budget import Budget
 from spinemap_exact.certificate.check.field import Field
 from spinemap_exact.certificate.check.instance import Partition
 from spinemap_exact.certificate.check.kinds import proves
-from spinemap_exact.certificate.check.partition.clusters import MAX_SCALE, Budget, Case, Goal, Pricing, bits_of, walk
+from spinemap_exact.certificate.check.partition.clusters import MAX_SCALE, MAX_WORK, Case, Goal, Pricing, bits_of, walk
 from spinemap_exact.certificate.check.witness import cluster_packets
 
 MAX_LISTED = 200_000  # clusters
@@ -49,7 +50,7 @@ def prove(instance: Partition, evidence: Field, claim: int | None) -> int | None
     duals = fields["duals"].integers(instance.num_units)
     penalties = fields["penalties"].integers(len(triples), low=0)
     above = fields["above"].integer()
-    budget, case = Budget(evidence), Case(instance)
+    budget, case = Budget(MAX_WORK), Case(instance)
     pricing = Pricing(case, case.items(goal.scale, triples, penalties), duals)
     budget.spend(10 * pricing.num_shares)
     lister = Lister(pricing, goal.scale, list(zip(triples, penalties, strict=True)), above, budget)

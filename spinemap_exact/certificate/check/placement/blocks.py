@@ -10,7 +10,7 @@ from itertools import combinations, islice
 import numpy as np
 
 from spinemap_exact.arrays import Array
-from spinemap_exact.certificate.check.budget import TooManyArcs
+from spinemap_exact.certificate.check.budget import Budget
 from spinemap_exact.certificate.check.field import Field, Preorder
 from spinemap_exact.certificate.check.instance import Placement
 from spinemap_exact.certificate.check.kinds import proves
@@ -134,10 +134,7 @@ def prove(instance: Placement, evidence: Field, claim: int | None) -> int:
     if limit > LARGEST_COST:
         evidence.rejected("no placement costs as much as the claim says")
     tree = Preorder(fields["tree"])
-    try:
-        root = extract(relaxation, multipliers, limit, fields["floor"])
-    except TooManyArcs:
-        evidence.rejected("more chains are left at the root than the checker can hold")
+    root = extract(relaxation, multipliers, limit, fields["floor"])
     if root is None:
         tree.finish()
     else:
@@ -157,7 +154,7 @@ class Walk:
     """
 
     def __init__(self, relaxation: Relaxation, limit: int, shared: list[Field], work: int = MAX_WORK) -> None:
-        self.relaxation, self.limit, self.shared, self.work = relaxation, limit, shared, work
+        self.relaxation, self.limit, self.shared, self.budget = relaxation, limit, shared, Budget(work)
 
     def close(self, root: Case, tree: Preorder) -> None:
         open_cases: list[Callable[[], Case | None]] = [lambda: root]
@@ -165,20 +162,15 @@ class Walk:
             case = open_cases.pop()()
             if case is None:
                 continue
-            self._spend(tree, 3 * case.num_arcs + 1000)
+            self.budget.spend(3 * case.num_arcs + 1000)
             left = reduce(case, self.limit)
             if left is not None:
                 entry = tree.take()
-                self._spend(tree, _POSITIONS if left.empty is not None else left.num_clusters**3)
+                self.budget.spend(_POSITIONS if left.empty is not None else left.num_clusters**3)
                 following = self._next(left, entry)
-                self._spend(tree, len(following) * left.num_arcs)
+                self.budget.spend(len(following) * left.num_arcs)
                 open_cases += reversed(following)
         tree.finish()
-
-    def _spend(self, tree: Preorder, steps: int) -> None:
-        self.work -= steps
-        if self.work < 0:
-            tree.rejected("the tree takes longer than the checker allows")
 
     def _next(self, left: Case, entry: Field) -> Sequence[Callable[[], Case | None]]:
         """Cases that follow."""

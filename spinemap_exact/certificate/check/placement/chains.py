@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from spinemap_exact.arrays import Array
-from spinemap_exact.certificate.check.budget import Budget
 from spinemap_exact.certificate.check.placement.charges import Charges
 from spinemap_exact.certificate.check.placement.ends import Arcs
 from spinemap_exact.certificate.check.placement.levels import Levels
+from spinemap_exact.certificate.check.placement.listing import Listing
 from spinemap_exact.certificate.check.placement.sets import Direction, Sets
 
 NONE = 2**61  # at least this is what a chain costs that does not exist
@@ -104,24 +104,24 @@ class Line:
 
         Raises
         ------
-        TooManyArcs
+        CertificateRejected
         """
-        budget, most = Budget(), -1
+        listing, most = Listing(), -1
         while True:
-            levels = Levels(self.direction, self.sets, self.charges, most, budget)
+            levels = Levels(self.direction, self.sets, self.charges, most, listing)
             if levels.least <= most:
                 return levels.least
             most = max(levels.floor, most + 1 + max(most // _GROWTH, levels.ceiling // _STEPS))
 
-    def below(self, most: int, budget: Budget | None = None) -> Chains:
+    def below(self, most: int, listing: Listing | None = None) -> Chains:
         """Return all arcs on chains that cost at most ``most``, multipliers included.
 
         Raises
         ------
-        TooManyArcs
+        CertificateRejected
         """
         most = max(-1, most)  # no chain costs less than nothing
-        return self._numbered(Levels(self.direction, self.sets, self.charges, most, budget or Budget()).arcs())
+        return self._numbered(Levels(self.direction, self.sets, self.charges, most, listing or Listing()).arcs())
 
     def _numbered(self, arcs: list[Arcs]) -> Chains:
         """Number the sets line by line, and the blocks."""

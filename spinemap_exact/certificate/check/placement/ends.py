@@ -9,8 +9,8 @@ from math import ceil, comb
 import numpy as np
 
 from spinemap_exact.arrays import Array
-from spinemap_exact.certificate.check.budget import Budget
 from spinemap_exact.certificate.check.placement.charges import Charges
+from spinemap_exact.certificate.check.placement.listing import Listing
 from spinemap_exact.certificate.check.placement.sets import NEVER, Direction, Sets
 from spinemap_exact.certificate.check.placement.subsets import Least, Subsets
 
@@ -56,8 +56,8 @@ class End:
         For 0, 1, ... lines.
     """
 
-    def __init__(self, direction: Direction, sets: Sets, charges: Charges, most: int, budget: Budget) -> None:
-        self.direction, self.sets, self.charges, self.most, self.budget = direction, sets, charges, most, budget
+    def __init__(self, direction: Direction, sets: Sets, charges: Charges, most: int, listing: Listing) -> None:
+        self.direction, self.sets, self.charges, self.most, self.listing = direction, sets, charges, most, listing
         zero = np.zeros(1, dtype=np.int64)
         self.levels = [Level(zero, zero, zero, zero, zero == 0)]
 
@@ -69,7 +69,7 @@ class End:
     def paid(self, line: int, blocks: Array) -> Array:
         """What blocks pay on a line: their multipliers, and for their inputs."""
         size = self.direction.room[line]
-        self.budget.spend(links=len(blocks) * (comb(size, 2) + comb(size, 3)) // _CHARGES_PER_LINK)
+        self.listing.spend(links=len(blocks) * (comb(size, 2) + comb(size, 3)) // _CHARGES_PER_LINK)
         paid = self.charges.paid(blocks)
         if self.direction.away[line]:
             paid = paid + self.direction.hop * self.direction.away[line] * self.sets.entering(blocks)
@@ -113,7 +113,7 @@ class End:
         size_of, size_before = sets.size(level.masks), sets.size(before.masks)
         for t, size in self.direction.moves(sets.n, line):
             mine, known = np.flatnonzero(size_of == t), size_before == t - size
-            self.budget.spend(links=mine.size * comb(t, size))
+            self.listing.spend(links=mine.size * comb(t, size))
             table = np.full(comb(sets.n, t - size), NEVER, dtype=np.int64)
             table[sets.number(before.masks[known], t - size)] = before.ahead[known]
             paid = self.paid(line, sets.of_size(size))
@@ -151,7 +151,7 @@ class End:
         """
         room, before = self.direction.room[line], self.levels[line]
         subsets = Subsets(self.sets.n, before.masks, before.ahead, self.most)
-        for which, listed in subsets.inside(after, spare - self.least_block(line), self.budget):
+        for which, listed in subsets.inside(after, spare - self.least_block(line), self.listing):
             blocks = after[which] ^ before.masks[listed]
             paid = self.paid(line, blocks)
             good = np.flatnonzero((before.ahead[listed] + paid <= spare[which]) & (self.sets.size(blocks) <= room))
@@ -166,7 +166,7 @@ class End:
             onward, before = level.border + level.beyond, self.levels[line]
             parts, beyond = [np.zeros((2, 0), dtype=np.int64)], np.full(len(before.masks), NEVER, dtype=np.int64)
             for listed, which, paid in self.joined(line, level.masks, self.most - onward):
-                self.budget.spend(arcs=len(listed))
+                self.listing.spend(arcs=len(listed))
                 parts.append(np.stack((before.masks[listed], level.masks[which])))
                 np.minimum.at(beyond, listed, paid + onward[which])
             tail, head = np.concatenate(parts, axis=1)

@@ -13,9 +13,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from spinemap_exact.arrays import Array
-from spinemap_exact.certificate.check.budget import Budget, TooManyArcs
 from spinemap_exact.certificate.check.placement.charges import Charges
 from spinemap_exact.certificate.check.placement.ends import Arcs, End, Level
+from spinemap_exact.certificate.check.placement.listing import Listing
 from spinemap_exact.certificate.check.placement.sets import NEVER, Direction, Sets
 from spinemap_exact.certificate.check.placement.subsets import Least
 
@@ -31,17 +31,17 @@ class Levels:
 
     Raises
     ------
-    TooManyArcs
+    CertificateRejected
     """
 
-    def __init__(self, direction: Direction, sets: Sets, charges: Charges, most: int, budget: Budget) -> None:
-        self.direction, self.sets, self.charges, self.most, self.budget = direction, sets, charges, most, budget
+    def __init__(self, direction: Direction, sets: Sets, charges: Charges, most: int, listing: Listing) -> None:
+        self.direction, self.sets, self.charges, self.most, self.listing = direction, sets, charges, most, listing
         self.middle, self.odd = direction.num_lines // 2, direction.num_lines % 2 == 1
         ways = [direction] if direction == direction.reversed() else [direction, direction.reversed()]
-        self.ends = [End(way, sets, charges, most, budget) for way in ways]
+        self.ends = [End(way, sets, charges, most, listing) for way in ways]
         self.front, self.back = self.ends[0], self.ends[-1]
         self._both = [(end, self.ends[-1 - e]) for e, end in enumerate(self.ends)]
-        budget.spend(links=(direction.num_lines << sets.n) // _SETS_PER_LINK)
+        listing.spend(links=(direction.num_lines << sets.n) // _SETS_PER_LINK)
         for b in range(1, self.middle + 1):
             for end, level in zip(self.ends, self._listed(b), strict=True):
                 end.levels.append(level)
@@ -88,7 +88,7 @@ class Levels:
                 parts.append(np.stack((masks, border, ahead, beyond))[:, left])
                 count += parts[-1].shape[1]
                 if count > MAX_SETS:
-                    raise TooManyArcs
+                    self.listing.refuse()
             listed = np.concatenate(parts, axis=1)
             masks, border, ahead, beyond = listed[:, np.argsort(listed[0])]
             found.append(Level(masks, border, ahead, beyond, np.full(count, b == 1)))
@@ -101,7 +101,7 @@ class Levels:
             ends += self._between(b) + other.least_border(b)
         sizes, hop = end.direction.sizes(self.sets.n, b), end.direction.hop
         for masks, border in self.sets.cheap(sizes, hop, max(-1, self.most - ends)):
-            self.budget.spend(links=len(masks))
+            self.listing.spend(links=len(masks))
             yield masks, border
 
     def _meet(self) -> None:
@@ -156,7 +156,7 @@ class Levels:
 
         Raises
         ------
-        TooManyArcs
+        CertificateRejected
         """
         front, back, full = self.front.levels[-1], self.back.levels[-1], self.sets.full
         across: list[Arcs] = []
@@ -174,7 +174,7 @@ class Levels:
         front, back, full = self.front.levels[-1], self.back.levels[-1], self.sets.full
         parts = [np.zeros((3, 0), dtype=np.int64)]
         for tail, head, paid in self.front.joined(self.middle, full ^ back.masks, self.most - back.ahead):
-            self.budget.spend(arcs=len(tail))
+            self.listing.spend(arcs=len(tail))
             parts.append(np.stack((tail, head, front.ahead[tail] + paid + back.ahead[head])))
         tail, head, whole = np.concatenate(parts, axis=1)
         return tail, head, whole

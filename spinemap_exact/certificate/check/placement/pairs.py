@@ -9,6 +9,7 @@ from math import gcd
 import numpy as np
 
 from spinemap_exact.arrays import Array
+from spinemap_exact.certificate.check.budget import Budget
 from spinemap_exact.certificate.check.field import Field, Preorder
 from spinemap_exact.certificate.check.instance import Placement
 from spinemap_exact.certificate.check.kinds import proves
@@ -139,7 +140,7 @@ def prove(instance: Placement, evidence: Field, claim: int | None) -> int:
         evidence.rejected("with enough tiles something is always feasible")
     square = enlarge(instance, evidence, fields["scale"].integer(1, MAX_SCALE))
     symmetries = [_symmetry(square, field) for field in fields["symmetries"].items()]
-    limit, work = square.limit(claim), MAX_WORK
+    limit, budget = square.limit(claim), Budget(MAX_WORK)
     if limit > LARGEST_COST:
         evidence.rejected("no placement costs as much as the claim says")
     tree = Preorder(fields["tree"])
@@ -148,15 +149,13 @@ def prove(instance: Placement, evidence: Field, claim: int | None) -> int:
         case, cell = open_cases.pop()
         case = case if cell is None else case.child(square, *cell)
         k = len(case.tiles)
-        work -= 20 * k**4 + 10**4
-        if work < 0:
-            evidence.rejected("the tree takes longer than the checker allows")
+        budget.spend(20 * k**4 + 10**4)
         tight = tighten(square, case, limit)
         if tight is None:
             continue
         entry = tree.take()
         if isinstance(entry.value, dict) and "branch" in entry.value:
-            work -= 10 * k**5 + 10 * k**2 * len(symmetries)
+            budget.spend(10 * k**5 + 10 * k**2 * len(symmetries))
             tight = probe(square, tight, limit)
             cells = _branch(square, tight, entry, symmetries)
             open_cases += [(tight, cell) for cell in reversed(cells)]

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from spinemap_exact.arrays import Array
-from spinemap_exact.certificate.check.budget import Budget, TooManyArcs
 from spinemap_exact.certificate.check.field import Field, Preorder
 from spinemap_exact.certificate.check.instance import Placement
 from spinemap_exact.certificate.check.kinds import proves
@@ -16,6 +15,7 @@ from spinemap_exact.certificate.check.placement.blocks import Case, Margins, Wal
 from spinemap_exact.certificate.check.placement.chains import NONE, Chains, Line
 from spinemap_exact.certificate.check.placement.charges import Charges, lengths
 from spinemap_exact.certificate.check.placement.lines import MAX_SCALE, Relaxation, relax
+from spinemap_exact.certificate.check.placement.listing import Listing
 from spinemap_exact.certificate.check.placement.sets import LARGEST_COST, Direction
 
 MAX_PROFILES = 1500
@@ -59,14 +59,11 @@ def prove(instance: Placement, evidence: Field, claim: int | None) -> int:
         evidence.rejected("profiles need a mesh with empty tiles, but without missing ones")
     trees = _trees(relaxation, fields["pairs"])
     walk = Walk(relaxation, limit, fields["shared"].items())
-    try:
-        for pair in open_pairs(relaxation, evidence, limit):
-            tree = trees.pop((pair.columns, pair.rows), None)
-            if tree is None:
-                fields["pairs"].rejected(f"columns of {pair.columns} and rows of {pair.rows} clusters are missing")
-            walk.close(pair.case, Preorder(tree))
-    except TooManyArcs:
-        evidence.rejected("more chains are left than the checker can hold")
+    for pair in open_pairs(relaxation, evidence, limit):
+        tree = trees.pop((pair.columns, pair.rows), None)
+        if tree is None:
+            fields["pairs"].rejected(f"columns of {pair.columns} and rows of {pair.rows} clusters are missing")
+        walk.close(pair.case, Preorder(tree))
     for (columns, rows), tree in trees.items():
         tree.rejected(f"columns of {columns} and rows of {rows} clusters need no proof")
     return claim
@@ -100,23 +97,23 @@ def open_pairs(relaxation: Relaxation, evidence: Field, limit: int) -> Iterator[
 
     Raises
     ------
-    TooManyArcs
+    CertificateRejected
     """
     x, y = (_profiles(relaxation, evidence, d) for d in (0, 1))
-    budget = Budget(MAX_GRAPHS)
+    listing = Listing(MAX_GRAPHS)
     nothing = Charges.of(relaxation.sets.n, np.zeros(lengths(relaxation.sets.n)[0], dtype=np.int64))
     most = limit // 2 if relaxation.exchanges else limit - relaxation.line(1, nothing).least()
     columns = {}
     for a in x:
-        chains, through = _cheap(relaxation, 0, a, most, nothing, budget)
+        chains, through = _cheap(relaxation, 0, a, most, nothing, listing)
         if cheapest(through) <= most:
             columns[a] = (chains, through)
     widths = tuple(direction.num_lines for direction in relaxation.directions)
     for b in y:
         beside = {a: cheapest(columns[a][1]) for a in columns if realisable(a, b)}
         most = limit - min(beside.values(), default=NONE)
-        budget.apart()
-        across, by_y = _cheap(relaxation, 1, b, most, nothing, budget)
+        listing.apart()
+        across, by_y = _cheap(relaxation, 1, b, most, nothing, listing)
         for a, least in beside.items():
             if least + cheapest(by_y) <= limit:
                 ahead, by_x = columns[a]
@@ -147,11 +144,11 @@ def _profiles(relaxation: Relaxation, evidence: Field, direction: int) -> list[P
 
 
 def _cheap(
-    relaxation: Relaxation, direction: int, profile: Profile, most: int, nothing: Charges, budget: Budget
+    relaxation: Relaxation, direction: int, profile: Profile, most: int, nothing: Charges, listing: Listing
 ) -> tuple[Chains, Array]:
     """Chains of a profile that cost at most so much, and what the cheapest one through each arc costs."""
     lines = relaxation.directions[direction]
-    chains = Line(Direction(profile, lines.hop, lines.away), relaxation.sets, nothing).below(most, budget)
+    chains = Line(Direction(profile, lines.hop, lines.away), relaxation.sets, nothing).below(most, listing)
     if profile == profile[::-1]:
         chains = led(relaxation, direction, chains)
     return chains, chains.through(chains.cost)

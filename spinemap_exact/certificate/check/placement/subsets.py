@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from spinemap_exact.arrays import Array
-from spinemap_exact.certificate.check.budget import Budget
+from spinemap_exact.certificate.check.placement.listing import Listing
 
 _IN_TABLE = 18, 24  # clusters of which tables speak, at least and at most; 2^24 sets take 64 or 128 MB
 _LEFT_OUT = 3
@@ -61,7 +61,7 @@ class Subsets:
         self._order = np.argsort(begins, kind="stable")
         self._begins = begins[self._order]
 
-    def inside(self, masks: Array, spare: Array, budget: Budget) -> Iterator[tuple[Array, Array]]:
+    def inside(self, masks: Array, spare: Array, listing: Listing) -> Iterator[tuple[Array, Array]]:
         """Pairs of a given set and a listed subset that costs no more than the given set has to spare, by position.
 
         The subset is built cluster by cluster, and given up where no listed set that begins like it is cheap enough.
@@ -77,17 +77,17 @@ class Subsets:
             if len(which) > _TOGETHER:
                 stack += [(c, which[half:], begin[half:]), (c, which[:half], begin[:half])]
             elif c < bits:
-                budget.spend(links=len(which))
+                listing.spend(links=len(which))
                 free = np.flatnonzero(masks[which] >> c & 1)
                 which, begin = np.concatenate((which, which[free])), np.concatenate((begin, begin[free] | 1 << c))
                 left = np.flatnonzero(tails[c + 1][begin] <= spare[which])
                 stack.append((c + 1, which[left], begin[left]))
             else:
-                for pair, listed in self._beginning(begin, budget):
+                for pair, listed in self._beginning(begin, listing):
                     good = (self.masks[listed] & ~masks[which[pair]] == 0) & (self.costs[listed] <= spare[which[pair]])
                     yield which[pair[good]], listed[good]
 
-    def _beginning(self, begin: Array, budget: Budget) -> Iterator[tuple[Array, Array]]:
+    def _beginning(self, begin: Array, listing: Listing) -> Iterator[tuple[Array, Array]]:
         """Listed sets of each beginning: positions of the beginning and of the set, as many as may be held together."""
         first, end = (np.searchsorted(self._begins, begin, side=side) for side in ("left", "right"))
         ends = np.cumsum(end - first)
@@ -97,7 +97,7 @@ class Subsets:
             stop = max(start + 1, int(np.searchsorted(ends, held + _TOGETHER, side="right")))
             some = slice(start, stop)
             count = (end - first)[some]
-            budget.spend(links=int(count.sum()))
+            listing.spend(links=int(count.sum()))
             places = np.arange(count.sum()) + np.repeat(first[some] - (np.cumsum(count) - count), count)
             yield np.repeat(np.arange(start, stop), count), self._order[places]
             start = stop
