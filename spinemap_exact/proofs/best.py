@@ -20,6 +20,9 @@ from spinemap_exact.proofs.placement import mesh, pairs
 from spinemap_exact.result import Limits, SolveResult, Status, Watch
 from spinemap_exact.solvers.mapping import branch_price
 from spinemap_exact.solvers.mapping.contents import Evidence as Contents
+from spinemap_exact.solvers.partition.branch_price import Evidence as Tree
+from spinemap_exact.solvers.partition.branch_price import Listing
+from spinemap_exact.solvers.placement.rlt1 import Trail
 
 logger = logging.getLogger(__name__)
 
@@ -139,7 +142,7 @@ def _proposals(
     found = None
     if problem.kind == "partition":
         yield from _trees(known, result, target, watch)
-    elif problem.kind == "placement" and hasattr(result.evidence, "visits") and result.dual_bound is not None:
+    elif problem.kind == "placement" and isinstance(result.evidence, Trail) and result.dual_bound is not None:
         found = pairs.prove(known, result.dual_bound, result.evidence, watch.should_stop)
     elif problem.kind == "placement" and problem.mesh is not None and result.dual_bound is not None:
         if _is_short(watch, _chains_s(problem)):
@@ -171,9 +174,9 @@ def _trees(
     known: Known, result: SolveResult[Any], target: int | None, watch: Watch
 ) -> Iterator[tuple[Evidence, int | None]]:
     """What the solver listed or branched to, or a search of our own; if that takes too long, a list, or the root."""
-    claim, branched = target, result.evidence
-    if not hasattr(branched, "leaves"):
-        listing = branched if hasattr(branched, "root") else None
+    claim, branched = target, result.evidence if isinstance(result.evidence, Tree) else None
+    if branched is None:
+        listing = result.evidence if isinstance(result.evidence, Listing) else None
         if listing is not None and claim is not None:
             found = listed.prove(known, claim, listing, _part(watch, 0.7))
             if found is not None:
@@ -184,19 +187,19 @@ def _trees(
     if branched is None:
         return
     root = branched.at_root() if str(known.problem.objective) == "packets" else None
-    deeper = root is not None and claim is not None and root.root.bound < claim
+    deeper = branched.root is not None and claim is not None and branched.root.bound < claim
     found = clusters.prove(known, claim, branched, _part(watch, 0.6 if deeper else 1.0).should_stop)
-    if found is None and root is not None and deeper and claim is not None:
+    if found is None and root is not None and branched.root is not None and deeper and claim is not None:
         choice = listed.prove(known, claim, branched, _part(watch, 0.5))
         if choice is not None:
             yield choice, claim
-        claim = root.root.bound
+        claim = branched.root.bound
         found = clusters.prove(known, claim, root, watch.should_stop)
     if found is not None:
         yield found, claim
 
 
-def _branched(problem: Any, result: SolveResult[Any], watch: Watch) -> tuple[int | None, Any]:
+def _branched(problem: Any, result: SolveResult[Any], watch: Watch) -> tuple[int | None, Tree | None]:
     """The bound and the tree of a search that leaves evidence, if somebody waits for it."""
     left = watch.remaining_s
     if result.incumbent is None or result.status is not Status.OPTIMAL or (left is not None and left < _LEAST_SEARCH_S):

@@ -20,6 +20,7 @@ from spinemap_exact.certificate.check.witness import cluster_packets
 from spinemap_exact.kernels.compiling import kernel
 from spinemap_exact.result import SolveResult, Watch
 from spinemap_exact.solvers.partition import branch_price
+from spinemap_exact.solvers.partition.branch_price import Evidence, Leaf, Proof
 
 _ROOT_STEPS, _NODE_STEPS = 24, 6
 _CLOSE = 0.02  # of what is missing: what another step may win at least
@@ -333,14 +334,15 @@ class Shares:
         )
 
 
-def prove(problem: Any, claim: int | None, left_behind: Any, should_stop: Callable[[], bool]) -> dict[str, Any] | None:
+def prove(
+    problem: Any, claim: int | None, left_behind: Evidence, should_stop: Callable[[], bool]
+) -> dict[str, Any] | None:
     """Return evidence for a bound, or for infeasibility (``claim`` None), from the leaves of a branch-and-price tree.
 
     Parameters
     ----------
-    left_behind : object
-        With ``triples`` and ``leaves``; each leaf has ``branching.together``, ``branching.apart`` and ``proof``, which
-        has ``duals``, ``penalties`` and ``scale``, or is None where the decisions leave one partition at most.
+    left_behind : Evidence
+        The proof of a leaf is None where the decisions leave one partition at most.
     """
     instance = read(problem).instance
     assert isinstance(instance, Partition)
@@ -374,13 +376,13 @@ def prove(problem: Any, claim: int | None, left_behind: Any, should_stop: Callab
     return {"kind": "clusters", "scale": scale, "triples": triples, "tree": entries}
 
 
-def search(problem: Any, result: SolveResult[Any], watch: Watch) -> tuple[int | None, Any]:
+def search(problem: Any, result: SolveResult[Any], watch: Watch) -> tuple[int | None, Evidence | None]:
     """Branch from the best partition known; return the bound that the time suffices for, and what `prove` asks for.
 
     For bounds of solvers that leave nothing behind: a choice among listed clusters, and models given to engines.
     """
     again = branch_price.solve(problem, watch, result.incumbent, may_list=False)
-    return again.dual_bound, again.evidence
+    return again.dual_bound, again.evidence if isinstance(again.evidence, Evidence) else None
 
 
 @dataclass(frozen=True)
@@ -388,10 +390,10 @@ class _Leaf:
     """A leaf of the solver's tree: its decisions that are still to be made (True: together), and its proof."""
 
     decisions: dict[tuple[int, int], bool]
-    proof: Any
+    proof: Proof | None
 
     @classmethod
-    def of(cls, leaf: Any) -> _Leaf:
+    def of(cls, leaf: Leaf) -> _Leaf:
         together = {(int(u), int(v)): True for u, v in leaf.branching.together}
         return cls(together | {(int(u), int(v)): False for u, v in leaf.branching.apart}, leaf.proof)
 

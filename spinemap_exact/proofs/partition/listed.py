@@ -22,6 +22,7 @@ from spinemap_exact.kernels.compiling import kernel
 from spinemap_exact.proofs.partition.clusters import Evaluation, Shares
 from spinemap_exact.result import Watch
 from spinemap_exact.solvers.partition import branch_price
+from spinemap_exact.solvers.partition.branch_price import Evidence, Listing
 
 _STEPS = 1000  # of listing a node, which are rather taken than another split
 
@@ -96,14 +97,15 @@ def _steps(gain, reads, axons, columns, slack, max_rows, max_columns, most):
     return True
 
 
-def prove(problem: Any, claim: int, left_behind: Any, watch: Watch, most_steps: int = _STEPS) -> dict[str, Any] | None:
+def prove(
+    problem: Any, claim: int, left_behind: Evidence | Listing, watch: Watch, most_steps: int = _STEPS
+) -> dict[str, Any] | None:
     """Return evidence for a bound from duals that come near it; None if there is none in time.
 
     Parameters
     ----------
-    left_behind : object
-        With ``triples`` and ``root``, which has ``duals``, ``penalties``, ``scale`` and ``most``, a bound on the value
-        of every cluster.
+    left_behind : Evidence or Listing
+        With the proof of its root.
     most_steps : int
         Nodes that are listed in at most so many steps are not split further.
     """
@@ -111,6 +113,8 @@ def prove(problem: Any, claim: int, left_behind: Any, watch: Watch, most_steps: 
     instance = known.instance
     assert isinstance(instance, Partition)
     root = left_behind.root
+    if root is None:
+        return None
     goal = Goal.of(instance, claim, root.scale)
     if not goal.scale:
         return None

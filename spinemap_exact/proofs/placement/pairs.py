@@ -17,16 +17,16 @@ from spinemap_exact.certificate.check.instance import Placement, read
 from spinemap_exact.certificate.check.placement import pairs
 from spinemap_exact.certificate.check.placement.pairs import Case, Cell, Square
 from spinemap_exact.errors import CertificateRejected
+from spinemap_exact.solvers.placement.rlt1 import Trail, Visit
 
 
-def prove(problem: Any, claim: int, trail: Any, should_stop: Callable[[], bool]) -> dict[str, Any] | None:
+def prove(problem: Any, claim: int, trail: Trail, should_stop: Callable[[], bool]) -> dict[str, Any] | None:
     """Return evidence that no placement costs less than the claim; None if the trail does not lead there in time.
 
     Parameters
     ----------
-    trail : object
-        With ``scale``, ``symmetries`` and ``visits``: by the set of cells placed, the last multipliers ``U``, ``V`` of
-        the node, and its ``branch`` with the ``cells`` of its children.
+    trail : Trail
+        Of the solver's tree.
     """
     instance = read(problem).instance
     assert isinstance(instance, Placement)
@@ -42,7 +42,7 @@ def prove(problem: Any, claim: int, trail: Any, should_stop: Callable[[], bool])
 
 
 class _Walk:
-    def __init__(self, square: Square, claim: int, trail: Any, should_stop: Callable[[], bool]) -> None:
+    def __init__(self, square: Square, claim: int, trail: Trail, should_stop: Callable[[], bool]) -> None:
         self.square, self.trail, self.should_stop = square, trail, should_stop
         self.limit = square.limit(claim)
         self.entries: list[dict[str, Any]] = []
@@ -68,12 +68,12 @@ class _Walk:
             if visit.branch is None:
                 return None
             left = pairs.probe(self.square, left, self.limit)
-            cells = self._cells(left, visit)
+            cells = self._cells(left, visit.branch, visit.cells)
             self.entries.append({"branch": list(visit.branch), "cells": [number for cell in cells for number in cell]})
             open_cases += [(left, cell) for cell in reversed(cells)]
         return self.entries
 
-    def _with_multipliers(self, case: Case, visit: Any) -> Case:
+    def _with_multipliers(self, case: Case, visit: Visit) -> Case:
         """Move on to the multipliers of a visit, as far as they matter."""
         alive = case.alive[..., None]
         change = [np.where(alive, new - old, 0) for new, old in ((visit.U, case.rows), (visit.V, case.columns))]
@@ -85,12 +85,12 @@ class _Walk:
             raise CertificateRejected("evidence", "multipliers beyond what a certificate may hold")
         return replace(case, rows=rows, columns=columns)
 
-    def _cells(self, case: Case, visit: Any) -> list[Cell]:
+    def _cells(self, case: Case, branch: tuple[int, int], looked_at: tuple[Cell, ...]) -> list[Cell]:
         """The cells that were looked at, as far as they are needed, and any that would be missing."""
         standing_in = pairs.classes(self.square, case, self._symmetries)
         settled = pairs.ruled_out(case, standing_in)
         chosen = []
-        for cell in (*visit.cells, *pairs.line(case, *visit.branch)):
+        for cell in (*looked_at, *pairs.line(case, *branch)):
             if standing_in[cell] not in settled:
                 settled.add(standing_in[cell])
                 chosen.append(cell)

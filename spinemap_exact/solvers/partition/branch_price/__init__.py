@@ -34,7 +34,9 @@ from spinemap_exact.solvers.partition.branch_price._counting import (
 from spinemap_exact.solvers.partition.branch_price._graph import Branching, Instance, Pricing
 from spinemap_exact.solvers.partition.branch_price._mixed_tree import MixedTree
 from spinemap_exact.solvers.partition.branch_price._mixes import Mixes, undominated
-from spinemap_exact.solvers.partition.branch_price._tree import Tree
+from spinemap_exact.solvers.partition.branch_price._tree import Evidence, Leaf, Listing, Proof, Tree
+
+__all__ = ["ENGINE", "Evidence", "Leaf", "Listing", "Proof", "listed", "solve"]
 
 ENGINE = "branch-price"
 _MEMORY = 3 * 10**9  # bytes
