@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from spinemap_exact.certificate import write
 from spinemap_exact.certificate.check import VerifiedBounds
 from spinemap_exact.certificate.format import Certificate
 from spinemap_exact.in_time import in_time
@@ -22,6 +21,7 @@ from spinemap_exact.kernels.compiling import not_counted
 from spinemap_exact.pipeline.outcome import Stage
 from spinemap_exact.pipeline.solve import solve_problem
 from spinemap_exact.pipeline.spent import CHECK, COMPILING, Spent
+from spinemap_exact.proofs import best
 from spinemap_exact.result import Limits, Progress, SolveResult, Status, StopReason, Voucher, Watch
 
 SHARE_TO_CERTIFY = 0.25
@@ -129,7 +129,7 @@ def certify(
     part.report(result.objective, result.dual_bound, note)
     spent = Spent(lambda: watch.elapsed_s)
     with spent.on(CHECK):
-        found = in_time(partial(write.certificates, problem, result, part), part)
+        found = in_time(partial(best.certificates, problem, result, part), part)
     if found is None:
         return Stage(name, problem, solver, result, None, _shortfall(result, None, part), spent.seconds)
     certificate, proven = found
