@@ -3,11 +3,14 @@
 
     scripts/bench_mapping.py rows.jsonl --time-limit 20                      # all instances, prints the table
     scripts/bench_mapping.py rows.jsonl --instances random-40 lenet --jobs 2
+    scripts/bench_mapping.py large.jsonl --instances 784-100-10 400-400-200 lenet-like --time-limit 60
     scripts/bench_mapping.py rows.jsonl --instances                          # only prints
 
 The two-step mapping is the reference that ships: units for few crossbars, a partition for few packets, a placement for
-few hops, one after the other. The limit counts processor seconds of one worker, for each search by itself, so that the
-machine may be busy. Every instance has a process of its own and one line of the output file.
+few hops, one after the other. Three larger networks are drawn by rule, for 128x128 crossbars on 16x16 tiles with the
+prices of the digits' chip; there the heuristic `two-steps` takes the steps. The limit counts processor seconds of one
+worker, for each search by itself, so that the machine may be busy. Every instance has a process of its own and one line
+of the output file.
 """
 
 from __future__ import annotations
@@ -21,18 +24,29 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from spinemap_exact import heuristics, instances, solvers
 from spinemap_exact.bench.methods import Method
 from spinemap_exact.bench.suite import Case
+from spinemap_exact.hardware import Crossbar, Hardware, TileGrid
 from spinemap_exact.heuristics.mapping import two_steps
+from spinemap_exact.instances.convolutional import lenet
+from spinemap_exact.instances.generators import layered, log_normal_spikes
 from spinemap_exact.io.mapping_file import read_mapping
 from spinemap_exact.kernels.compiling import not_counted
 from spinemap_exact.mapping import Mapping
+from spinemap_exact.network import Network
 from spinemap_exact.problems.mapping import MappingProblem
 from spinemap_exact.result import Limits, Watch
 from spinemap_exact.solvers.mapping._choice import choose
 from spinemap_exact.units import duration_text, energy_text
 
+_DRAWN = {
+    "784-100-10": lambda: layered((784, 100, 10)),
+    "400-400-200": lambda: layered((400, 400, 200)),
+    "lenet-like": lambda: uneven(lenet()),
+}
 _WARM_UP, _WARM_UP_S = "layered-16-24-8", 0.5
 _ENERGIES = {
     "reference": "two steps (reference)",
@@ -50,7 +64,8 @@ _TITLES = [
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--instances", nargs="*", default=instances.names(), metavar="NAME", choices=instances.names())
+    known = [*instances.names(), *_DRAWN]
+    parser.add_argument("--instances", nargs="*", default=instances.names(), metavar="NAME", choices=known)
     parser.add_argument("--time-limit", type=float, default=20.0, metavar="S")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="instances at a time")
@@ -75,11 +90,11 @@ def warm(name: str, limits: Limits) -> dict[str, Any]:
 
 def measure(name: str, limits: Limits) -> dict[str, Any]:
     """Map one instance in every way, each with the same limit."""
-    entry = instances.instances()[name]
-    network, hardware = entry.load()
+    network, hardware, reference = load(name)
     problem, began = MappingProblem(network, hardware), time.process_time()
-    reference = read_mapping(entry.reference, network, hardware) if entry.reference.exists() else None
     with not_counted(time.process_time) as clock:
+        if name in _DRAWN:
+            reference = heuristics.load("mapping", "two-steps")(problem, Watch(limits, clock=clock))
         found = {
             "reference": reference,
             "spinemap": Method("spinemap").answer(Case(name, problem), Watch(limits, clock=clock)),
@@ -105,6 +120,23 @@ def measure(name: str, limits: Limits) -> dict[str, Any]:
     }
 
 
+def load(name: str) -> tuple[Network, Hardware, Mapping | None]:
+    """Return network, hardware, and the reference that ships with them."""
+    if name in _DRAWN:
+        small = instances.load("digits-64-32-10")[1]
+        chip = replace(small, name="128x128", crossbars=(Crossbar(128, 128),), grid=TileGrid(16, 16))
+        return _DRAWN[name](), chip, None
+    entry = instances.instances()[name]
+    network, hardware = entry.load()
+    return network, hardware, read_mapping(entry.reference, network, hardware) if entry.reference.exists() else None
+
+
+def uneven(network: Network) -> Network:
+    """Return the network with 20 spikes on average, log-normal."""
+    spikes = log_normal_spikes(np.random.default_rng(0), network.num_neurons, 20.0)
+    return replace(network, spikes=spikes, spikes_assumed=False)
+
+
 def _judged(problem: MappingProblem, mapping: Mapping | None) -> dict[str, int | None] | None:
     if mapping is None:
         return None
@@ -119,7 +151,7 @@ def _judged(problem: MappingProblem, mapping: Mapping | None) -> dict[str, int |
 
 def table(rows: list[dict[str, Any]]) -> str:
     """Markdown: one line an instance; the gap is that of its best mapping. A bound of units in bold is met."""
-    order = instances.names()
+    order = [*instances.names(), *_DRAWN]
     lines = [f"| instance | {' | '.join(_TITLES)} |", "|---|" + "--:|" * len(_TITLES)]
     for row in sorted(rows, key=lambda row: order.index(row["instance"])):
         lines.append(f"| {row['instance']} | {' | '.join(_cells(row))} |")

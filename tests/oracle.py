@@ -12,6 +12,7 @@ from functools import partial
 from itertools import permutations, product
 
 import numpy as np
+from enumerate_links import least_bottleneck
 from enumerate_mapping import best_mapping
 
 from spinemap_exact.hardware import CostModel, Crossbar, Hardware, TileGrid
@@ -485,6 +486,8 @@ def _free_mapping(problem: MappingProblem) -> int | None:
     def best(measure: str, most: int = problem.most_crossbars) -> int | Fraction | None:
         return best_mapping(table | {"max_crossbars": most}, measure)
 
+    if problem.objective is MappingObjective.BOTTLENECK:
+        return least_bottleneck(table | {"max_crossbars": problem.most_crossbars})
     if problem.objective is MappingObjective.CROSSBARS:
         return next((b for b in range(1, problem.most_crossbars + 1) if best("energy", b) is not None), None)
     if problem.objective is MappingObjective.ENERGY or best("energy") is None:

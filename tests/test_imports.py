@@ -17,7 +17,7 @@ FOLDERS = {PACKAGE: ROOT / PACKAGE, **{f"{PACKAGE}.{n}": ROOT / n for n in ("for
 ROWS = (
     ("errors", "files", "units", "arrays", "choice", "in_memory", "notebook", "registry"),
     ("network", "hardware"),
-    ("mapping", "unit_table"),
+    ("mapping",),
     ("problems", "result", "in_time"),
     ("evaluator", "energy_bound", "io", "certificate.format", "certificate", "kernels", "bounds"),
     ("problems.mapping",),

@@ -16,7 +16,7 @@ from spinemap_exact.pipeline.solve import solve_problem
 from spinemap_exact.problems.mapping import MappingObjective
 from spinemap_exact.result import Limits, Status, Watch
 
-COVERED = [goal for goal in MappingObjective if goal is not MappingObjective.BOTTLENECK]
+GOALS = list(MappingObjective)
 
 
 def is_true(result, least: int | None) -> bool:
@@ -35,23 +35,27 @@ def agree(seeds, goal: MappingObjective, time_s: float) -> Counter:
     reached = Counter()
     for seed in seeds:
         problem = random_free_mapping_problem(seed, goal)
-        least = optimum(problem)
+        try:
+            least = optimum(problem)
+        except TooLarge:  # one in a hundred has too many mappings to try
+            continue
         _, found = solve_problem(problem, Watch(Limits(time_s, 1, seed)))
         assert is_true(found, least), seed
-        proven = solvers.load("mapping", "trees-cpsat")(problem, Watch(Limits(60, 1)), found.incumbent)
-        assert (proven.objective, proven.dual_bound) == (least, least), seed
+        if goal is not MappingObjective.BOTTLENECK:  # of which the model says nothing
+            proven = solvers.load("mapping", "trees-cpsat")(problem, Watch(Limits(60, 1)), found.incumbent)
+            assert (proven.objective, proven.dual_bound) == (least, least), seed
         reached.update(all=1, best=found.objective == least, bound=found.dual_bound == least)
     return reached
 
 
-@pytest.mark.parametrize("goal", COVERED)
+@pytest.mark.parametrize("goal", GOALS)
 def test_agrees_with_every_mapping_there_is(goal):
     reached = agree(range(6), goal, 0.2)
     assert reached["best"] >= reached["all"] / 2
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("goal", COVERED)
+@pytest.mark.parametrize("goal", GOALS)
 def test_agrees_with_every_mapping_of_hundreds_of_networks(goal):
     reached = agree(range(1000, 1200), goal, 0.3)
     assert reached["best"] >= 0.9 * reached["all"]

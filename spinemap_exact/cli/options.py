@@ -281,7 +281,14 @@ def _add_check(verbs: Any) -> None:
 
 
 def _add_convert(verbs: Any) -> None:
-    parser = _verb(verbs, "convert", run.convert, "from any readable format to native .npz or an edge list",
-                   "Read a network and write it as native .npz or as an edge list.")  # fmt: skip
+    parser = _verb(verbs, "convert", run.convert, "networks and mappings into other formats",
+                   "Read a network and write it as native .npz or as an edge list; or, with --mapping, read a mapping\n"
+                   "of it and write that as a table (.csv), as JSON, or for another tool (--to):\n\n"
+                   "  spinemap-exact convert digits-64-32-10 demo --mapping out/mapping.csv --to sanafe\n\n"
+                   "writes demo/architecture.yaml and demo/network.yaml, which SANA-FE simulates.")  # fmt: skip
     _add_input(parser)
-    parser.add_argument("output", metavar="OUT", help=".npz, .csv or .tsv")
+    parser.add_argument("output", metavar="OUT", help=".npz, .csv or .tsv; of a mapping .csv or .json; for SANA-FE a "
+                        "folder")  # fmt: skip
+    parser.add_argument("--mapping", metavar="FILE", help="write this mapping of the network, not the network")
+    parser.add_argument("--to", choices=("sanafe", "pacman"), help="the tool that reads the mapping")
+    _add_hardware(parser)

@@ -365,8 +365,7 @@ def evaluate(args: argparse.Namespace) -> int:
     from spinemap_exact.io.mapping_file import read_mapping
 
     network, hardware, notes = _read(args)
-    if hardware is None:
-        raise InvalidInput(f"say which hardware {args.input} is mapped onto: --hardware PRESET or FILE.toml")
+    hardware = _required(args, hardware)
     mapping = read_mapping(Path(args.mapping), network, hardware)
     if violations := mapping.violations(network, hardware):  # what does not fit has no price
         if args.json:
@@ -382,11 +381,37 @@ def evaluate(args: argparse.Namespace) -> int:
 def convert(args: argparse.Namespace) -> int:
     from spinemap_exact.io import write_network
 
-    network, _, notes = _read(args)
+    network, hardware, notes = _read(args)
+    if args.mapping:
+        return _convert_mapping(args, network, _required(args, hardware), notes)
+    if args.to:
+        raise InvalidInput(f"--to {args.to} writes a mapping: --mapping FILE names it")
     write_network(Path(args.output), network)
     words = f"{args.output}: {network.num_neurons:,} neurons, {network.num_synapses:,} synapses"
     facts = {"output": args.output, "neurons": network.num_neurons, "synapses": network.num_synapses, "notes": notes}
     _say(args, facts, words + _noted(notes))
+    return DONE
+
+
+def _convert_mapping(args: argparse.Namespace, network: Network, hardware: Hardware, notes: list[str]) -> int:
+    from spinemap_exact.io.mapping_file import read_mapping, write_mapping
+    from spinemap_exact.io.pacman import write_pacman
+    from spinemap_exact.io.sanafe import write_sanafe
+
+    mapping = read_mapping(Path(args.mapping), network, hardware)
+    if violations := mapping.violations(network, hardware):
+        raise InvalidInput(f"{args.mapping} is no mapping onto this hardware: {violations[0]}")
+    if args.to == "sanafe":
+        notes = notes + write_sanafe(args.output, mapping, network, hardware)
+    elif args.to == "pacman":
+        write_pacman(args.output, mapping, hardware)
+    else:
+        if Path(args.output).suffix.lower() not in (".csv", ".json", ".gz"):
+            raise InvalidInput(f"{args.output} names no format of mappings: .csv, .json or .json.gz, or --to TOOL")
+        write_mapping(args.output, mapping, network, hardware)
+    units, clusters = mapping.unrolling.num_units, mapping.partition.num_clusters
+    facts = {"output": args.output, "units": units, "clusters": clusters, "notes": notes}
+    _say(args, facts, f"{args.output}: {units:,} units in {clusters:,} clusters" + _noted(notes))
     return DONE
 
 
@@ -475,6 +500,12 @@ def _certified(path: str | Path, stage: Stage) -> list[str]:
         with writing(path) as file:
             file.write(certificates.to_bytes(certificate))
     return [said.replace("{}", str(path))] if said else []
+
+
+def _required(args: argparse.Namespace, hardware: Hardware | None) -> Hardware:
+    if hardware is None:
+        raise InvalidInput(f"say which hardware {args.input} is mapped onto: --hardware PRESET or FILE.toml")
+    return hardware
 
 
 def _read(args: argparse.Namespace) -> tuple[Network, Hardware | None, list[str]]:

@@ -8,8 +8,7 @@ name ``cluster_of_neuron`` instead, with or without entries for external inputs 
 
 A file of the same format without ``tile_of_cluster`` is a partition, which `read_mapping` does not take for a mapping.
 
-*CSV*: ``neuron,tile``, or ``neuron,x,y`` under a header that names the three, for every neuron that is not an external
-input; neurons of one tile are a cluster.
+*CSV*: a line for each unit or neuron, as `mapping_table` says.
 """
 
 from __future__ import annotations
@@ -25,20 +24,17 @@ from spinemap_exact.arrays import Array
 from spinemap_exact.errors import InvalidInput
 from spinemap_exact.files import read_json_table, shown, writing
 from spinemap_exact.hardware import Hardware
-from spinemap_exact.io._files import whole_number
-from spinemap_exact.io._tables import read_table, require_width
+from spinemap_exact.io.mapping_table import crossbar_of_tile, read_mapping_table, write_mapping_table
 from spinemap_exact.mapping import Mapping, Partition, Placement, Unrolling
 from spinemap_exact.network import Network
 
 FORMAT = "spinemap-exact mapping"
 VERSION = 1
-_COLUMNS = {"neuron": ("neuron", "neuron_id", "id"), "tile": ("tile", "tile_id"), "x": ("x",), "y": ("y",)}
-_WANTED = "wanted: neuron,tile or neuron,x,y"
 _UNROLLING = ("unit_of_synapse", "neuron_of_unit", "parent_of_unit")
 
 
 def write_mapping(path: str | Path, mapping: Mapping, network: Network, hardware: Hardware) -> None:
-    """Write a mapping as JSON; see the module docstring for the format.
+    """Write a mapping: as a table where the name ends in ``.csv``, else as JSON; see the module docstring.
 
     Parameters
     ----------
@@ -60,6 +56,9 @@ def write_mapping(path: str | Path, mapping: Mapping, network: Network, hardware
     >>> mapping = Mapping(Unrolling.identity(network), Partition([0, 1, 1]), Placement([1, 0]))
     >>> write_mapping("mapping.json", mapping, network, chip)
     """
+    if Path(path).suffix.lower() == ".csv":
+        write_mapping_table(path, mapping, network, hardware)
+        return
     tiles = {"tile_of_cluster": mapping.placement.tile_of_cluster.tolist()}
     _write(Path(path), _table(mapping.unrolling, mapping.partition, network, hardware) | tiles)
 
@@ -127,7 +126,7 @@ def read_mapping(path: str | Path, network: Network, hardware: Hardware | None =
     path = Path(path)
     try:
         if path.suffix.lower() in (".csv", ".tsv"):
-            return _from_tiles(path, _tile_of_neuron(path, network, hardware), network, hardware)
+            return read_mapping_table(path, network, hardware)
         return _from_table(path, read_json_table(path), network, hardware)
     except InvalidInput as defect:
         raise defect if str(path) in str(defect) else InvalidInput(f"{path}: {defect}") from defect
@@ -166,7 +165,7 @@ def _from_table(path: Path, table: dict[str, Any], network: Network, hardware: H
     if "crossbar_of_cluster" in table:
         crossbars = _array(path, table, "crossbar_of_cluster", clusters, "clusters")
     elif hardware is not None and not hardware.is_uniform:
-        crossbars = _crossbar_of_tile(path, tiles, hardware)
+        crossbars = crossbar_of_tile(path, tiles, hardware)
     return Mapping(unrolling, Partition(cluster_of_unit, crossbars), Placement(tiles))  # type: ignore[arg-type]
 
 
@@ -214,55 +213,3 @@ def _array(path: Path, table: dict[str, Any], name: str, length: int | None, of_
         if not -1 <= value <= np.iinfo(np.int32).max:
             raise InvalidInput(f"{path}: {name}[{place}] is {shown(value)}, which is no id")
     return np.array(listed, dtype=np.int64)
-
-
-def _crossbar_of_tile(path: Path, tiles: Array, hardware: Hardware) -> Array:
-    """Types of the crossbars on some tiles: tiles are handed out in the order of the types."""
-    outside = (tiles < 0) | (tiles >= hardware.grid.num_tiles)
-    if outside.any():
-        raise InvalidInput(f"{path} names tile {tiles[outside][0]} of {hardware.grid.num_tiles}")
-    return np.repeat(np.arange(len(hardware.crossbars)), [c.count or 0 for c in hardware.crossbars])[tiles]
-
-
-def _tile_of_neuron(path: Path, network: Network, hardware: Hardware | None) -> Array:
-    """(num_units,) tile of each neuron that is not an external input, in the order of the neurons."""
-    table = read_table(path, _COLUMNS)
-    table.refuse_unread(_WANTED)
-    column = {"neuron": 0, "tile": 1} if table.column is None else table.column
-    if column.keys() not in ({"neuron", "tile"}, {"neuron", "x", "y"}):
-        raise InvalidInput(f"{path} has the columns {', '.join(table.header)}; {_WANTED}")
-    tile: dict[int, int] = {}
-    for number, cells in table.rows:
-        require_width(path, number, cells, len(table.header) or 2)
-        if len(cells) <= max(column.values()):
-            raise InvalidInput(f"line {number} of {path} is not {','.join(column)}")
-        neuron = whole_number(cells[column["neuron"]], f"{path}: the neuron in line {number}")
-        if not 0 <= neuron < network.num_neurons:
-            raise InvalidInput(f"{path} names neuron {neuron}, outside 0 ... {network.num_neurons - 1}")
-        if neuron in tile:
-            raise InvalidInput(f"{path} places neuron {neuron} twice")
-        if not network.is_input[neuron]:
-            place = {
-                what: whole_number(cells[k], f"{path}: the {what} of neuron {neuron}") for what, k in column.items()
-            }
-            tile[neuron] = place["tile"] if "tile" in place else _tile_at(path, neuron, place, hardware)
-    units = np.flatnonzero(~network.is_input).tolist()
-    if missing := [i for i in units if i not in tile]:
-        raise InvalidInput(f"{path} places {len(tile)} of {len(units)} neurons; neuron {missing[0]} has no tile")
-    return np.array([tile[i] for i in units], dtype=np.int64)
-
-
-def _tile_at(path: Path, neuron: int, place: dict[str, int], hardware: Hardware | None) -> int:
-    if hardware is None:
-        raise InvalidInput(f"{path} names tiles by x and y, which only hardware can tell: it was not given")
-    x, y, grid = place["x"], place["y"], hardware.grid
-    if not (0 <= x < grid.width and 0 <= y < grid.height):
-        raise InvalidInput(f"{path} places neuron {neuron} at x = {x}, y = {y}, outside the {grid} mesh")
-    return y * grid.width + x
-
-
-def _from_tiles(path: Path, tile_of_neuron: Array, network: Network, hardware: Hardware | None) -> Mapping:
-    tiles, cluster_of_unit = np.unique(tile_of_neuron, return_inverse=True)
-    crossbars = None if hardware is None or hardware.is_uniform else _crossbar_of_tile(path, tiles, hardware)
-    partition = Partition(cluster_of_unit, crossbars)  # type: ignore[arg-type]
-    return Mapping(Unrolling.identity(network), partition, Placement(tiles))

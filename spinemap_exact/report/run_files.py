@@ -10,6 +10,7 @@ from typing import Any
 
 from spinemap_exact.certificate import format as certificates
 from spinemap_exact.io.mapping_file import write_mapping, write_partition
+from spinemap_exact.io.mapping_table import write_mapping_table
 from spinemap_exact.io.run_folder import DONE, RunFolder
 from spinemap_exact.mapping import Partition, Unrolling
 from spinemap_exact.pipeline import MappingRun
@@ -18,6 +19,7 @@ from spinemap_exact.report.run_page import html_of_run
 STAGES = ("unroll", "partition", "placement", "mapping")
 NAMES = (
     "mapping.json",
+    "mapping.csv",
     "partition.json",
     *(f"{stage}.certificate" for stage in STAGES),
     "report.html",
@@ -62,8 +64,8 @@ def put_run(folder: RunFolder, run: MappingRun, facts: dict[str, Any], words: st
         write = partial(write_partition, unrolling=unrolling, partition=partition)
         folder.put("partition.json", partial(write, network=run.network, hardware=run.hardware))
     if run.mapping is not None:
-        write = partial(write_mapping, mapping=run.mapping)
-        folder.put("mapping.json", partial(write, network=run.network, hardware=run.hardware))
+        for file, write_it in (("mapping.json", write_mapping), ("mapping.csv", write_mapping_table)):
+            folder.put(file, partial(write_it, mapping=run.mapping, network=run.network, hardware=run.hardware))
     folder.put_text("report.html", html_of_run(run, str(facts["network"])))
     folder.put_text("result.json", json.dumps(facts, indent=1) + "\n")
     folder.put_text("evaluation.json", json.dumps(facts["evaluation"], indent=1) + "\n")

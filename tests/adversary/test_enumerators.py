@@ -7,6 +7,7 @@ from random import Random
 import pytest
 from ask import UNKNOWN, optimum, problem_of
 from draw import STAGES, draw, mapping, random_mapping
+from enumerate_links import least_bottleneck
 from enumerate_mapping import MEASURES, best_mapping, price_mapping
 from enumerate_stages import TooLarge, best_packing, best_partition, best_placement, price_partition, price_placement
 from enumerate_unroll import best_unroll, price_unroll
@@ -160,3 +161,12 @@ def fits(instance, found):
     """Rows and columns, by the prices of unrollings: one crossbar a tile."""
     rows, columns = instance["tiles"][0]
     return price_unroll(unroll(instance["network"], rows, columns), found) is not None
+
+
+def test_a_busy_link_is_relieved_by_two_ways():
+    # two neurons read inputs of 5 and 9 that enter at tile 0, where one of them lies: both inputs to the other take the
+    # link to tile 1 (14), or it lies on tile 3, reads the 9 there and gets the 5 from a unit on tile 2. One of two
+    # reads of the 9 leaves tile 0 in any case. On a line there is one way only.
+    net = network([0, 0, 5, 9], [(2, 0), (3, 0), (2, 1), (3, 1)], inputs=2)
+    assert least_bottleneck(chip(net, 2, 2, 2, 1, io_tile=0)) == 9
+    assert least_bottleneck(chip(net, 3, 1, 2, 1, io_tile=0)) == 14
