@@ -1,45 +1,69 @@
-"""What every MILP model offers."""
+"""How MILP engines hear a model: in PuLP, as linear constraints and numbers that doubles hold."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cached_property
 from math import gcd
-from typing import Any, TypeVar
+from typing import Any
 
 import pulp
 
 from spinemap_exact.errors import InvalidInput
-from spinemap_exact.formulations._model import Model
-
-S = TypeVar("S")
+from spinemap_exact.formulations._model import Words
 
 _EXACT_COEFFICIENT = 10**12  # MPS files carry thirteen digits
 _EXACT_TOTAL = 2**53  # the integers that a double holds
 
 
-class MilpModel(Model[S]):
-    """A MILP whose objective is ``(cost - constant) / scale``, an integer at every solution.
+class Milp(Words):
+    """A PuLP model, ``lp``, whose objective is the model's cost without the constant, divided by ``scale``.
 
     ``scale`` is the common divisor of the costs: small numbers keep an engine's tolerances harmless.
     """
 
-    def __init__(self, name: str) -> None:
-        super().__init__()
-        self.lp = pulp.LpProblem(name, pulp.LpMinimize)
+    def __init__(self) -> None:
+        self.lp = pulp.LpProblem("model", pulp.LpMinimize)
         self.scale = 1
+        self._reach = 0
 
-    def binary(self, name: str) -> Any:
-        """Return a new variable 0 or 1."""
-        return self.integer(name, 1)
+    def choice(self, name: str) -> Any:
+        return self.number(name, 1)
 
-    def integer(self, name: str, top: int) -> Any:
-        """Return a new integer variable 0 ... top."""
+    def number(self, name: str, top: int) -> Any:
         return self.lp.add_variable(name, 0, top, pulp.LpInteger)
 
-    def fraction(self, name: str, top: int = 1) -> Any:
-        """Return a new continuous variable 0 ... top, integer at an optimum because the others are."""
+    def amount(self, name: str, top: int = 1) -> Any:
         return self.lp.add_variable(name, 0, top, pulp.LpContinuous)
+
+    def sum(self, terms: Iterable[Any]) -> Any:
+        return pulp.lpSum(terms)
+
+    def require(self, row: Any, *, where: Any = None, unless: Any = None) -> None:
+        if where is None and unless is None:
+            self.lp += row
+        else:
+            self._excuse(row, 1 - where if unless is None else unless)
+
+    def exactly_one(self, choices: Iterable[Any]) -> None:
+        self.lp += pulp.lpSum(choices) == 1
+
+    def at_most_one(self, choices: Iterable[Any]) -> None:
+        self.lp += pulp.lpSum(choices) <= 1
+
+    def implies(self, choice: Any, other: Any) -> None:
+        self.lp += choice <= other
+
+    def minimise(self, terms: list[tuple[int, Any]]) -> None:
+        self.scale = gcd(*(c for c, _ in terms)) or 1
+        scaled = {v: c // self.scale for c, v in terms}
+        self._reach = sum(abs(c) * int(v.upBound) for v, c in scaled.items())
+        if self._reach >= _EXACT_TOTAL or max(map(abs, scaled.values()), default=0) >= _EXACT_COEFFICIENT:
+            raise InvalidInput(
+                f"costs up to {self._reach * self.scale} are beyond the floating point of a MILP engine; "
+                "CP-SAT and our own solvers calculate in integers"
+            )
+        self.lp.setObjective(pulp.LpAffineExpression(scaled))
 
     @cached_property
     def weight(self) -> int:
@@ -50,24 +74,13 @@ class MilpModel(Model[S]):
     @cached_property
     def slack(self) -> float:
         """How far an engine's bound may be off: 1e-7 by reduced costs, 1e-9 by what it takes for zero."""
-        costs = sum(abs(c) // self.scale * int(v.upBound) for c, v in self.terms)
-        return 1e-6 + 1e-7 * sum(int(v.upBound) for v in self.lp.variables()) + 1e-9 * costs
+        return 1e-6 + 1e-7 * sum(int(v.upBound) for v in self.lp.variables()) + 1e-9 * self._reach
 
-    def minimise(self, terms: Iterable[tuple[int, Any]], constant: int = 0) -> None:
-        """Minimise the sum of ``coefficient * variable`` plus a constant.
-
-        Raises
-        ------
-        InvalidInput
-            If the costs are too large for an engine that calculates in floating point.
-        """
-        self._merge(terms, constant)
-        self.scale = gcd(*(c for c, _ in self.terms)) or 1
-        scaled = {v: c // self.scale for c, v in self.terms}
-        reach = sum(abs(c) * int(v.upBound) for v, c in scaled.items())
-        if reach >= _EXACT_TOTAL or max(map(abs, scaled.values()), default=0) >= _EXACT_COEFFICIENT:
-            raise InvalidInput(
-                f"costs up to {reach * self.scale} are beyond the floating point of a MILP engine; "
-                "CP-SAT and our own solvers calculate in integers"
-            )
-        self.lp.setObjective(pulp.LpAffineExpression(scaled))
+    def _excuse(self, row: Any, excuse: Any) -> None:
+        """Add an inequality with the least factor of ``excuse`` that makes it void where that is 1 ("big M")."""
+        if not row.sense:
+            raise ValueError("only an inequality can be excused")
+        left = [(row.sense * factor, variable) for variable, factor in row.items()]
+        spare = row.sense * row.constant  # 0 <= spare + sum of left
+        least = spare + sum(factor * variable.upBound for factor, variable in left if factor < 0)
+        self.lp += pulp.lpSum(factor * variable for factor, variable in left) + spare >= least * excuse

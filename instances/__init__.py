@@ -2,7 +2,7 @@
 
 An instance has three stages. The unroll stage is given by network and hardware; the partition stage is that of the
 unrolling in the instance's reference mapping, the placement stage that of the partition there. References stay as they
-are, so that bounds recorded once hold for good.
+are, so that bounds recorded once hold for good. Besides, the mapping as a whole is a problem, whose measure is energy.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, ClassVar
 
-from spinemap_exact.errors import InvalidInput
-from spinemap_exact.files import shown
+from spinemap_exact.errors import InvalidInput, unknown
+from spinemap_exact.files import cut
 from spinemap_exact.hardware import Hardware, read_hardware
 from spinemap_exact.instances import convolutional, generators
 from spinemap_exact.io import read_network
@@ -79,6 +79,8 @@ class Instance:
     generate: Table[str, Any] | None = None
     best: Table[str, Best] = field(default_factory=dict)
 
+    stages: ClassVar[tuple[str, ...]] = ("unroll", "partition", "placement", "mapping")
+
     @property
     def reference(self) -> Path:
         """The mapping whose unrolling and partition define the lower stages; it may be missing."""
@@ -106,6 +108,8 @@ class CoreGraph:
     description: str
     best: Table[str, Best] = field(default_factory=dict)
 
+    stages: ClassVar[tuple[str, ...]] = ("placement",)
+
 
 def names() -> tuple[str, ...]:
     """Names of the instances, in the order of the suite."""
@@ -122,7 +126,7 @@ def load(name: str) -> tuple[Network, Hardware]:
     """
     instance = instances().get(name)
     if instance is None:
-        raise InvalidInput(f"unknown instance {name!r}; known: {', '.join(names())}")
+        raise InvalidInput(unknown("instance", name, names()))
     return instance.load()
 
 
@@ -137,7 +141,7 @@ def generate(recipe: Table[str, Any]) -> Network:
     arguments = dict(recipe)
     kind = arguments.pop("kind", None)
     if kind not in GENERATORS:
-        raise InvalidInput(f"unknown generator {shown(kind)}; known: {', '.join(GENERATORS)}")
+        raise InvalidInput(unknown("generator", cut(str(kind)), GENERATORS))
     try:
         network: Network = GENERATORS[kind](**arguments)  # type: ignore[operator]
     except InvalidInput:

@@ -1,7 +1,8 @@
 """Keep the records of the library: a number enters only with a certificate that the checker accepts.
 
-For every stage of an instance `suite.toml` holds a line ``best.STAGE``, and the folder ``certificates`` the proof. A
-new certificate of the same problem may lower the objective or raise the bound, never the other way round.
+For every stage of an instance, and for its mapping as a whole, `suite.toml` holds a line ``best.STAGE``, and the folder
+``certificates`` the proof. A new certificate of the same problem may lower the objective or raise the bound, never the
+other way round.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ from spinemap_exact.errors import CertificateMalformed, CertificateRejected, Inv
 from spinemap_exact.instances import FOLDER, Best, CoreGraph, Instance, read_library
 from spinemap_exact.io import read_problem
 from spinemap_exact.io.mapping_file import read_mapping, write_mapping
-from spinemap_exact.pipeline import STAGES, Stage, stage_problem
-from spinemap_exact.result import Limits, Watch, conclude
+from spinemap_exact.pipeline import stage_problem
+from spinemap_exact.problems.mapping import MappingProblem
 
 LARGEST_FILE = 200_000  # bytes of what ships
 
@@ -39,7 +40,7 @@ class News:
 
 
 def problem_of(entry: Instance | CoreGraph, stage: str) -> Any:
-    """Build the problem of one stage, given the reference mapping where it needs one.
+    """Build the problem of one stage, given the reference mapping where it needs one, or of the mapping as a whole.
 
     Raises
     ------
@@ -49,6 +50,8 @@ def problem_of(entry: Instance | CoreGraph, stage: str) -> Any:
     if isinstance(entry, CoreGraph):
         return read_problem(entry.file, "noc", mesh=entry.mesh)[0]
     network, hardware = entry.load()
+    if stage == "mapping":
+        return MappingProblem(network, hardware)
     mapping = None
     if stage != "unroll":
         if not entry.reference.exists():
@@ -97,7 +100,7 @@ def _take(path: Path, folder: Path, found_by: str) -> News:
         check(problem, claim)
     except (CertificateRejected, CertificateMalformed) as flaw:
         return News(path, entry.name, stage, False, f"rejected: {flaw}")
-    known = entry.best.get(stage) or Best(problem.digest, _measure(stage, problem))
+    known = entry.best.get(stage) or Best(problem.digest, problem.measure)
     kept_at = certificate_of(entry, stage, folder)
     kept = certificates.read(kept_at) if kept_at.exists() else None
     best, merged = _better(known, kept, claim, _finder(path, stage) or found_by or "unknown")
@@ -137,7 +140,7 @@ def _place(claim: Certificate, folder: Path) -> tuple[Instance | CoreGraph, str]
     candidates = [
         (entry, stage)
         for entry in read_library(folder / "suite.toml")
-        for stage in (("placement",) if isinstance(entry, CoreGraph) else STAGES)
+        for stage in entry.stages
         if stage == claim.scope
     ]
     for entry, stage in candidates:
@@ -150,7 +153,7 @@ def _place(claim: Certificate, folder: Path) -> tuple[Instance | CoreGraph, str]
 
 
 def _is_defined(entry: Instance | CoreGraph, stage: str) -> bool:
-    return isinstance(entry, CoreGraph) or stage == "unroll" or entry.reference.exists()
+    return isinstance(entry, CoreGraph) or stage in ("unroll", "mapping") or entry.reference.exists()
 
 
 def _adopt_reference(source: Path, folder: Path) -> None:
@@ -181,11 +184,6 @@ def _result(folder: Path) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError) as defect:
         raise InvalidInput(f"{file} is no result of map: {defect}") from defect
     return content if isinstance(content, dict) else {}
-
-
-def _measure(stage: str, problem: Any) -> str:
-    nothing = conclude(problem, None, None, engine="", watch=Watch(Limits()))
-    return Stage(stage, problem, "", nothing).measure
 
 
 def _record(suite: Path, name: str, stage: str, best: Best) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from difflib import get_close_matches
+
 
 class SpinemapError(Exception):
     """Base of all errors of this package; its text is one sentence that names the culprit."""
@@ -60,3 +63,24 @@ def require_type(name: str, value: object, kind: type) -> None:
     """
     if not isinstance(value, kind):
         raise WrongType(name, value, f"a {kind.__name__}")
+
+
+def unknown(what: str, name: str, known: Iterable[str]) -> str:
+    """Say that nothing is called ``name``, what may have been meant, and what there is.
+
+    Examples
+    --------
+    >>> unknown("preset", "loihy", ["loihi", "truenorth"])
+    "unknown preset 'loihy'; did you mean 'loihi'? Known: loihi, truenorth"
+    """
+    return f"unknown {what} {name!r}; {meant(name, known)}"
+
+
+def meant(name: str, known: Iterable[str]) -> str:
+    """Say which of the ``known`` names comes close to ``name``, if any does, and list them all."""
+    known = list(known)
+    there, lower = ", ".join(known), {k.lower(): k for k in reversed(known)}
+    close = get_close_matches(name.lower(), lower, n=1)
+    if close:
+        return f"did you mean {lower[close[0]]!r}? Known: {there}"
+    return f"known: {there}" if known else "there is none"

@@ -8,27 +8,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 from spinemap_exact.arrays import whole
 from spinemap_exact.certificate.check import VerifiedBounds
 from spinemap_exact.errors import EngineDefect, InvalidInput, WrongType
+from spinemap_exact.problems import Problem
 
 S = TypeVar("S")
-S_contra = TypeVar("S_contra", contravariant=True)
-
-
-class Problem(Protocol[S_contra]):
-    """What is asked: prices a solution and says which limits it breaks."""
-
-    kind: ClassVar[str]
-
-    def cost(self, solution: S_contra) -> int: ...
-
-    def violations(self, solution: S_contra) -> list[str]: ...
-
-    @property
-    def digest(self) -> str: ...
 
 
 class Status(StrEnum):
@@ -40,6 +27,10 @@ class Status(StrEnum):
     @property
     def has_solution(self) -> bool:
         return self in (Status.OPTIMAL, Status.FEASIBLE)
+
+    @property
+    def is_proven(self) -> bool:
+        return self in (Status.OPTIMAL, Status.INFEASIBLE)
 
 
 @dataclass(frozen=True)
@@ -122,6 +113,30 @@ class Limits:
             raise InvalidInput(f"{self.workers} workers can do nothing")
         if not 0 <= self.seed < 2**31:
             raise InvalidInput(f"seed {self.seed} lies outside 0 ... 2^31 - 1")
+
+
+class StopReason(StrEnum):
+    """Why a solve ended."""
+
+    PROOF = "proof"
+    TIME = "time"
+    INTERRUPTED = "interrupted"
+    MEMORY = "memory"
+    EXHAUSTED = "exhausted"
+    ENGINE = "engine"
+
+    def text(self, limits: Limits) -> str:
+        """Say it to people."""
+        match self:
+            case StopReason.TIME:
+                return f"{limits.time_s:g} s limit"
+            case StopReason.MEMORY:
+                return "memory limit"
+            case StopReason.EXHAUSTED:
+                return "ended without a proof"
+            case StopReason.ENGINE:
+                return "the engine gave up"
+        return str(self)
 
 
 @dataclass(frozen=True)
@@ -255,6 +270,8 @@ class SolveResult(Generic[S]):
         Who stands behind the bound, or behind infeasibility.
     engine : str
         Solver or engine with its version.
+    stopped_by : StopReason
+        ``PROOF`` if optimal or infeasible, and only then. ``EXHAUSTED`` if the solver has done all that it can.
     formulation : str or None
         Name of the model, if the solver used one.
     reason : str
@@ -271,6 +288,7 @@ class SolveResult(Generic[S]):
     runtime_s: float
     engine: str
     limits: Limits
+    stopped_by: StopReason
     formulation: str | None = None
     reason: str = ""
     trace: tuple[Progress, ...] = ()
@@ -293,6 +311,8 @@ class SolveResult(Generic[S]):
             raise ValueError(f"dual bound {self.dual_bound} is not what {self.vouched_by} stands for")
         if self.status is Status.INFEASIBLE and self.dual_bound is not None:
             raise ValueError("an infeasible problem has no dual bound")
+        if self.status.is_proven != (self.stopped_by is StopReason.PROOF):
+            raise ValueError(f"{self.status} was not stopped by {self.stopped_by}")
 
     def __repr__(self) -> str:
         bound = "no bound" if self.dual_bound is None else f"dual bound {self.dual_bound}"
@@ -310,6 +330,7 @@ class SolveResult(Generic[S]):
             "runtime_s": round(self.runtime_s, 3),
             "engine": self.engine,
             "formulation": self.formulation,
+            "stopped_by": str(self.stopped_by),
             "reason": self.reason,
             "seed": self.limits.seed,
             "limits": vars(self.limits),
@@ -353,11 +374,14 @@ def conclude(
     vouched_by: Voucher | None = None,
     infeasible: bool = False,
     formulation: str | None = None,
+    stopped_by: StopReason | None = None,
     reason: str = "",
     evidence: Any = None,
     details: dict[str, Any] | None = None,
 ) -> SolveResult[S]:
     """Build the result of a solve; the incumbent is re-priced, the status follows from the numbers.
+
+    Without a proof the solve was ``stopped_by`` what is given, or what the watch says, or it was at its end.
 
     Raises
     ------
@@ -378,6 +402,7 @@ def conclude(
     if vouched_by is None and (infeasible or dual_bound is not None):
         vouched_by = Voucher("attested", engine)
     watch.report(objective, dual_bound)
+    stopped_by = StopReason.PROOF if status.is_proven else stopped_by or _stopped_by(watch)
     return SolveResult(
         status=status,
         incumbent=incumbent,
@@ -387,19 +412,16 @@ def conclude(
         runtime_s=watch.elapsed_s,
         engine=engine,
         limits=watch.limits,
+        stopped_by=stopped_by,
         formulation=formulation,
-        reason=reason or _stopped_by(status, watch),
+        reason=reason if reason and status is not Status.OPTIMAL else stopped_by.text(watch.limits),
         trace=tuple(watch.trace),
         evidence=evidence,
         details=details or {},
     )
 
 
-def _stopped_by(status: Status, watch: Watch) -> str:
-    if status in (Status.OPTIMAL, Status.INFEASIBLE):
-        return "proof"
+def _stopped_by(watch: Watch) -> StopReason:
     if watch.stop_requested:
-        return "interrupted"
-    if watch.should_stop():
-        return f"{watch.limits.time_s:g} s limit"
-    return "ended without a proof"
+        return StopReason.INTERRUPTED
+    return StopReason.TIME if watch.should_stop() else StopReason.EXHAUSTED

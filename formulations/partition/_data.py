@@ -48,11 +48,6 @@ class Data:
         return self.problem.traffic is Traffic.PER_SYNAPSE
 
     @cached_property
-    def may_enter(self) -> list[tuple[int, int]]:
-        """Nets and lowest units of clusters that they may feed."""
-        return [(e, w) for e in self.nets for w in self.units if w <= max(self.post[e])]
-
-    @cached_property
     def axons(self) -> list[frozenset[int]]:
         """Sources that each unit reads."""
         return [frozenset(self.problem.network.fan_in_of(u).tolist()) for u in self.units]

@@ -25,11 +25,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from pulp import lpSum
-
 from spinemap_exact.errors import InvalidInput
-from spinemap_exact.formulations._milp import MilpModel
-from spinemap_exact.formulations._model import Value
+from spinemap_exact.formulations._model import Model, Value, Words
 from spinemap_exact.formulations.partition._data import Data
 from spinemap_exact.mapping import Partition
 from spinemap_exact.problems.partition import PartitionObjective, PartitionProblem
@@ -38,7 +35,7 @@ LARGEST = 20_000
 """Clusters up to which the model lists them."""
 
 
-def build(problem: PartitionProblem, clusters: Iterable[Iterable[int]] | None = None) -> SetPartitioningMilp:
+def build(problem: PartitionProblem, say: Words, clusters: Iterable[Iterable[int]] | None = None) -> SetPartitioning:
     """Build the model over some clusters, each on every type that holds it, or over all.
 
     Raises
@@ -58,7 +55,7 @@ def build(problem: PartitionProblem, clusters: Iterable[Iterable[int]] | None = 
                 )
     else:
         listed = list(dict.fromkeys(tuple(sorted(set(cluster))) for cluster in clusters))
-    return SetPartitioningMilp(data, listed)
+    return SetPartitioning(data, say, listed)
 
 
 def every_cluster(data: Data) -> Iterator[tuple[int, ...]]:
@@ -74,14 +71,14 @@ def every_cluster(data: Data) -> Iterator[tuple[int, ...]]:
                 open_sets.append(((*cluster, u), grown))
 
 
-class SetPartitioningMilp(MilpModel[Partition]):
+class SetPartitioning(Model[Partition]):
     """See the module docstring."""
 
-    def __init__(self, data: Data, clusters: Iterable[tuple[int, ...]]) -> None:
-        super().__init__("partition_set_partitioning")
+    def __init__(self, data: Data, say: Words, clusters: Iterable[tuple[int, ...]]) -> None:
+        super().__init__(say)
         self.data, self.problem = data, data.problem
         self.choose = {
-            (cluster, k): self.binary(f"choose[{number},{k}]")
+            (cluster, k): say.choice(f"choose[{number},{k}]")
             for number, cluster in enumerate(clusters)
             for k in data.types_for(len(cluster), len(frozenset().union(*(data.axons[u] for u in cluster))))
         }
@@ -106,22 +103,22 @@ class SetPartitioningMilp(MilpModel[Partition]):
         for (cluster, _), chosen in self.choose.items():
             for u in cluster:
                 holding[u].append(chosen)
-        for u, chosen in holding.items():
-            self.lp += lpSum(chosen) == 1, f"S1[{u}]"
+        for chosen in holding.values():
+            self.say.exactly_one(chosen)
 
     def respect_clusters(self) -> None:
-        self.lp += lpSum(self.choose.values()) <= self.problem.max_clusters, "S2"
+        self.say.require(self.say.sum(self.choose.values()) <= self.problem.max_clusters)
 
     def respect_counts(self) -> None:
         for k, crossbar in enumerate(self.problem.crossbars):
             if crossbar.count is not None:
-                on_type = lpSum(chosen for (_, kind), chosen in self.choose.items() if kind == k)
-                self.lp += on_type <= crossbar.count, f"S3[{k}]"
+                on_type = self.say.sum(chosen for (_, kind), chosen in self.choose.items() if kind == k)
+                self.say.require(on_type <= crossbar.count)
 
     def respect_area(self) -> None:
         if self.data.max_area is not None:
-            area = lpSum(self.data.areas[k] * chosen for (_, k), chosen in self.choose.items())
-            self.lp += area <= self.data.max_area, "S4"
+            area = self.say.sum(self.data.areas[k] * chosen for (_, k), chosen in self.choose.items())
+            self.say.require(area <= self.data.max_area)
 
     def read(self, value: Value) -> Partition:
         chosen = [column for column, variable in self.choose.items() if value(variable)]

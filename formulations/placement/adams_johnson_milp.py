@@ -22,28 +22,23 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from pulp import lpSum
-
-from spinemap_exact.formulations._milp import MilpModel
-from spinemap_exact.formulations._model import Value
-from spinemap_exact.formulations.placement._data import Data, placed
-from spinemap_exact.mapping import Placement
+from spinemap_exact.formulations._model import Words
+from spinemap_exact.formulations.placement._model import TileModel
 from spinemap_exact.problems.placement import PlacementProblem
 
 
-def build(problem: PlacementProblem) -> AdamsJohnsonMilp:
-    return AdamsJohnsonMilp(problem)
+def build(problem: PlacementProblem, say: Words) -> AdamsJohnson:
+    return AdamsJohnson(problem, say)
 
 
-class AdamsJohnsonMilp(MilpModel[Placement]):
+class AdamsJohnson(TileModel):
     """See the module docstring."""
 
-    def __init__(self, problem: PlacementProblem) -> None:
-        super().__init__("placement_adams_johnson")
-        self.data = data = Data(problem)
-        self.at = {(c, t): self.binary(f"at[{c},{t}]") for c in data.clusters for t in data.tiles}
+    def __init__(self, problem: PlacementProblem, say: Words) -> None:
+        super().__init__(problem, say)
+        data = self.data
         self.both = {
-            (p, s, t): self.fraction(f"both[{p},{s},{t}]")
+            (p, s, t): say.amount(f"both[{p},{s},{t}]")
             for p in range(len(data.pairs))
             for s in data.tiles
             for t in data.tiles
@@ -54,42 +49,20 @@ class AdamsJohnsonMilp(MilpModel[Placement]):
         self.multiply_by_the_first()  # A3
         self.multiply_by_the_second()  # A4
         self.place_the_anchor_in_one_tile_of_each_orbit()  # A5
-        self.minimise_cost()
-
-    def place_each_cluster_once(self) -> None:
-        for c in self.data.clusters:
-            self.lp += lpSum(self.at[c, t] for t in self.data.tiles) == 1, f"A1[{c}]"
-
-    def share_no_tile(self) -> None:
-        for t in self.data.tiles:
-            self.lp += lpSum(self.at[c, t] for c in self.data.clusters) <= 1, f"A2[{t}]"
+        self.minimise_cost((data.price(data.pairs[p], s, t), both) for (p, s, t), both in self.both.items())
 
     def multiply_by_the_first(self) -> None:
         for p, pair in enumerate(self.data.pairs):
             for s in self.data.tiles:
-                products = lpSum(self.both[p, s, t] for t in self.data.tiles if t != s)
-                self.lp += products == self.at[pair.a, s], f"A3[{p},{s}]"
+                products = self.say.sum(self.both[p, s, t] for t in self.data.tiles if t != s)
+                self.say.require(products == self.at[pair.a, s])
 
     def multiply_by_the_second(self) -> None:
         for p, pair in enumerate(self.data.pairs):
             for t in self.data.tiles:
-                products = lpSum(self.both[p, s, t] for s in self.data.tiles if s != t)
-                self.lp += products == self.at[pair.b, t], f"A4[{p},{t}]"
+                products = self.say.sum(self.both[p, s, t] for s in self.data.tiles if s != t)
+                self.say.require(products == self.at[pair.b, t])
 
-    def place_the_anchor_in_one_tile_of_each_orbit(self) -> None:
-        for t in self.data.tiles:
-            if t not in self.data.orbit_tiles:
-                self.lp += self.at[self.data.anchor, t] == 0, f"A5[{t}]"
-
-    def minimise_cost(self) -> None:
-        pairs = [(self.data.price(self.data.pairs[p], s, t), both) for (p, s, t), both in self.both.items()]
-        self.minimise(pairs + [(self.data.linear[c][t], at) for (c, t), at in self.at.items()])
-
-    def read(self, value: Value) -> Placement:
-        return placed(next(t for t in self.data.tiles if value(self.at[c, t])) for c in self.data.clusters)
-
-    def values(self, solution: Placement) -> Iterable[tuple[Any, int]]:
-        tile = self.data.canonical(solution)
-        yield from ((at, int(tile[c] == t)) for (c, t), at in self.at.items())
+    def pair_values(self, tile: list[int]) -> Iterable[tuple[Any, int]]:
         for (p, s, t), both in self.both.items():
             yield both, int((tile[self.data.pairs[p].a], tile[self.data.pairs[p].b]) == (s, t))

@@ -22,28 +22,28 @@ from typing import Any
 
 from ortools.sat.python import cp_model
 
-from spinemap_exact.formulations._cpsat import CpSatModel
+from spinemap_exact.formulations._cpsat import CpSat
 from spinemap_exact.formulations._model import Value
-from spinemap_exact.formulations.placement._data import Data, placed
+from spinemap_exact.formulations.placement._data import placed
+from spinemap_exact.formulations.placement._model import TileModel
 from spinemap_exact.mapping import Placement
 from spinemap_exact.problems.placement import PlacementProblem
 
 
-def build(problem: PlacementProblem) -> TableCpSat:
-    return TableCpSat(problem)
+def build(problem: PlacementProblem, say: CpSat) -> Table:
+    return Table(problem, say)
 
 
-class TableCpSat(CpSatModel[Placement]):
+class Table(TileModel):
     """See the module docstring."""
 
-    def __init__(self, problem: PlacementProblem) -> None:
-        super().__init__()
-        self.data = data = Data(problem)
+    def __init__(self, problem: PlacementProblem, say: CpSat) -> None:
+        super().__init__(problem, say)
+        self.proto, data = say.proto, self.data
+        self.tile = [say.number(f"tile[{c}]", problem.num_tiles - 1) for c in data.clusters]
         self.tuples = [
             [(s, t, data.price(pair, s, t)) for s in data.tiles for t in data.tiles if s != t] for pair in data.pairs
         ]
-        self.tile = [self.proto.new_int_var(0, problem.num_tiles - 1, f"tile[{c}]") for c in data.clusters]
-        self.at = {(c, t): self.proto.new_bool_var(f"at[{c},{t}]") for c in data.clusters for t in data.tiles}
         self.pay = [
             self.proto.new_int_var_from_domain(cp_model.Domain.from_values([v for *_, v in tuples]), f"pay[{p}]")
             for p, tuples in enumerate(self.tuples)
@@ -52,7 +52,7 @@ class TableCpSat(CpSatModel[Placement]):
         self.pay_for_the_distance()  # T2
         self.tell_tiles_apart()  # T3
         self.place_the_anchor_in_one_tile_of_each_orbit()  # T4
-        self.minimise_cost()
+        self.minimise_cost((1, pay) for pay in self.pay)
 
     def place_on_distinct_tiles(self) -> None:
         self.proto.add_all_different(self.tile)
@@ -66,21 +66,10 @@ class TableCpSat(CpSatModel[Placement]):
             self.proto.add(self.tile[c] == t).only_enforce_if(at)
             self.proto.add(self.tile[c] != t).only_enforce_if(~at)
 
-    def place_the_anchor_in_one_tile_of_each_orbit(self) -> None:
-        for t in self.data.tiles:
-            if t not in self.data.orbit_tiles:
-                self.proto.add(self.at[self.data.anchor, t] == 0)
-
-    def minimise_cost(self) -> None:
-        pairs: list[tuple[int, Any]] = [(1, pay) for pay in self.pay]
-        self.minimise(pairs + [(self.data.linear[c][t], at) for (c, t), at in self.at.items()])
-
     def read(self, value: Value) -> Placement:
         return placed(value(tile) for tile in self.tile)
 
-    def values(self, solution: Placement) -> Iterable[tuple[Any, int]]:
-        tile = self.data.canonical(solution)
+    def pair_values(self, tile: list[int]) -> Iterable[tuple[Any, int]]:
         yield from zip(self.tile, tile, strict=True)
-        yield from ((at, int(tile[c] == t)) for (c, t), at in self.at.items())
         for pair, pay in zip(self.data.pairs, self.pay, strict=True):
             yield pay, self.data.price(pair, tile[pair.a], tile[pair.b])

@@ -25,25 +25,21 @@ from itertools import chain
 from math import gcd
 from typing import Any
 
-from pulp import lpSum
-
-from spinemap_exact.formulations._milp import MilpModel
-from spinemap_exact.formulations._model import Value
-from spinemap_exact.formulations.placement._data import Data, placed
-from spinemap_exact.mapping import Placement
+from spinemap_exact.formulations._model import Words
+from spinemap_exact.formulations.placement._model import TileModel
 from spinemap_exact.problems.placement import PlacementProblem
 
 
-def build(problem: PlacementProblem) -> XiaYuanMilp:
-    return XiaYuanMilp(problem)
+def build(problem: PlacementProblem, say: Words) -> XiaYuan:
+    return XiaYuan(problem, say)
 
 
-class XiaYuanMilp(MilpModel[Placement]):
+class XiaYuan(TileModel):
     """See the module docstring."""
 
-    def __init__(self, problem: PlacementProblem) -> None:
-        super().__init__("placement_xia_yuan")
-        self.data = data = Data(problem)
+    def __init__(self, problem: PlacementProblem, say: Words) -> None:
+        super().__init__(problem, say)
+        data = self.data
         hop, packet = gcd(*chain(*data.distance)) or 1, gcd(*(f for p in data.pairs for f in (p.out, p.back))) or 1
         self.unit = hop * packet  # of what (X3) adds up: small numbers keep an engine's tolerances harmless
         self.distance = [[d // hop for d in row] for row in data.distance]
@@ -51,9 +47,8 @@ class XiaYuanMilp(MilpModel[Placement]):
         self.flows = {a: flows for a, flows in self.flows.items() if flows}
         self.least = {(a, s): self._extreme(a, s, most=False) for a in self.flows for s in data.tiles}
         self.most = {(a, s): self._extreme(a, s, most=True) for a in self.flows for s in data.tiles}
-        self.at = {(c, t): self.binary(f"at[{c},{t}]") for c in data.clusters for t in data.tiles}
         self.more = {
-            (a, s): self.fraction(f"more[{a},{s}]", self.most[a, s] - self.least[a, s])
+            (a, s): say.amount(f"more[{a},{s}]", self.most[a, s] - self.least[a, s])
             for a in self.flows
             for s in data.tiles
         }
@@ -61,39 +56,17 @@ class XiaYuanMilp(MilpModel[Placement]):
         self.share_no_tile()  # X2
         self.pay_for_the_distance()  # X3
         self.place_the_anchor_in_one_tile_of_each_orbit()  # X4
-        self.minimise_cost()
-
-    def place_each_cluster_once(self) -> None:
-        for c in self.data.clusters:
-            self.lp += lpSum(self.at[c, t] for t in self.data.tiles) == 1, f"X1[{c}]"
-
-    def share_no_tile(self) -> None:
-        for t in self.data.tiles:
-            self.lp += lpSum(self.at[c, t] for c in self.data.clusters) <= 1, f"X2[{t}]"
+        least = [(self.unit * least, self.at[a, s]) for (a, s), least in self.least.items()]
+        self.minimise_cost([*((self.unit, more) for more in self.more.values()), *least])
 
     def pay_for_the_distance(self) -> None:
         for (a, s), more in self.more.items():
             d = self.distance[s]
-            cost = lpSum(f * d[t] * self.at[b, t] for b, f in self.flows[a].items() for t in self.data.tiles)
+            cost = self.say.sum(f * d[t] * self.at[b, t] for b, f in self.flows[a].items() for t in self.data.tiles)
             slack = self.most[a, s] * (1 - self.at[a, s])
-            self.lp += more >= cost - self.least[a, s] * self.at[a, s] - slack, f"X3[{a},{s}]"
+            self.say.require(more >= cost - self.least[a, s] * self.at[a, s] - slack)
 
-    def place_the_anchor_in_one_tile_of_each_orbit(self) -> None:
-        for t in self.data.tiles:
-            if t not in self.data.orbit_tiles:
-                self.lp += self.at[self.data.anchor, t] == 0, f"X4[{t}]"
-
-    def minimise_cost(self) -> None:
-        more: list[tuple[int, Any]] = [(self.unit, more) for more in self.more.values()]
-        alone = [(self.unit * self.least.get((c, t), 0) + self.data.linear[c][t], at) for (c, t), at in self.at.items()]
-        self.minimise(more + alone)
-
-    def read(self, value: Value) -> Placement:
-        return placed(next(t for t in self.data.tiles if value(self.at[c, t])) for c in self.data.clusters)
-
-    def values(self, solution: Placement) -> Iterable[tuple[Any, int]]:
-        tile = self.data.canonical(solution)
-        yield from ((at, int(tile[c] == t)) for (c, t), at in self.at.items())
+    def pair_values(self, tile: list[int]) -> Iterable[tuple[Any, int]]:
         for (a, s), more in self.more.items():
             cost = sum(f * self.distance[s][tile[b]] for b, f in self.flows[a].items())
             yield more, cost - self.least[a, s] if tile[a] == s else 0

@@ -31,14 +31,14 @@ from collections import defaultdict
 from typing import Any
 
 from spinemap_exact.errors import InvalidInput
-from spinemap_exact.formulations._cpsat import CpSatModel
-from spinemap_exact.formulations._model import Value
+from spinemap_exact.formulations._cpsat import CpSat
+from spinemap_exact.formulations._model import Model, Value
 from spinemap_exact.formulations.unroll._tree import PackedTrees
 from spinemap_exact.formulations.unroll.cover_cpsat import levels
 from spinemap_exact.kernels.counting import fewest_units
 from spinemap_exact.problems.unroll import PackedUnrolling, UnrollProblem
 
-__all__ = ["ClassesCpSat", "build", "fits", "levels"]
+__all__ = ["Classes", "build", "fits", "levels"]
 
 LARGEST = 200_000
 """Terms of (C3) and (C4) up to which the model is built."""
@@ -51,7 +51,7 @@ def fits(problem: UnrollProblem, level: int) -> bool:
     return terms <= LARGEST
 
 
-def build(problem: UnrollProblem, level: int) -> ClassesCpSat:
+def build(problem: UnrollProblem, say: CpSat, level: int) -> Classes:
     """Build the model.
 
     Raises
@@ -65,14 +65,15 @@ def build(problem: UnrollProblem, level: int) -> ClassesCpSat:
             f"this model does not cover {classes.num_axon_classes} classes of axons and {classes.num_neuron_classes} "
             f"of neurons on {level} crossbars: it lists the sets of crossbars"
         )
-    return ClassesCpSat(problem, level)
+    return Classes(problem, say, level)
 
 
-class ClassesCpSat(CpSatModel[PackedUnrolling]):
+class Classes(Model[PackedUnrolling]):
     """See the module docstring; a set of crossbars is an integer with a bit for each."""
 
-    def __init__(self, problem: UnrollProblem, level: int) -> None:
-        super().__init__()
+    def __init__(self, problem: UnrollProblem, say: CpSat, level: int) -> None:
+        super().__init__(say)
+        self.proto = say.proto
         self.problem, self.constant = problem, level
         self.classes = classes = problem.classes
         self.crossbars = range(level)

@@ -25,8 +25,8 @@ start at the counting bound.
 from __future__ import annotations
 
 from spinemap_exact.errors import InvalidInput
-from spinemap_exact.formulations._cpsat import CpSatModel
-from spinemap_exact.formulations._model import Value
+from spinemap_exact.formulations._cpsat import CpSat
+from spinemap_exact.formulations._model import Model, Value
 from spinemap_exact.formulations.unroll._tree import PackedTrees
 from spinemap_exact.problems.unroll import PackedUnrolling, UnrollObjective, UnrollProblem, homogeneous_units
 
@@ -55,15 +55,16 @@ def levels(problem: UnrollProblem) -> range:
     return range(fewest, (most if problem.max_crossbars is None else min(most, problem.max_crossbars)) + 1)
 
 
-def build(problem: UnrollProblem, level: int) -> CoverCpSat:
-    return CoverCpSat(problem, level)
+def build(problem: UnrollProblem, say: CpSat, level: int) -> Cover:
+    return Cover(problem, say, level)
 
 
-class CoverCpSat(CpSatModel[PackedUnrolling]):
+class Cover(Model[PackedUnrolling]):
     """See the module docstring."""
 
-    def __init__(self, problem: UnrollProblem, level: int) -> None:
-        super().__init__()
+    def __init__(self, problem: UnrollProblem, say: CpSat, level: int) -> None:
+        super().__init__(say)
+        self.proto = say.proto
         self.problem, self.constant = problem, level
         self.crossbars = range(level)
         self.neurons: list[int] = problem.neurons.tolist()

@@ -138,6 +138,7 @@ _REQUIRED = {
 }
 _OPTIONAL = {
     "family": _TEXT,
+    "limits": Shape("a table of limits", lambda limits: _has(limits, time_s=_or_null(_is_time))),
     "clock": _word("wall", "cpu"),
     "error": Shape("text", lambda value: isinstance(value, str)),
     "runtime_s": _TIME,
@@ -162,6 +163,23 @@ def defect(run: Any) -> str | None:
         if name in run and not shape.fits(run[name]):
             return f"{name} is {shortened(run[name])}, not {shape.words}"
     return _contradiction(run)
+
+
+def seconds(run: dict[str, Any]) -> float | None:
+    """Duration of a run by the clock of its time limit."""
+    time_s: float | None = run.get("cpu_s" if run.get("clock") == "cpu" else "runtime_s")
+    return time_s
+
+
+def is_late(run: dict[str, Any]) -> bool:
+    """True of a run that took more than its limit, a tenth of it, and a second to come to an end."""
+    taken_s, limit_s = seconds(run), run.get("limits", {}).get("time_s")
+    return taken_s is not None and limit_s is not None and taken_s > 1.1 * limit_s + 1.0
+
+
+def lateness(run: dict[str, Any]) -> str:
+    """Say how long a late run took."""
+    return f"took {seconds(run):.1f} s of {run['limits']['time_s']:g} s: not ranked"
 
 
 def _contradiction(run: dict[str, Any]) -> str | None:

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
-import importlib.util
-import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from spinemap_exact import heuristics, solvers
+from spinemap_exact.bench.functions import Function, function_of, load_function
 from spinemap_exact.bench.suite import Case
 from spinemap_exact.errors import InvalidInput
 from spinemap_exact.files import read_json
@@ -39,14 +36,32 @@ Answer = Any  # a solution, None, a SolveResult, or a MappingRun
 
 @dataclass(frozen=True)
 class Method:
-    """What is run: a name, and a file if the name stands for a mapping that exists already."""
+    """What is run.
+
+    Attributes
+    ----------
+    name : str
+        Of a heuristic or solver, or ``module:function`` or ``FILE.py:function`` of a user.
+    file : str, optional
+        Of a mapping that exists already; the name stands for it.
+    source : str, optional
+        Digest of the file of a user's function, which is loaded here to see that it can be.
+
+    Raises
+    ------
+    InvalidInput
+        If a name cannot be printed, or a function cannot be loaded.
+    """
 
     name: str
     file: str | None = None
+    source: str | None = None
 
     def __post_init__(self) -> None:
         if not self.name or not self.name.isprintable():
             raise InvalidInput(f"a method needs a name without control characters, not {self.name!r}")
+        if self.is_of_user and self.source is None:
+            object.__setattr__(self, "source", load_function(self.name).source)
 
     @classmethod
     def of_mapping(cls, text: str) -> Method:
@@ -72,17 +87,22 @@ class Method:
         return Path(self.file.replace("{case}", case.name))
 
     def identity(self, case: Case) -> str:
-        """Name, and what else a run depends on: the content of a mapping."""
+        """Name, and what else a run depends on: the content of a mapping, the file of a function."""
         if self.file is None:
-            return self.name
+            return self.name if self.source is None else f"{self.name}={self.source}"
         return f"{self.name}={hashlib.sha256(self.path(case).read_bytes()).hexdigest()}"
+
+    def load(self) -> Function:
+        """Return the function of a user, as it stood when the bench began."""
+        assert self.source is not None
+        return function_of(self.name, self.source)
 
     def answer(self, case: Case, watch: Watch) -> Answer:
         """Ask for a solution."""
         if self.file is not None:
             return _read_solution(self.path(case), case)
         if self.is_of_user:
-            return load_function(self.name)(case.problem, watch)
+            return self.load()(case.problem, watch)
         name = _plain(self.name)
         if name == EXACT:
             return solve_problem(case.problem, watch)[1]
@@ -98,25 +118,6 @@ def names(kind: str) -> tuple[str, ...]:
     if kind == "mapping":
         return (*PAIRS, *heuristics.names(kind), STAGES, EXACT)
     return (*heuristics.names(kind), *solvers.names(kind), EXACT)
-
-
-def load_function(name: str) -> Callable[..., Any]:
-    """Import ``module:function`` or ``FILE.py:function``, a heuristic ``run(problem, watch, start=None)``."""
-    place, _, attribute = name.rpartition(":")
-    try:
-        if place.endswith(".py"):
-            spec = importlib.util.spec_from_file_location(f"_bench_{Path(place).stem}", place)
-            assert spec is not None and spec.loader is not None
-            module = importlib.util.module_from_spec(spec)
-            spec.loader.exec_module(module)
-        else:
-            if "" not in sys.path:
-                sys.path.insert(0, "")
-            module = importlib.import_module(place)
-        function: Callable[..., Any] = getattr(module, attribute)
-    except (ImportError, OSError, AttributeError) as defect:
-        raise InvalidInput(f"cannot load the heuristic {name!r}: {defect}") from defect
-    return function
 
 
 def _plain(name: str) -> str:

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from spinemap_exact.bench.executors import Executor, ProcessExecutor
+from spinemap_exact.bench.line import is_late
 from spinemap_exact.bench.methods import Method, names
 from spinemap_exact.bench.store import Run, Store
 from spinemap_exact.bench.suite import Case
 from spinemap_exact.bench.task import Task
-from spinemap_exact.errors import InvalidInput
+from spinemap_exact.errors import InvalidInput, meant
 from spinemap_exact.result import Limits
 
 
@@ -24,6 +25,7 @@ class Tally:
     written: int = 0
     retried: int = 0
     without_answer: int = 0
+    late: int = 0
 
 
 def tasks_of(
@@ -40,7 +42,7 @@ def tasks_of(
     Raises
     ------
     InvalidInput
-        If a method applies to no case.
+        If a method applies to no case, or the function of a user cannot be loaded.
     """
     seeds = list(seeds)
     tasks = []
@@ -49,7 +51,7 @@ def tasks_of(
         suited = [case for case in cases if method.applies_to(case)]
         if not suited:
             known = sorted({name for case in cases for name in names(case.kind)})
-            missing = f"no file {method.file}" if method.file else f"known: {', '.join(known)}"
+            missing = f"no file {method.file}" if method.file else meant(method.name, known)
             raise InvalidInput(f"the method {method.name!r} applies to no case of the suite; {missing}")
         once = seeds[:1] if method.file else seeds
         tasks += [Task(case, method, replace(limits, seed=seed), clock) for case in suited for seed in once]
@@ -66,13 +68,15 @@ def run_suite(
     listen: Callable[[Run, int, int], None] | None = None,
     clock: str = "wall",
 ) -> Tally:
-    """Run what is missing in ``out`` and append a line for each run.
+    """Run what is missing or failed in ``out``, and append a line for each run.
+
+    Runs that took longer than their limit are counted as late; reports do not rank them.
 
     Parameters
     ----------
     methods : iterable of str or Method
-        Names of heuristics and solvers, published pairs, ``module:function`` of a heuristic
-        ``run(problem, watch, start=None)`` of your own, or `Method.of_mapping`.
+        Names of heuristics and solvers, published pairs, ``FILE.py:function`` or ``module:function`` of a heuristic
+        ``run(problem, watch)`` of your own, or `Method.of_mapping`.
     limits : Limits
         Of every run; its seed is replaced.
     executor : Executor, optional
@@ -93,6 +97,7 @@ def run_suite(
                 tally.written += 1
                 tally.retried += line["attempts"] > 1
                 tally.without_answer += line["objective"] is None
+                tally.late += is_late(line)
                 if listen:
                     listen(line, tally.skipped + tally.written, tally.planned)
     return tally

@@ -1,4 +1,4 @@
-"""Runs as JSON lines: appended whole, never lost, never twice."""
+"""Runs as JSON lines: appended whole, never lost, never twice unless the first one failed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Run = dict[str, Any]
 
 
 def read_runs(path: str | Path) -> list[Run]:
-    """Read all complete lines; a torn last one is left out.
+    """Read all complete lines; a torn last one is left out, and so is a failure that was tried again since.
 
     Raises
     ------
@@ -39,6 +39,11 @@ class Store:
 
     A line is written by a single call and flushed to the disk. Should a kill tear the last line all the same, opening
     the file cuts it off, and its run is done again.
+
+    Attributes
+    ----------
+    keys : set of str
+        Of the runs that need not be done again: all but those that failed.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -57,10 +62,10 @@ class Store:
         if whole < len(content):
             logger.warning("%s: cut off a torn last line of %d bytes", path, len(content) - whole)
             os.ftruncate(self._file, whole)
-        self.keys = {run["key"] for run in _parsed(path, content[:whole])}
+        self.keys = {run["key"] for run in _parsed(path, content[:whole]) if not _is_open(run)}
 
     def append(self, run: Run) -> bool:
-        """Write one run; False if its key is there already."""
+        """Write one run; False if it need not be done again."""
         if run["key"] in self.keys:
             return False
         line = json.dumps(run, separators=(",", ":"), allow_nan=False).encode() + b"\n"
@@ -72,7 +77,8 @@ class Store:
         except OSError as defect:
             os.ftruncate(self._file, end)
             raise InvalidInput(f"cannot write runs {self.path}: {defect.strerror or defect}") from defect
-        self.keys.add(run["key"])
+        if not _is_open(run):
+            self.keys.add(run["key"])
         return True
 
     def close(self) -> None:
@@ -88,8 +94,7 @@ class Store:
 
 
 def _parsed(path: str | Path, content: bytes) -> list[Run]:
-    runs: list[Run] = []
-    keys: set[str] = set()
+    runs: dict[str, Run] = {}
     for number, line in enumerate(content.split(b"\n")[:-1], start=1):
         try:
             run = json.loads(line)
@@ -98,8 +103,12 @@ def _parsed(path: str | Path, content: bytes) -> list[Run]:
         if flaw := defect(run):
             raise InvalidInput(f"{path}, line {number}: {flaw}")
         key = run["key"]
-        if key in keys:
+        if key in runs and not _is_open(runs[key]):
             raise InvalidInput(f"{path}, line {number}: the run {key} is listed twice")
-        keys.add(key)
-        runs.append(run)
-    return runs
+        runs[key] = run
+    return list(runs.values())
+
+
+def _is_open(run: Run) -> bool:
+    """True of a run that broke down for a reason that may be gone; a worker that died was tried again at once."""
+    return bool(run["status"] == "FAILED")

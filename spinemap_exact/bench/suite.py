@@ -21,8 +21,8 @@
     generate = {kind = "random_sparse", neurons = 1000, synapses = 10000, seed = 1}
     hardware = "generic-128x128"
 
-Tables ``[[instance]]`` and ``[[core_graph]]``, as in the suite that ships, are read as mapping and placement cases.
-Each stage that has a record is a case besides: ``digits-64-32-10/partition``.
+Tables ``[[instance]]`` and ``[[core_graph]]``, as in the suite that ships, are read as mapping and placement cases,
+with what is recorded of them. Each stage that has a record is a case besides: ``digits-64-32-10/partition``.
 
 What a suite says of its problems is claimed, whatever its word for it; a bound is verified only where the checker
 accepts a certificate for it, each time that it is asked for.
@@ -38,7 +38,7 @@ from typing import Any
 from spinemap_exact import instances
 from spinemap_exact.certificate import format as certificates
 from spinemap_exact.certificate.check import check
-from spinemap_exact.errors import InvalidInput
+from spinemap_exact.errors import InvalidInput, unknown
 from spinemap_exact.files import parse_toml, read_text
 from spinemap_exact.hardware import Hardware, read_hardware
 from spinemap_exact.instances import CoreGraph, Instance
@@ -128,12 +128,13 @@ def _entries(path: Path, table: dict[str, Any]) -> list[dict[str, Any]]:
             raise InvalidInput(f"suite {path}: {kind} is not a list of tables")
     library = instances.read_library(path)
     entries = [*table.get("case", [])]
-    entries += [{**entry, "problem": "mapping", "best": {}} for entry in table.get("instance", [])]
-    for entry in table.get("core_graph", []):
-        best = dict(entry.get("best", {}).get("placement", {}))
-        if (proof := _shipped_proof(library.core_graphs[entry["name"]], "placement", path.parent)) is not None:
-            best["certificate"] = str(proof)
-        entries.append({**entry, "problem": "noc", "best": best})
+    for listed, kind, stage in ((library.instances, "mapping", "mapping"), (library.core_graphs, "noc", "placement")):
+        tables = {entry["name"]: entry for entry in table.get("instance" if kind == "mapping" else "core_graph", [])}
+        for name, known in listed.items():
+            best = dict(tables[name].get("best", {}).get(stage, {}))
+            if (proof := _shipped_proof(known, stage, path.parent)) is not None:
+                best["certificate"] = str(proof)
+            entries.append({**tables[name], "problem": kind, "best": best})
     return entries
 
 
@@ -170,7 +171,7 @@ def _stages(path: Path) -> list[Case]:
     cases = []
     for entry in instances.read_library(path).instances.values():
         for stage, best in entry.best.items():
-            if best.measure == "units" or best.objective == 0:
+            if stage == "mapping" or best.measure == "units" or best.objective == 0:
                 continue
             name, problem = f"{entry.name}/{stage}", problem_of(entry, stage)
             known = _claims({key: value for key, value in vars(best).items() if value is not None}, problem)
@@ -184,14 +185,14 @@ def _shipped_proof(entry: Instance | CoreGraph, stage: str, folder: Path) -> Pat
 
 
 def _problem(folder: Path, entry: dict[str, Any]) -> Any:
-    unknown = set(entry) - _KNOWN - _NOTES - set(_OPTIONS)
-    if unknown:
-        raise InvalidInput(f"unknown entry {min(unknown)!r}")
+    strange = set(entry) - _KNOWN - _NOTES - set(_OPTIONS)
+    if strange:
+        raise InvalidInput(unknown("entry", min(strange), sorted(_KNOWN | set(_OPTIONS))))
     kind = entry.get("problem")
     if kind == "mapping" or (kind == "partition" and "file" not in entry):
         return _network_problem(folder, entry, str(kind))
     if kind not in PROBLEM_KINDS:
-        raise InvalidInput(f"unknown problem {kind!r}; known: mapping, {', '.join(PROBLEM_KINDS)}")
+        raise InvalidInput(unknown("problem", str(kind), ("mapping", *PROBLEM_KINDS)))
     if "file" not in entry:
         raise InvalidInput("no file is named")
     options = {key: entry[key] for key in _OPTIONS if key in entry}

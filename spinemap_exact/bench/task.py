@@ -11,6 +11,7 @@ import subprocess
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -19,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from spinemap_exact.bench.answers import taken_over
 from spinemap_exact.bench.line import defect
 from spinemap_exact.bench.methods import EXACT, Method, is_result
 from spinemap_exact.bench.store import Run
@@ -96,33 +98,48 @@ def execute(task: Task) -> Run:
     """Run a task in this process.
 
     A solution that breaks a limit is not scored: status ``REJECTED``, with the limit. A method that raises gives
-    ``FAILED``. Compiling kernels costs a method none of its time, whenever it happens. The first run of a method in a
-    process is preceded by one on a tiny problem, so that reading kernels from their cache costs it nothing either.
+    ``FAILED``. Compiling kernels costs a method none of its time, whenever it happens, and neither does importing a
+    function or pricing what it returns. The first run of a method in a process is preceded by one on a tiny problem, so
+    that reading kernels from their cache costs it nothing either.
     """
-    _warm_up(task.method.name, task.case.kind)
+    _warm_up(task.method, task.case.kind)
+    # what a user's function does to the problem it is given changes nothing about how its answer is judged
+    problem = deepcopy(task.case.problem) if task.method.is_of_user else task.case.problem
     with not_counted(time.perf_counter) as wall, not_counted(_cpu_s) as cpu, not_counted(CLOCKS[task.clock]) as clock:
         watch = Watch(task.limits, clock=clock)
         begun = wall(), cpu()
         try:
             answer = task.method.answer(task.case, watch)
-            line = _judged(task, answer, watch)
         except Exception as defect:
-            text = str(defect) if isinstance(defect, InvalidInput) else traceback.format_exc(limit=-3)
-            line = task.failed("FAILED", text, 1)
-        runtime_s, cpu_s = wall() - begun[0], cpu() - begun[1]
-    return {**line, "runtime_s": round(runtime_s, 4), "cpu_s": round(cpu_s, 4), "attempts": 1, **environment()}
+            answer = defect
+        spent = {"runtime_s": round(wall() - begun[0], 4), "cpu_s": round(cpu() - begun[1], 4)}
+    return {**_line(task, problem, answer, watch), **spent, "attempts": 1, **environment()}
+
+
+def _line(task: Task, problem: Any, answer: Any, watch: Watch) -> Run:
+    try:
+        if isinstance(answer, Exception):
+            raise answer
+        return _judged(task, problem, answer, watch)
+    except InvalidInput as defect:
+        return task.failed("FAILED", str(defect), 1)
+    except Exception:
+        return task.failed("FAILED", traceback.format_exc(limit=-3), 1)
 
 
 @cache
-def _warm_up(method: str, kind: str) -> None:
-    tiny = _tiny_problem(kind)
-    if tiny is None or ":" in method or method == EXACT:
-        return
+def _warm_up(method: Method, kind: str) -> None:
     with contextlib.suppress(Exception):  # what is wrong with a method shows in its runs
+        if method.is_of_user:
+            method.load()
+        is_ours = not method.is_of_user and method.file is None and method.name != EXACT
+        tiny = _tiny_problem(kind) if is_ours else None
+        if tiny is None:
+            return
         for _ in range(_WARM_UPS):  # importing may take the time of the first, and then nothing is compiled
             begun = time.process_time()
             with not_counted(time.process_time) as clock:
-                Method(method).answer(Case("warm-up", tiny), Watch(Limits(time_s=_WARM_UP_S, workers=1), clock=clock))
+                method.answer(Case("warm-up", tiny), Watch(Limits(time_s=_WARM_UP_S, workers=1), clock=clock))
             if time.process_time() - begun < 2 * _WARM_UP_S:
                 break
 
@@ -142,8 +159,7 @@ def _tiny_problem(kind: str) -> Any:
     return None
 
 
-def _judged(task: Task, answer: Any, watch: Watch) -> Run:
-    problem = task.case.problem
+def _judged(task: Task, problem: Any, answer: Any, watch: Watch) -> Run:
     line = {**task.describe(), "status": "UNKNOWN", "objective": None, "dual_bound": None, "trust": None}
     trace = watch.trace
     solution = answer
@@ -156,6 +172,7 @@ def _judged(task: Task, answer: Any, watch: Watch) -> Run:
         solution, line["stages"] = answer.mapping, stages_of(answer)
         line["lower_bound"] = answer.lower_bound_json()
     if solution is not None:
+        solution = taken_over(solution, task.case.kind, task.method.name)
         if broken := problem.violations(solution):
             return {**line, "status": "REJECTED", "dual_bound": None, "trust": None, "error": broken[0]}
         line["objective"] = problem.cost(solution)
@@ -163,6 +180,8 @@ def _judged(task: Task, answer: Any, watch: Watch) -> Run:
             line["status"] = "FEASIBLE"
         if isinstance(problem, MappingProblem):
             line |= pictured(problem, solution)
+    if task.method.is_of_user:  # it cannot have had less than what it returns
+        trace = [p for p in trace if None in (p.objective, line["objective"]) or p.objective >= line["objective"]]
     line["trace"] = _shortened(trace)
     if flaw := defect(line):  # a result of another problem, or numbers that are none
         raise InvalidInput(f"the answer of {task.method.name!r} cannot be written: {flaw}")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spinemap_exact.cli.verbs import DONE, NOTHING_FOUND
-from spinemap_exact.errors import InvalidInput
+from spinemap_exact.errors import InvalidInput, unknown
 from spinemap_exact.units import last_line
 
 if TYPE_CHECKING:
@@ -49,6 +49,8 @@ def bench(args: argparse.Namespace) -> int:
         f"{args.out}: {tally.written} runs written, {tally.skipped} were there already"
         + (f", {tally.retried} tried again after their worker died" if tally.retried else "")
         + (f", {tally.without_answer} without an answer" if tally.without_answer else "")
+        + (f", {tally.late} beyond their time limit" if tally.late else "")
+        + f"\ngaps and pictures: spinemap-exact report {args.out}"
     )
     print(json.dumps(vars(tally), indent=1) if args.json else words)
     return DONE
@@ -77,8 +79,10 @@ def _cases(args: argparse.Namespace) -> list[Case]:
     wanted = getattr(args, "case", None) or []
     known = {case.name for case in cases}
     if missing := [name for name in wanted if name not in known]:
-        raise InvalidInput(f"the suite has no case {missing[0]!r}; it has: {', '.join(sorted(known))}")
-    families = set(getattr(args, "family", None) or [])
+        raise InvalidInput(unknown("case", missing[0], sorted(known)))
+    families, there = set(getattr(args, "family", None) or []), {case.family for case in cases} - {""}
+    if families - there:
+        raise InvalidInput(unknown("family", min(families - there), sorted(there)))
     return [c for c in cases if (not wanted or c.name in wanted) and (not families or c.family in families)]
 
 
@@ -141,8 +145,10 @@ def _options(args: argparse.Namespace) -> dict[str, str]:
 
 
 def _say_line(line: Run, done: int, planned: int) -> None:
+    from spinemap_exact.bench.line import is_late, lateness
+
     objective = "-" if line["objective"] is None else line["objective"]
-    error = f": {last_line(line['error'])}" if line.get("error") else ""
+    error = f": {last_line(line['error'])}" if line.get("error") else f": {lateness(line)}" if is_late(line) else ""
     run = f"{line['case']}  {line['method']}  seed {line['seed']}"
     print(f"{done}/{planned}  {run}  {line['status']}  {objective}{error}", file=sys.stderr)
 
@@ -156,9 +162,14 @@ def add_verbs(verbs: Any, add: Any) -> None:
             bench,
             "run methods on a suite of problems, resumable",
             "Run every method on every case of a suite with every seed, one JSON line a run. Runs that the file has\n"
-            "already are skipped: after a kill the same command goes on. A method is a heuristic or solver; for\n"
-            "networks a heuristic, exact, stages, a published pair (spinemap, pacman, sneap, truenorth) or\n"
-            "PARTITION+PLACEMENT; or a function of yours, FILE.py:function.",
+            "already are skipped, unless they failed: after a kill the same command goes on. A method is a heuristic\n"
+            "or solver; for networks a heuristic, exact, stages, a published pair (spinemap, pacman, sneap,\n"
+            "truenorth) or PARTITION+PLACEMENT.\n\n"
+            "A method may also be a function of yours, FILE.py:function. It is called with a problem and a watch,\n"
+            "returns a solution or None, and is believed in nothing: the bench checks and prices what it returns.\n"
+            "Solutions: Partition.from_labels(cluster_of_unit), Placement(tile_of_cluster), for networks\n"
+            "Mapping(unrolling, partition, placement), of spinemap_exact.mapping. An example that ships is\n"
+            "examples/my_heuristic.py; docs/bench.md says what a problem offers.",
         )
     )
     parser = add(

@@ -6,7 +6,8 @@ import argparse
 import json
 from typing import TYPE_CHECKING, Any
 
-from spinemap_exact.errors import InvalidInput
+from spinemap_exact.errors import InvalidInput, unknown
+from spinemap_exact.units import energy_text
 
 if TYPE_CHECKING:
     from spinemap_exact.instances import CoreGraph, Instance
@@ -23,7 +24,7 @@ def instances(args: argparse.Namespace) -> int:
     known = {entry.name for entry in entries}
     for name in args.names:
         if name not in known:
-            raise InvalidInput(f"unknown instance {name!r}; known: {', '.join(e.name for e in entries)}")
+            raise InvalidInput(unknown("instance", name, [e.name for e in entries]))
     shown = [
         e for e in entries if (not args.names or e.name in args.names) and (not args.family or e.family in args.family)
     ]
@@ -34,10 +35,6 @@ def instances(args: argparse.Namespace) -> int:
         print("\n".join(_details(entry) for entry in shown) + "\n" if args.names else "", end="")
         print(_table(shown))
     return 0
-
-
-def _stages(entry: Instance | CoreGraph) -> tuple[str, ...]:
-    return ("placement",) if hasattr(entry, "mesh") else ("unroll", "partition", "placement")
 
 
 def _facts(entry: Instance | CoreGraph) -> dict[str, Any]:
@@ -58,7 +55,7 @@ def _facts(entry: Instance | CoreGraph) -> dict[str, Any]:
     keys = ("name", "family", "origin", "description", "network", "generate", "hardware", "file", "mesh")
     told = {k: getattr(entry, k) for k in keys if getattr(entry, k, None) is not None}
     told = {k: v if isinstance(v, dict | str) else str(v) for k, v in told.items()}
-    return {**told, "stages": {name: stage(name) for name in _stages(entry)}}
+    return {**told, "stages": {name: stage(name) for name in entry.stages}}
 
 
 def _details(entry: Instance | CoreGraph) -> str:
@@ -70,7 +67,7 @@ def _details(entry: Instance | CoreGraph) -> str:
 
 
 def _table(entries: list[Instance | CoreGraph]) -> str:
-    rows = [_HEADER, *(_line(entry, stage) for entry in entries for stage in _stages(entry))]
+    rows = [_HEADER, *(_line(entry, stage) for entry in entries for stage in entry.stages)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
         "  ".join(
@@ -87,7 +84,7 @@ def _line(entry: Instance | CoreGraph, stage: str) -> tuple[str, ...]:
     if best is None:
         return (entry.name, entry.family, stage, *["-"] * 7)
     gap = relative_gap(best.objective, best.bound)
-    numbers = ["-" if n is None else f"{n:,}".replace(",", " ") for n in (best.objective, best.bound)]
+    numbers = [_shown(n, best.measure) for n in (best.objective, best.bound)]
     told = [
         "-" if gap is None else f"{100 * gap:.1f} %",
         best.trust or "-",
@@ -97,6 +94,12 @@ def _line(entry: Instance | CoreGraph, stage: str) -> tuple[str, ...]:
     return (entry.name, entry.family, stage, best.measure, *numbers, *told)
 
 
+def _shown(value: int | None, measure: str) -> str:
+    if value is None:
+        return "-"
+    return energy_text(value) if measure == "energy" else f"{value:,}".replace(",", " ")
+
+
 def add_verb(verbs: Any, add: Any) -> None:
     """Add the verb; ``add`` makes a parser with the options that every verb has."""
     parser = add(
@@ -104,10 +107,11 @@ def add_verb(verbs: Any, add: Any) -> None:
         "instances",
         instances,
         "what ships, with the best solutions and bounds known",
-        "List the instances that ship, and for each stage the best objective and bound known, who found and what\n"
-        "proves them. A verified bound has a certificate that the checker accepted; naming an instance shows where it\n"
-        "lies. The partition stage is given the unrolling of the instance's reference mapping, the placement stage\n"
-        "its partition. `map NAME` maps an instance, `scripts/refresh_bounds` records what is better.",
+        "List the instances that ship, and for each stage and the mapping as a whole the best objective and bound\n"
+        "known, who found and what proves them. A verified bound has a certificate that the checker accepted; naming\n"
+        "an instance shows where it lies. The partition stage is given the unrolling of the instance's reference\n"
+        "mapping, the placement stage its partition; the mapping is given nothing. `map NAME` maps an instance,\n"
+        "`scripts/refresh_bounds` records what is better.",
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="only these, with their origin and files")
     parser.add_argument("--family", action="append", choices=_FAMILIES, help="only this family; may be repeated")

@@ -34,7 +34,7 @@ _UNROLLING = ("unit_of_synapse", "neuron_of_unit", "parent_of_unit")
 
 
 def write_mapping(path: str | Path, mapping: Mapping, network: Network, hardware: Hardware) -> None:
-    """Write a mapping: as a table where the name ends in ``.csv``, else as JSON; see the module docstring.
+    """Write a mapping: as a table where the name ends in ``.csv``, else as JSON.
 
     Parameters
     ----------

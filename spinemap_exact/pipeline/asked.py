@@ -9,7 +9,7 @@ from spinemap_exact.hardware import Hardware
 from spinemap_exact.mapping import Mapping
 from spinemap_exact.network import Network
 from spinemap_exact.problems.partition import PartitionProblem, Traffic
-from spinemap_exact.problems.placement import PlacementProblem, placement_problem
+from spinemap_exact.problems.placement import placement_problem
 from spinemap_exact.problems.unroll import UnrollObjective, UnrollProblem
 
 STAGES = ("unroll", "partition", "placement")
@@ -45,10 +45,3 @@ def stage_problem(
     if name == "placement":
         return placement_problem(units, mapping.partition, hardware, Traffic(traffic))
     raise InvalidInput(f"unknown stage {name!r}; known: {', '.join(STAGES)}")
-
-
-def size(problem: Any) -> int:
-    """What limits on size count: tiles of a placement, synapses of a network; items are free."""
-    if isinstance(problem, PlacementProblem):
-        return problem.num_tiles
-    return int(problem.network.num_synapses) if hasattr(problem, "network") else 0

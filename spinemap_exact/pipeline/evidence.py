@@ -18,11 +18,10 @@ from spinemap_exact.certificate.check import VerifiedBounds
 from spinemap_exact.certificate.format import Certificate
 from spinemap_exact.in_time import in_time
 from spinemap_exact.kernels.compiling import not_counted
-from spinemap_exact.pipeline.asked import size
 from spinemap_exact.pipeline.outcome import Stage
 from spinemap_exact.pipeline.solve import solve_problem
 from spinemap_exact.pipeline.spent import CHECK, COMPILING, Spent
-from spinemap_exact.result import Limits, Progress, SolveResult, Status, Voucher, Watch
+from spinemap_exact.result import Limits, Progress, SolveResult, Status, StopReason, Voucher, Watch
 
 SHARE_TO_CERTIFY = 0.25
 """Of the limit, for a certificate that is asked for."""
@@ -112,7 +111,7 @@ def certify(
     thorough : bool
         Somebody wants the certificate: look for evidence for more than a few seconds.
     """
-    if size(problem) > _LARGE_TO_CHECK[problem.kind]:
+    if problem.size > _LARGE_TO_CHECK[problem.kind]:
         why = "the problem is too large for the checker"
         return Stage(name, problem, solver, result, unverified=f"nothing is certified: {why}")
     part = watch.after(watch.part(None if thorough else max(_CHECK_TIME_S, result.runtime_s)).limits.time_s)
@@ -135,9 +134,10 @@ def _vouched(result: SolveResult[Any], proven: VerifiedBounds) -> SolveResult[An
         return replace(result, vouched_by=voucher)
     if not claimed or claimed < (result.dual_bound or 0):
         return result
-    status = Status.OPTIMAL if claimed == result.objective else result.status
-    reason = "proof" if status is Status.OPTIMAL else result.reason
-    return replace(result, status=status, dual_bound=claimed, vouched_by=voucher, reason=reason)
+    status, end, reason = result.status, result.stopped_by, result.reason
+    if claimed == result.objective:
+        status, end, reason = Status.OPTIMAL, StopReason.PROOF, str(StopReason.PROOF)
+    return replace(result, status=status, dual_bound=claimed, vouched_by=voucher, stopped_by=end, reason=reason)
 
 
 def _shortfall(result: SolveResult[Any], certificate: Certificate | None, watch: Watch) -> str:

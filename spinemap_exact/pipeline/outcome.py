@@ -20,9 +20,8 @@ from spinemap_exact.network import Network
 from spinemap_exact.notebook import data_frame, html_table
 from spinemap_exact.pipeline.spent import CHECK, SOLVE, WARM_START
 from spinemap_exact.problems.mapping import MappingObjective, MappingProblem
-from spinemap_exact.problems.partition import PartitionObjective, Traffic
-from spinemap_exact.problems.placement import PlacementProblem
-from spinemap_exact.problems.unroll import UnrollObjective
+from spinemap_exact.problems.partition import PartitionObjective, PartitionProblem, Traffic
+from spinemap_exact.problems.unroll import UnrollObjective, UnrollProblem
 from spinemap_exact.result import Limits, SolveResult, Status, relative_gap
 from spinemap_exact.units import duration_text, energy_text
 
@@ -60,24 +59,19 @@ class Stage:
     @property
     def measure(self) -> str:
         """What the objective counts."""
-        problem = self.problem
-        if isinstance(problem, PlacementProblem):
-            mesh = problem.mesh
-            even = mesh is None or mesh.hop_x == mesh.hop_y == 1
-            return "spike-hops" if even else f"spike-hops (x: {mesh.hop_x}, y: {mesh.hop_y})"  # type: ignore[union-attr]
-        return str(getattr(problem, "objective", "bins")).replace("-", " ")
+        return str(self.problem.measure)
 
     def shown(self, value: int | None) -> str:
         """Write an objective or a bound for people: energies and times with their units."""
         if value is None:
             return "-"
-        match getattr(self.problem, "objective", None):
-            case MappingObjective.ENERGY:
+        match self.problem:
+            case MappingProblem(objective=MappingObjective.ENERGY):
                 return energy_text(value)
-            case MappingObjective.WORST_LATENCY:
+            case MappingProblem(objective=MappingObjective.WORST_LATENCY):
                 return duration_text(value)
-            case MappingObjective.MEAN_LATENCY:
-                return duration_text(value / max(1, self.problem.arrivals))
+            case MappingProblem(objective=MappingObjective.MEAN_LATENCY, arrivals=arrivals):
+                return duration_text(value / max(1, arrivals))
         return f"{value:,}".replace(",", " ")
 
     @property
@@ -201,11 +195,11 @@ class MappingRun:
             return None
         known = {}
         for stage in self.stages:
-            bound, objective = stage.result.dual_bound or 0, getattr(stage.problem, "objective", None)
-            if stage.name == "partition" and objective is PartitionObjective.PACKETS:
-                known["packets"] = bound
-            if stage.name == "unroll" and objective is UnrollObjective.CROSSBARS:
-                known["crossbars"] = bound
+            match stage.problem:
+                case PartitionProblem(objective=PartitionObjective.PACKETS):
+                    known["packets"] = stage.result.dual_bound or 0
+                case UnrollProblem(objective=UnrollObjective.CROSSBARS):
+                    known["crossbars"] = stage.result.dual_bound or 0
         return energy_bound.bound(self.network, self.hardware, self.mapping.unrolling, self.traffic, **known)
 
     def lower_bound_json(self) -> dict[str, Any] | None:
@@ -223,7 +217,8 @@ class MappingRun:
         vouched_by = None if whole.vouched_by is None else whole.vouched_by.as_json()
         if whole.dual_bound >= units["energy_fj"]:  # what holds for any mapping holds for one of these units
             units = {**units, "energy_fj": whole.dual_bound, "energy_gap": whole.gap, "vouched_by": vouched_by}
-        if any(getattr(stage.problem, "unrolling", None) is not None for stage in self.stages):
+        wholes = [stage.problem for stage in self.stages if isinstance(stage.problem, MappingProblem)]
+        if any(problem.unrolling is not None for problem in wholes):
             return units
         return {
             "scope": self.scope,

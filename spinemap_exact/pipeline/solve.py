@@ -11,9 +11,7 @@ from typing import Any
 from spinemap_exact import heuristics, solvers
 from spinemap_exact.errors import EngineDefect
 from spinemap_exact.kernels.compiling import announced
-from spinemap_exact.pipeline.asked import size
 from spinemap_exact.pipeline.spent import SOLVE, WARM_START, Spent
-from spinemap_exact.problems.placement import PlacementProblem
 from spinemap_exact.problems.unroll import UnrollObjective
 from spinemap_exact.result import SolveResult, Status, Voucher, Watch, conclude
 
@@ -65,7 +63,7 @@ def solve_problem(
         Name of the solver used.
     result : SolveResult
     """
-    why = problem.why_infeasible() if hasattr(problem, "why_infeasible") else None
+    why = problem.why_infeasible()
     if why is not None:
         voucher = Voucher("attested", "counting")
         return "counting", conclude(
@@ -99,6 +97,7 @@ def solve_problem(
         result = conclude(
             problem, start, bound, engine=result.engine, watch=watch, vouched_by=result.vouched_by,
             formulation=result.formulation, evidence=result.evidence, details=result.details,
+            stopped_by=result.stopped_by, reason=result.reason,
         )  # fmt: skip
     elif keep is not None and result.incumbent is not None:
         keep(result.incumbent)
@@ -135,9 +134,9 @@ def _warm_start(
 def _default_warm_starts(problem: Any) -> tuple[str, ...]:
     known = heuristics.names(problem.kind)
     names = tuple(name for name in _WARM_STARTS[problem.kind] if name in known)
-    if getattr(problem, "objective", None) is UnrollObjective.CARRY_SPIKES:
+    if problem.kind == "unroll" and problem.objective is UnrollObjective.CARRY_SPIKES:
         names = ("huffman", *names)
-    return _FOR_LARGE[problem.kind] if size(problem) > _LARGE.get(problem.kind, math.inf) else names
+    return _FOR_LARGE[problem.kind] if problem.size > _LARGE.get(problem.kind, math.inf) else names
 
 
 def _warm_time_s(problem: Any, time_s: float | None) -> float:
@@ -148,12 +147,12 @@ def _warm_time_s(problem: Any, time_s: float | None) -> float:
         search = max(3.0, 0.05 * int(problem.network.num_synapses))
         share = _SEARCH_SHARE_OF_CONTENTS if _default_solver(problem) == "contents" else _SEARCH_SHARE
         return search if time_s is None else min(search, share * time_s)
-    enough = 0.1 * problem.num_tiles if isinstance(problem, PlacementProblem) else 2e-4 * _num_items(problem) ** 2
+    if problem.kind == "placement":
+        enough = 0.1 * float(problem.num_tiles)
+    else:
+        items = problem.num_items if problem.kind == "packing" else problem.network.num_units
+        enough = 2e-4 * int(items) ** 2
     return max(0.5, enough) if time_s is None else min(max(0.5, enough), _WARM_SHARE * time_s)
-
-
-def _num_items(problem: Any) -> int:
-    return int(problem.network.num_units) if hasattr(problem, "network") else int(problem.num_items)
 
 
 def _default_solver(problem: Any) -> str:

@@ -89,6 +89,16 @@ class MappingProblem:
         """Spikes on all synapses of the network, carries not counted: what mean latency is an average of."""
         return int(self.network.synaptic_events)
 
+    @property
+    def size(self) -> int:
+        """Synapses."""
+        return self.network.num_synapses
+
+    @property
+    def measure(self) -> str:
+        """What a cost counts."""
+        return str(self.objective).replace("-", " ")
+
     def why_infeasible(self) -> str | None:
         """Name the resource that is short for any mapping; None if counting finds none."""
         network, hardware = self.network, self.hardware

@@ -52,6 +52,19 @@ class PackingProblem:
         """What a bin can be filled to: its capacity, or the sizes of all items together."""
         return min(self.capacity, total(self.sizes))
 
+    @property
+    def size(self) -> int:
+        """Items."""
+        return self.num_items
+
+    @property
+    def measure(self) -> str:
+        """What a cost counts."""
+        return "bins"
+
+    def why_infeasible(self) -> None:
+        """Every item has a bin of its own."""
+
     def cost(self, solution: Array) -> int:
         """Bins used."""
         return int(np.unique(solution).size)

@@ -110,6 +110,16 @@ class PartitionProblem:
         """(num_nets,) int64: sources with at least one synapse, ascending."""
         return np.flatnonzero(self.network.fan_out)
 
+    @property
+    def size(self) -> int:
+        """Synapses of the units."""
+        return self.network.num_synapses
+
+    @property
+    def measure(self) -> str:
+        """What a cost counts."""
+        return str(self.objective).replace("-", " ")
+
     def why_infeasible(self) -> str | None:
         """Name the resource that is short whatever the solver; None if counting finds none."""
         return self._oversized_unit() or self._too_many_units()

@@ -234,6 +234,21 @@ class PlacementProblem:
         inputs: Array = self.input_flow[cluster] * self.mesh.distance(np.asarray(self.io_tile), tile)
         return inputs
 
+    @property
+    def size(self) -> int:
+        """Tiles."""
+        return self.num_tiles
+
+    @property
+    def measure(self) -> str:
+        """What a cost counts: hops of spikes, with their weights where a mesh has any."""
+        if self.mesh is None or self.mesh.hop_x == self.mesh.hop_y == 1:
+            return "spike-hops"
+        return f"spike-hops (x: {self.mesh.hop_x}, y: {self.mesh.hop_y})"
+
+    def why_infeasible(self) -> None:
+        """Every cluster has a tile, or the problem could not be built."""
+
     def cost(self, solution: Placement) -> int:
         """Price a placement."""
         tile = solution.tile_of_cluster

@@ -102,6 +102,19 @@ class UnrollProblem:
         """Identical neurons and identical axons."""
         return Classes.of(self.network)
 
+    @property
+    def size(self) -> int:
+        """Synapses."""
+        return self.network.num_synapses
+
+    @property
+    def measure(self) -> str:
+        """What a cost counts."""
+        return str(self.objective).replace("-", " ")
+
+    def why_infeasible(self) -> None:
+        """What is short is found by the solver, which counts more than this could."""
+
     def cost(self, solution: PackedUnrolling) -> int:
         """Price a packed unrolling."""
         match self.objective:

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from html import escape
 from importlib import resources
 
+from spinemap_exact.bench.line import is_late, seconds
 from spinemap_exact.bench.store import Run
 from spinemap_exact.report import svg
 from spinemap_exact.report.profiles import CLOSE, WORST_DRAWN, cactus, found_at, performance
-from spinemap_exact.report.summary import Summary, seconds
-from spinemap_exact.report.tables import percent, table_of_methods, table_of_unscored
+from spinemap_exact.report.summary import Summary
+from spinemap_exact.report.tables import percent, table_of_methods, table_of_unscored, vouched
 from spinemap_exact.result import relative_gap
 from spinemap_exact.units import duration_text, energy_text
 
@@ -57,8 +58,8 @@ def _intro(summary: Summary) -> str:
     return (
         f"<p>{len(summary.runs)} runs on {len(summary.known)} problems, {proven} of them with a proven optimum. "
         "A gap is (objective − bound) / objective, against the best bound known for the problem from any run or from "
-        "the suite; “above best” compares with the best objective instead. Runs without an answer are counted apart "
-        "and enter no gap.</p>"
+        "the suite; “above best” compares with the best objective instead. Runs without an answer, and those that "
+        "took longer than their limit, are counted apart and enter no gap.</p>"
         f'<p class="faint">spinemap-exact {escape(", ".join(versions))}; {escape("; ".join(machines))}</p>'
     )
 
@@ -70,11 +71,8 @@ def _methods(summary: Summary, problem: str) -> str:
 def _cases(summary: Summary, problem: str) -> str:
     header, lines = summary.table_of_cases(problem)
     cells = [["-" if v is None else f"{v:.2f}" if k > 2 else str(v) for k, v in enumerate(line)] for line in lines]
-    known = {summary.known[run["digest"]] for run in summary.runs if run["problem"] == problem}
-    trusts = sorted({k.trust for k in known if k.trust})
-    vouched = f"bounds are {' or '.join(trusts)}" if trusts else "no bound is known"
     by_case = table(header, cells)
-    return f"<details><summary>Median gap by case, in percent; {vouched}</summary>{by_case}</details>"
+    return f"<details><summary>Median gap by case, in percent; {vouched(summary, problem)}</summary>{by_case}</details>"
 
 
 def _unscored(summary: Summary, problem: str) -> str:
@@ -121,7 +119,7 @@ def _mappings(summary: Summary) -> str:
     best: dict[tuple[str, str], Run] = {}
     for run in summary.runs:
         key = run["case"], run["method"]
-        if run.get("picture") and (key not in best or run["objective"] < best[key]["objective"]):
+        if run.get("picture") and not is_late(run) and (key not in best or run["objective"] < best[key]["objective"]):
             best[key] = run
     shown = [best[key] for key in sorted(best)][:_MOST_MAPPINGS]
     if not shown:
@@ -177,7 +175,7 @@ def _at_least(bound: Run | None) -> str:
     return f" (at least {energy_text(bound['energy_fj'])} for {bound['scope']}: gap {gap})"
 
 
-def _stages(run: Run, vouched: str = "vouched for by") -> str:
+def _stages(run: Run, by: str = "vouched for by") -> str:
     """A line and a chart for each stage of a run that proved something."""
     stages = run.get("stages") or {}
     if not stages:
@@ -189,7 +187,7 @@ def _stages(run: Run, vouched: str = "vouched for by") -> str:
         rows.append([name, stage["measure"], *told, f"{stage['runtime_s']:.1f} s"])
         chart = _trace_chart(stage["trace"], stage["runtime_s"], stage["measure"])
         figures.append(figure(chart, f"Bound and incumbent of the {name} stage"))
-    header = ("stage", "measure", "objective", "bound", "gap", vouched, "time")
+    header = ("stage", "measure", "objective", "bound", "gap", by, "time")
     drawn = "".join(figures)
     return table(header, rows) + (f'<div class="figures">{drawn}</div>' if drawn else "")
 

@@ -7,8 +7,9 @@ Runs without an answer count in every share and never rise a curve.
 
 from __future__ import annotations
 
+from spinemap_exact.bench.line import seconds
 from spinemap_exact.bench.store import Run
-from spinemap_exact.report.summary import Summary, seconds
+from spinemap_exact.report.summary import Summary
 
 CLOSE = 0.01  # a run counts as good if it is within this share of the best objective
 WORST_DRAWN = 2.0  # times the best objective

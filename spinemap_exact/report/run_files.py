@@ -64,8 +64,8 @@ def put_run(folder: RunFolder, run: MappingRun, facts: dict[str, Any], words: st
         write = partial(write_partition, unrolling=unrolling, partition=partition)
         folder.put("partition.json", partial(write, network=run.network, hardware=run.hardware))
     if run.mapping is not None:
-        for file, write_it in (("mapping.json", write_mapping), ("mapping.csv", write_mapping_table)):
-            folder.put(file, partial(write_it, mapping=run.mapping, network=run.network, hardware=run.hardware))
+        for file, written in (("mapping.json", write_mapping), ("mapping.csv", write_mapping_table)):
+            folder.put(file, partial(written, mapping=run.mapping, network=run.network, hardware=run.hardware))
     folder.put_text("report.html", html_of_run(run, str(facts["network"])))
     folder.put_text("result.json", json.dumps(facts, indent=1) + "\n")
     folder.put_text("evaluation.json", json.dumps(facts["evaluation"], indent=1) + "\n")

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from spinemap_exact.bench.line import is_late, seconds
 from spinemap_exact.bench.store import Run
 from spinemap_exact.bench.suite import VERIFIED, Case
 from spinemap_exact.errors import InvalidInput
@@ -32,7 +33,8 @@ class Known:
 class Row:
     """One method on all cases of one kind of problem, over all seeds.
 
-    ``gaps`` are to the best bound, ``excess`` is to the best objective; runs without an answer are counted apart.
+    ``gaps`` are to the best bound, ``excess`` is to the best objective; runs without an answer, and those that took
+    longer than their limit, are counted apart.
     """
 
     problem: str
@@ -43,6 +45,7 @@ class Row:
     unanswered: int
     rejected: int
     crashed: int
+    late: int
     proven: int
     median_time_s: float | None
 
@@ -80,13 +83,13 @@ class Summary:
         return [row.method for row in self.rows if row.problem == problem]
 
     def gap(self, run: Run) -> float | None:
-        """Gap of a run to the best bound of its problem."""
-        return relative_gap(run["objective"], self.known[run["digest"]].bound)
+        """Gap of a run to the best bound of its problem; None if it was late."""
+        return relative_gap(None if is_late(run) else run["objective"], self.known[run["digest"]].bound)
 
     def excess(self, run: Run) -> float | None:
-        """By what share a run exceeds the best objective of its problem."""
+        """By what share a run exceeds the best objective of its problem; None if it was late."""
         best = self.known[run["digest"]].objective
-        if run["objective"] is None or best is None:
+        if run["objective"] is None or best is None or is_late(run):
             return None
         return (int(run["objective"]) - best) / max(1, best)
 
@@ -122,12 +125,6 @@ def summarise(runs: Sequence[Run], cases: Iterable[Case] = ()) -> Summary:
     ]
     rows.sort(key=lambda r: (PROBLEMS.index(r.problem), *_rank(r), r.method))
     return Summary(tuple(runs), known, tuple(rows))
-
-
-def seconds(run: Run) -> float | None:
-    """Duration of a run by the clock of its time limit."""
-    time_s: float | None = run.get("cpu_s" if run.get("clock") == "cpu" else "runtime_s")
-    return time_s
 
 
 def _known(runs: Sequence[Run], recorded: Case | None) -> Known:
@@ -173,7 +170,8 @@ def _row(summary: Summary, problem: str, method: str, runs: Sequence[Run]) -> Ro
         unanswered=sum(r["status"] in ("UNKNOWN", "INFEASIBLE") for r in runs),
         rejected=sum(r["status"] == "REJECTED" for r in runs),
         crashed=sum(r["status"] in ("CRASHED", "FAILED") for r in runs),
-        proven=sum(r["status"] == "OPTIMAL" for r in runs),
+        late=sum(map(is_late, runs)),
+        proven=sum(r["status"] == "OPTIMAL" and not is_late(r) for r in runs),
         median_time_s=median(times) if times else None,
     )
 

@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from spinemap_exact.bench.line import is_late, lateness
 from spinemap_exact.report.profiles import cactus, performance
 from spinemap_exact.report.summary import Row, Summary
 from spinemap_exact.units import last_line, printable
@@ -25,6 +26,7 @@ METHOD_COLUMNS = (
     "no answer",
     "rejected",
     "crashed",
+    "beyond the limit",
     "median time",
 )
 
@@ -38,7 +40,7 @@ def method_cells(row: Row) -> list[str]:
         percent(row.worst_gap),
         percent(row.median_excess),
         percent(row.worst_excess),
-        *(str(n) if n else "" for n in (row.proven, row.unanswered, row.rejected, row.crashed)),
+        *(str(n) if n else "" for n in (row.proven, row.unanswered, row.rejected, row.crashed, row.late)),
         "-" if row.median_time_s is None else f"{row.median_time_s:.2f} s",
     ]
 
@@ -51,12 +53,19 @@ def table_of_methods(summary: Summary, problem: str) -> tuple[list[str], list[li
 
 
 def table_of_unscored(summary: Summary, problem: str) -> tuple[list[str], list[list[str]]]:
-    """Header and lines: runs that were rejected or broke down, and why."""
+    """Header and lines: runs that were rejected, broke down or took too long, and why."""
     return ["case", "method", "seed", "status", "why"], [
-        [r["case"], r["method"], str(r["seed"]), r["status"], last_line(r["error"])]
+        [r["case"], r["method"], str(r["seed"]), r["status"], last_line(r["error"]) if r.get("error") else lateness(r)]
         for r in summary.runs
-        if r["problem"] == problem and r.get("error")
+        if r["problem"] == problem and (r.get("error") or is_late(r))
     ]
+
+
+def vouched(summary: Summary, problem: str) -> str:
+    """Say who stands behind the bounds of one kind of problem."""
+    known = {summary.known[run["digest"]] for run in summary.runs if run["problem"] == problem}
+    trusts = sorted({k.trust for k in known if k.trust})
+    return f"bounds are {' or '.join(trusts)}" if trusts else "no bound is known"
 
 
 def markdown(summary: Summary) -> str:
@@ -66,7 +75,8 @@ def markdown(summary: Summary) -> str:
         parts.append(f"## {problem}: methods\n\n" + _table(*table_of_methods(summary, problem)))
         header, lines = summary.table_of_cases(problem)
         cells = [[_cell(value, k > 2) for k, value in enumerate(line)] for line in lines]
-        parts.append(f"## {problem}: median gap to the bound by case, in percent\n\n" + _table(header, cells))
+        title = f"## {problem}: median gap to the bound by case, in percent; {vouched(summary, problem)}"
+        parts.append(f"{title}\n\n" + _table(header, cells))
         header, cells = table_of_unscored(summary, problem)
         if cells:
             parts.append(f"## {problem}: not scored\n\n" + _table(header, cells))
@@ -78,11 +88,13 @@ def csv_text(summary: Summary) -> str:
     fields = ("case", "family", "problem", "method", "seed", "status", "objective", "dual_bound", "trust")
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow([*fields, "best_objective", "best_bound", "gap", "above_best", "runtime_s", "cpu_s", "error"])
+    writer.writerow(
+        [*fields, "best_objective", "best_bound", "gap", "above_best", "runtime_s", "cpu_s", "late", "error"]
+    )
     for run in summary.runs:
         known = summary.known[run["digest"]]
         measured = [known.objective, known.bound, summary.gap(run), summary.excess(run)]
-        times = [run.get("runtime_s"), run.get("cpu_s"), run.get("error")]
+        times = [run.get("runtime_s"), run.get("cpu_s"), "late" if is_late(run) else "", run.get("error")]
         writer.writerow(map(_spreadsheet, (*(run.get(f) for f in fields), *measured, *times)))
     return file.getvalue()
 

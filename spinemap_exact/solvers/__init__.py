@@ -1,8 +1,9 @@
 """Algorithms that return an incumbent and a bound.
 
 A solver is a function ``solve(problem, watch, warm_start=None) -> SolveResult``. Our own algorithms are the files and
-folders ``solvers/<problem kind>/<name>``; every file ``formulations/<problem kind>/<name>_cpsat.py`` gives the solver
-``<name>-cpsat``, every ``<name>_milp.py`` gives ``<name>-cbc``, ``<name>-highs`` and ``<name>-scip``.
+folders ``solvers/<problem kind>/<name>``. Every file ``formulations/<problem kind>/<model>.py`` gives the solvers
+``<model>-cpsat``, ``<model>-cbc``, ``<model>-highs`` and ``<model>-scip``; a model that is for one kind of engine alone
+says so in the name of its file, ``<model>_cpsat.py`` or ``<model>_milp.py``.
 """
 
 from __future__ import annotations
@@ -25,11 +26,7 @@ _ENGINES = {"cpsat": ("cpsat",), "milp": ("cbc", "highs", "scip")}
 
 def names(kind: str) -> tuple[str, ...]:
     """Names of all solvers for one kind of problem, our own first."""
-    modelled = []
-    for model in registry.names(formulations, kind):
-        stem, _, paradigm = model.rpartition("-")
-        modelled += [f"{stem}-{engine}" for engine in _ENGINES[paradigm]]
-    return (*registry.names(sys.modules[__name__], kind), *modelled)
+    return (*registry.names(sys.modules[__name__], kind), *modelled(kind))
 
 
 def load(kind: str, name: str) -> Solver:
@@ -43,10 +40,20 @@ def load(kind: str, name: str) -> Solver:
     if name in registry.names(sys.modules[__name__], kind):
         solver: Solver = registry.load(sys.modules[__name__], kind, name).solve
         return solver
-    if name not in names(kind):
+    by_name = modelled(kind)
+    if name not in by_name:
         raise InvalidInput(f"unknown {kind} solver {name!r}; known: {', '.join(names(kind))}")
-    stem, _, engine = name.rpartition("-")
-    paradigm = next(p for p, engines in _ENGINES.items() if engine in engines)
-    formulation = registry.load(formulations, kind, f"{stem}-{paradigm}")
+    file, paradigm = by_name[name]
     runner = import_module(f"spinemap_exact.solvers.{paradigm}")
-    return partial(runner.solve, formulation, engine=engine)
+    return partial(runner.solve, registry.load(formulations, kind, file), engine=name.rpartition("-")[2])
+
+
+def modelled(kind: str) -> dict[str, tuple[str, str]]:
+    """Solvers by formulations: the file of the model, and which of the runners hears it."""
+    found: dict[str, tuple[str, str]] = {}
+    for file in registry.names(formulations, kind):
+        stem, _, alone = file.rpartition("-")
+        paradigms, model = ((alone,), stem) if alone in _ENGINES else (tuple(_ENGINES), file)
+        for paradigm in paradigms:
+            found |= {f"{model}-{engine}": (file, paradigm) for engine in _ENGINES[paradigm]}
+    return found

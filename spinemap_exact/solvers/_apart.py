@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from spinemap_exact.errors import EngineDefect
-from spinemap_exact.result import Limits, Status, Watch
+from spinemap_exact.result import Limits, Status, StopReason, Watch
 from spinemap_exact.solvers._engine import Outcome
 from spinemap_exact.solvers._process import EngineProcess
 
@@ -50,7 +50,8 @@ def run(engine: str, mps: Path, start: list[float] | None, watch: Watch, listene
     if child.outcome is not None:
         return child.outcome
     if child.died:
-        return Outcome(Status.UNKNOWN, why=child.cause(engine))
+        cause = child.cause(engine)
+        return Outcome.given_up(cause) if cause else Outcome(Status.UNKNOWN)
     *_, reason = ["nothing was said", *complaints.read_text().splitlines()]
     raise EngineDefect(f"{engine} ended without an answer: {reason}")
 
@@ -72,7 +73,8 @@ class _Child(EngineProcess):
             case "defect", reason:
                 raise EngineDefect(reason)
             case "outcome", said:
-                self.outcome = Outcome(**said | {"status": Status(said["status"])})
+                end = said["stopped_by"] and StopReason(said["stopped_by"])
+                self.outcome = Outcome(**said | {"status": Status(said["status"]), "stopped_by": end})
 
     def interrupt(self) -> None:
         assert self.process.stdin is not None

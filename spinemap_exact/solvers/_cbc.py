@@ -13,6 +13,8 @@ import pty
 import re
 import signal
 import subprocess
+import time
+from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from functools import cache
 from pathlib import Path
@@ -21,12 +23,14 @@ from typing import Any
 import pulp
 
 from spinemap_exact.errors import EngineDefect
-from spinemap_exact.result import Status, Watch
+from spinemap_exact.result import Status, StopReason, Watch
 from spinemap_exact.solvers._engine import Outcome
 from spinemap_exact.solvers._process import EngineProcess
 
 TOLERANCE = 2e-6
 """See `spinemap_exact.solvers.milp`: values within 1e-6 of an integer; rows within ten times 1e-7, after scaling."""
+
+_HURRY = 0.9  # share of its limit from which on CBC may have been in a hurry, whatever our own clock says
 
 _VERSION = re.compile(r"Version: *(\S+)")
 _RELAXATION = re.compile(r"Continuous objective value is (\S+)")  # %g
@@ -54,16 +58,21 @@ def run(mps: Path, start: list[float] | None, watch: Watch, listener: Any) -> Ou
     """Solve an MPS file; ``listener`` has ``on_bound``."""
     solution = mps.with_suffix(".sol")
     command = [_program(), str(mps), "-ratio", "0", "-allow", "0.5", "-randomCbcSeed", str(watch.limits.seed)]
-    if watch.remaining_s is not None:
-        command += ["-timeMode", "elapsed", "-sec", f"{watch.remaining_s:.3f}"]
+    limit_s = watch.remaining_s
+    if limit_s is not None:
+        command += ["-timeMode", "elapsed", "-sec", f"{limit_s:.3f}"]
     if start is not None:
         command += ["-mips", str(_write_start(mps.with_suffix(".mst"), start))]
     command += ["-solve", "-printingOptions", "all", "-solution", str(solution)]
+    begun_s = time.perf_counter()
     process = _Cbc(command, listener)
     process.watch_over(os.fdopen(process.output, encoding="ascii", errors="replace"), watch)
     if process.died:
-        return Outcome(Status.UNKNOWN, why=process.cause("cbc"))
-    return _outcome(solution, process.log, in_a_hurry=process.interrupted or watch.should_stop())
+        cause = process.cause("cbc")
+        return Outcome.given_up(cause) if cause else Outcome(Status.UNKNOWN)
+    late = limit_s is not None and time.perf_counter() - begun_s > _HURRY * limit_s
+    outcome = _outcome(solution, process.log, in_a_hurry=late or process.interrupted or watch.should_stop())
+    return replace(outcome, stopped_by=StopReason.TIME) if late and not watch.stop_requested else outcome
 
 
 def _program() -> str:
@@ -124,15 +133,16 @@ def _outcome(solution: Path, log: list[str], in_a_hurry: bool) -> Outcome:
         raise EngineDefect(f"CBC ended with the unlisted status {first!r}")
     if status is Status.INFEASIBLE:
         return Outcome(Status.UNKNOWN if in_a_hurry else status)
+    end = StopReason.TIME if first.startswith("Stopped on time") else None
     if not status.has_solution:
-        return Outcome(status, _lower_bound(log))
+        return Outcome(status, _lower_bound(log), stopped_by=end)
     rows = [line.replace("**", " ").split() for line in rest]  # it marks values outside its bounds with stars
     of = {row[1]: float(row[2]) for row in rows if row[1].startswith("X")}  # constraints are C0000000 ...
     objective = float(first.rpartition(" ")[2])
     bound = _lower_bound(log)
     if status is Status.OPTIMAL and bound is None and not in_a_hurry:
         bound = objective
-    return Outcome(status, bound, [of[name] for name in sorted(of)], objective)
+    return Outcome(status, bound, [of[name] for name in sorted(of)], objective, end)
 
 
 def _lower_bound(log: list[str]) -> float | None:

@@ -10,7 +10,8 @@ from types import ModuleType
 from typing import Generic, TypeVar
 
 from spinemap_exact.errors import EngineDefect, InvalidInput
-from spinemap_exact.result import Problem, Status, Watch, admit
+from spinemap_exact.problems import Problem
+from spinemap_exact.result import Status, StopReason, Watch, admit
 
 S = TypeVar("S")
 
@@ -74,6 +75,8 @@ class Outcome:
         One for each variable, in the order of the MPS file; None without a solution.
     objective : float or None
         What the engine thinks that they cost; None without a solution.
+    stopped_by : StopReason or None
+        What ended it before a proof, if it says so; its own clock may be a moment ahead of ours.
     why : str
         What kept the engine from saying more, if not the limits.
     """
@@ -82,7 +85,13 @@ class Outcome:
     bound: float | None = None
     values: Sequence[float] | None = None
     objective: float | None = None
+    stopped_by: StopReason | None = None
     why: str = ""
+
+    @classmethod
+    def given_up(cls, why: str) -> Outcome:
+        """Return what counts where the engine fails."""
+        return cls(Status.UNKNOWN, stopped_by=StopReason.ENGINE, why=why)
 
 
 def integer_bound(bound: float, slack: float = 1e-6) -> int | None:
@@ -95,6 +104,7 @@ def integer_bound(bound: float, slack: float = 1e-6) -> int | None:
     return math.ceil(Fraction(bound) - Fraction(slack) - abs(Fraction(bound)) / 10**6)
 
 
-def title(formulation: ModuleType) -> str:
-    """Name of a formulation as the registry knows it."""
-    return formulation.__name__.rpartition(".")[2].replace("_", "-")
+def title(formulation: ModuleType, engine: str) -> str:
+    """Name of a formulation as ``engine``, ``"cpsat"`` or ``"milp"``, hears it."""
+    name = formulation.__name__.rpartition(".")[2].removesuffix(f"_{engine}")
+    return f"{name}_{engine}".replace("_", "-")

@@ -10,7 +10,7 @@ from typing import Any
 import highspy
 
 from spinemap_exact.errors import EngineDefect
-from spinemap_exact.result import Status, Watch
+from spinemap_exact.result import Status, StopReason, Watch
 from spinemap_exact.solvers import _apart as apart
 from spinemap_exact.solvers._engine import POLL_S, Outcome
 
@@ -49,7 +49,7 @@ def search(mps: Path, start: list[float] | None, watch: Watch, listener: Any) ->
     ):
         highs.setOptionValue(option, value)
     if highs.readModel(str(mps)) == highspy.HighsStatus.kError:
-        return Outcome(Status.UNKNOWN, why="HiGHS does not read the model: numbers beyond 1e15")
+        return Outcome.given_up("HiGHS does not read the model: numbers beyond 1e15")
     if watch.remaining_s is not None:
         highs.setOptionValue("time_limit", watch.remaining_s)  # set earlier it can end the reading of the file
     if start is not None:
@@ -57,7 +57,7 @@ def search(mps: Path, start: list[float] | None, watch: Watch, listener: Any) ->
         solution.col_value = start
         highs.setSolution(solution)
     _Search(highs, listener).solve(watch)
-    return _outcome(highs)
+    return _outcome(highs, watch)
 
 
 class _Search:
@@ -95,19 +95,21 @@ class _Search:
             self.stop.set()
 
 
-def _outcome(highs: Any) -> Outcome:
+def _outcome(highs: Any, watch: Watch) -> Outcome:
     said = highs.getModelStatus()
     info = highs.getInfo()
     if said in _INFEASIBLE:
         return Outcome(Status.INFEASIBLE)
     if said in _GAVE_UP:
-        return Outcome(Status.UNKNOWN, why=f"HiGHS gave up ({highs.modelStatusToString(said)})")
+        return Outcome.given_up(f"HiGHS gave up ({highs.modelStatusToString(said)})")
     if said != _M.kOptimal and said not in _STOPPED:
         raise EngineDefect(f"HiGHS ended with the unlisted status {highs.modelStatusToString(said)}")
     found = info.primal_solution_status == highspy.SolutionStatus.kSolutionStatusFeasible
     if said == _M.kOptimal and not found:
         raise EngineDefect("HiGHS claims an optimum and has no solution")
     status = Status.OPTIMAL if said == _M.kOptimal else Status.FEASIBLE if found else Status.UNKNOWN
+    end = StopReason.TIME if said in _STOPPED and not watch.stop_requested else None
     if not found:
-        return Outcome(status, info.mip_dual_bound)
-    return Outcome(status, info.mip_dual_bound, list(highs.getSolution().col_value), info.objective_function_value)
+        return Outcome(status, info.mip_dual_bound, stopped_by=end)
+    values = list(highs.getSolution().col_value)
+    return Outcome(status, info.mip_dual_bound, values, info.objective_function_value, end)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from spinemap_exact.errors import EngineDefect, MissingExtra
-from spinemap_exact.result import Status, Watch
+from spinemap_exact.result import Status, StopReason, Watch
 from spinemap_exact.solvers import _apart as apart
 from spinemap_exact.solvers._engine import POLL_S, Outcome
 
@@ -55,7 +55,7 @@ def search(mps: Path, start: list[float] | None, watch: Watch, listener: Any) ->
         if watch.should_stop():
             _interrupt(model)
         thread.join(POLL_S)
-    return _outcome(model, variables)
+    return _outcome(model, variables, watch)
 
 
 def _interrupt(model: Any) -> None:
@@ -67,7 +67,7 @@ def _interrupt(model: Any) -> None:
             raise
 
 
-def _outcome(model: Any, variables: list[Any]) -> Outcome:
+def _outcome(model: Any, variables: list[Any], watch: Watch) -> Outcome:
     said = model.getStatus()
     if said in _INFEASIBLE:
         return Outcome(Status.INFEASIBLE)
@@ -77,10 +77,11 @@ def _outcome(model: Any, variables: list[Any]) -> Outcome:
     if said in _OPTIMAL and not found:
         raise EngineDefect("SCIP claims an optimum and has no solution")
     status = Status.OPTIMAL if said in _OPTIMAL else Status.FEASIBLE if found else Status.UNKNOWN
+    end = StopReason.TIME if said in _STOPPED and not watch.stop_requested else None
     if not found:
-        return Outcome(status, model.getDualbound())
+        return Outcome(status, model.getDualbound(), stopped_by=end)
     best: Any = model.getBestSol()
-    return Outcome(status, model.getDualbound(), [best[v] for v in variables], model.getSolObjVal(best))
+    return Outcome(status, model.getDualbound(), [best[v] for v in variables], model.getSolObjVal(best), end)
 
 
 def _scip() -> Any:

@@ -1,7 +1,8 @@
 """Run a CP-SAT formulation: translate totally, believe nothing.
 
 CP-SAT blocks Python's signal handlers while it solves, so it runs in a thread of its own; the caller's thread watches
-the clock. What the engine says about a search that found nothing is not a bound: it writes 0.0 there.
+the clock, and no other clock counts: given a limit, the engine ends some milliseconds before it, and says not why. What
+it says about a search that found nothing is not a bound: it writes 0.0 there.
 
 It calculates in integers of 64 bits, without tolerances; `validate` refuses a model whose sums might exceed them, and
 so does the search if those of the presolved model might. Its word is taken for all others. The last bound comes as an
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from functools import partial
 from types import ModuleType
 from typing import Any, TypeVar
@@ -22,9 +24,11 @@ import ortools
 from ortools.sat.python import cp_model
 
 from spinemap_exact.errors import EngineDefect, InvalidInput
-from spinemap_exact.formulations._cpsat import CpSatModel
+from spinemap_exact.formulations._cpsat import CpSat
+from spinemap_exact.formulations._model import Model
 from spinemap_exact.in_time import in_time
-from spinemap_exact.result import Problem, SolveResult, Status, Watch, conclude
+from spinemap_exact.problems import Problem
+from spinemap_exact.result import SolveResult, Status, StopReason, Watch, conclude
 from spinemap_exact.solvers._engine import POLL_S, Best, title
 
 S = TypeVar("S")
@@ -46,9 +50,9 @@ def solve(
 ) -> SolveResult[S]:
     """Run CP-SAT on a formulation and say only what was proven.
 
-    A formulation has ``build(problem)``. One in decision form has ``levels(problem)``, ascending costs, and
-    ``build(problem, level)``, a model without objective that is feasible if and only if some solution costs at most
-    ``level``: the first level that is feasible is the optimum.
+    A formulation has ``build(problem, say)``. One in decision form has ``levels(problem)``, ascending costs, and
+    ``build(problem, say, level)``, a model without objective that is feasible if and only if some solution costs at
+    most ``level``: the first level that is feasible is the optimum.
 
     Raises
     ------
@@ -61,50 +65,66 @@ def solve(
         raise InvalidInput(f"unknown engine {engine!r} for a CP-SAT model")
     best = Best(problem, watch, ENGINE, warm_start)
     climb = _climb if hasattr(formulation, "levels") else _minimise
-    bound, infeasible = climb(formulation, problem, watch, best)
+    bound, status = climb(formulation, problem, watch, best)
+    gave_up = status in (Status.FEASIBLE, Status.UNKNOWN) and not watch.should_stop()
     return conclude(
         problem,
         best.solution,
         bound,
         engine=ENGINE,
         watch=watch,
-        infeasible=infeasible,
-        formulation=title(formulation),
+        infeasible=status is Status.INFEASIBLE,
+        formulation=title(formulation, "cpsat"),
+        stopped_by=StopReason.ENGINE if gave_up else None,
     )
 
 
 def search(model: cp_model.CpModel, watch: Watch) -> tuple[int, cp_model.CpSolver]:
     """Search a model that is no formulation of a whole problem; return CP-SAT's status, and the solver to ask."""
-    solver = cp_model.CpSolver()
-    solver.parameters.num_workers = watch.limits.workers
-    solver.parameters.random_seed = watch.limits.seed
-    solver.parameters.catch_sigint_signal = False
-    if watch.remaining_s is not None:
-        solver.parameters.max_time_in_seconds = max(watch.remaining_s, 1e-3)
+    solver = _solver(watch)
     said: list[int] = []
-    thread = threading.Thread(target=lambda: said.append(solver.solve(model)), name="cp-sat", daemon=True)
-    thread.start()
-    while thread.is_alive():
-        if watch.should_stop():
-            solver.stop_search()
-        thread.join(POLL_S)
+    _run_in_time(lambda: said.append(solver.solve(model)), solver, watch.should_stop)
     if not said:
         raise EngineDefect("CP-SAT ended without an answer")
     return said[0], solver
 
 
-def _minimise(formulation: ModuleType, problem: Problem[S], watch: Watch, best: Best[S]) -> tuple[int | None, bool]:
-    model: CpSatModel[S] | None = in_time(lambda: [formulation.build(problem)], watch)
+def _solver(watch: Watch) -> Any:
+    solver = cp_model.CpSolver()
+    solver.parameters.num_workers = watch.limits.workers
+    solver.parameters.random_seed = watch.limits.seed
+    solver.parameters.catch_sigint_signal = False
+    return solver
+
+
+def _run_in_time(work: Callable[[], Any], solver: Any, should_stop: Callable[[], bool]) -> None:
+    thread = threading.Thread(target=work, name="cp-sat", daemon=True)
+    thread.start()
+    while thread.is_alive():
+        if should_stop():
+            solver.stop_search()
+        thread.join(POLL_S)
+
+
+def _minimise(
+    formulation: ModuleType, problem: Problem[S], watch: Watch, best: Best[S]
+) -> tuple[int | None, Status | None]:
+    """Return the bound, and the engine's last word."""
+    say = CpSat()
+    model: Model[S] | None = in_time(lambda: [formulation.build(problem, say)], watch)
     if model is None:
-        return None, False
+        return None, Status.UNKNOWN
     if best.solution is not None:
-        model.hint(best.solution)
-    run = _Run(model, watch, best)
+        say.hint(model.values(best.solution))
+    run = _Run(model, say, watch, best)
     status = run.solve()
-    return run.bound, status is Status.INFEASIBLE
+    return run.bound, status
 
 
-def _climb(formulation: ModuleType, problem: Problem[S], watch: Watch, best: Best[S]) -> tuple[int | None, bool]:
+def _climb(
+    formulation: ModuleType, problem: Problem[S], watch: Watch, best: Best[S]
+) -> tuple[int | None, Status | None]:
+    """Return the bound, and the engine's last word; None if there was nothing to ask it."""
     bound = None
     fits = getattr(formulation, "fits", None)
     for level in formulation.levels(problem):
@@ -112,44 +132,40 @@ def _climb(formulation: ModuleType, problem: Problem[S], watch: Watch, best: Bes
         bound = level
         watch.report(dual_bound=level)
         if best.cost is not None and best.cost <= level:
-            return bound, False
+            return bound, None
         if refused:  # a first level that is too large is an error; later ones leave a bound to show
-            logger.warning("%s: the model for %d is too large; the bound stands", title(formulation), level)
-            return bound, False
-        logger.info("%s: is there a solution of cost %d?", title(formulation), level)
-        model = in_time(partial(_built, formulation, problem, level), watch)
-        status = Status.UNKNOWN if model is None else _Run(model, watch, best).solve()
+            logger.warning("%s: the model for %d is too large; the bound stands", title(formulation, "cpsat"), level)
+            return bound, None
+        logger.info("%s: is there a solution of cost %d?", title(formulation, "cpsat"), level)
+        say = CpSat()
+        model = in_time(partial(_built, formulation, problem, say, level), watch)
+        status = Status.UNKNOWN if model is None else _Run(model, say, watch, best).solve()
         if status is not Status.INFEASIBLE:
-            return bound, False
-    return bound, best.solution is None
+            return bound, status
+    return bound, Status.INFEASIBLE if best.solution is None else None
 
 
-def _built(formulation: ModuleType, problem: Problem[S], level: int) -> list[CpSatModel[S]]:
-    return [formulation.build(problem, level)]
+def _built(formulation: ModuleType, problem: Problem[S], say: CpSat, level: int) -> list[Model[S]]:
+    return [formulation.build(problem, say, level)]
 
 
 class _Run:
     """One search: solutions are priced and bounds recorded as they come."""
 
-    def __init__(self, model: CpSatModel[Any], watch: Watch, best: Best[Any]) -> None:
-        self.model, self.watch, self.best = model, watch, best
-        self.optimises = model.proto.has_objective()
-        self.hears_bounds = _largest_objective(model.proto.proto) < LARGEST_IN_DOUBLES
+    def __init__(self, model: Model[Any], say: CpSat, watch: Watch, best: Best[Any]) -> None:
+        self.model, self.proto, self.watch, self.best = model, say.proto, watch, best
+        self.optimises = self.proto.has_objective()
+        self.hears_bounds = _largest_objective(self.proto.proto) < LARGEST_IN_DOUBLES
         self.bound: int | None = None
         self.defect: Exception | None = None
 
     def solve(self) -> Status:
-        if reason := self.model.proto.validate():
+        if reason := self.proto.validate():
             raise InvalidInput(f"costs or sizes are beyond CP-SAT's integers: {reason.strip().splitlines()[0]}")
         if self.watch.should_stop():
             return Status.UNKNOWN
         solver = self._solver()
-        search = threading.Thread(target=self._search, args=(solver,), name="cp-sat", daemon=True)
-        search.start()
-        while search.is_alive():
-            if self.watch.should_stop() or self.defect is not None:
-                solver.stop_search()
-            search.join(POLL_S)
+        _run_in_time(partial(self._search, solver), solver, lambda: self.watch.should_stop() or self.defect is not None)
         if self.defect is not None:
             raise self.defect
         return self._outcome(solver)
@@ -163,19 +179,14 @@ class _Run:
             self.watch.report(dual_bound=bound)
 
     def _solver(self) -> Any:
-        solver = cp_model.CpSolver()
-        solver.parameters.num_workers = self.watch.limits.workers
-        solver.parameters.random_seed = self.watch.limits.seed
-        solver.parameters.catch_sigint_signal = False
-        if self.watch.remaining_s is not None:
-            solver.parameters.max_time_in_seconds = max(self.watch.remaining_s, 1e-3)
+        solver = _solver(self.watch)
         if self.optimises and self.hears_bounds:
             solver.best_bound_callback = self._on_bound
         return solver
 
     def _search(self, solver: Any) -> None:
         try:
-            solver.solve(self.model.proto, _OnSolution(self))
+            solver.solve(self.proto, _OnSolution(self))
         except Exception as defect:
             self.defect = defect
 

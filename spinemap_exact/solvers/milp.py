@@ -14,7 +14,7 @@ they say counts as far as their tolerances reach:
   infeasibility do not.
 * Objective, divided by the common divisor of the costs. A bound is off by at most 1e-7, the tolerance of reduced costs,
   for each unit of range of each variable, and by 1e-9, what engines take for zero, of all costs together: that is
-  `MilpModel.slack`. One in a million of the bound is taken off besides, for what is compared relatively, so optima of
+  `Milp.slack`. One in a million of the bound is taken off besides, for what is compared relatively, so optima of
   up to half a million can be proven, larger ones bounded. Costs of 1e12 and sums of 2^53 are refused.
 * Gap. Engines may drop what is within half a unit of their best solution, and then bound by the solution, which a
   continuous variable may hold above an integer. A bound counts for no more than the best minus that half.
@@ -34,9 +34,11 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 from spinemap_exact.errors import EngineDefect, InvalidInput
-from spinemap_exact.formulations._milp import MilpModel
+from spinemap_exact.formulations._milp import Milp
+from spinemap_exact.formulations._model import Model
 from spinemap_exact.in_time import in_time
-from spinemap_exact.result import Problem, SolveResult, Status, Watch, conclude
+from spinemap_exact.problems import Problem
+from spinemap_exact.result import SolveResult, Status, StopReason, Watch, conclude
 from spinemap_exact.solvers._engine import Best, Outcome, integer_bound, title
 
 S = TypeVar("S")
@@ -66,10 +68,11 @@ def solve(
     runner = import_module(f"spinemap_exact.solvers._{engine}")
     name: str = runner.name()
     best = Best(problem, watch, name, warm_start)
-    model: MilpModel[S] | None = in_time(lambda: [formulation.build(problem)], watch)
+    say = Milp()
+    model: Model[S] | None = in_time(lambda: [formulation.build(problem, say)], watch)
     outcome, bound = Outcome(Status.UNKNOWN), None
     if model is not None and not watch.should_stop():
-        run = _Run(model, watch, best, name, runner.TOLERANCE)
+        run = _Run(model, say, watch, best, name, runner.TOLERANCE)
         outcome, bound = run.solve(runner), run.bound
     return conclude(
         problem,
@@ -78,7 +81,8 @@ def solve(
         engine=name,
         watch=watch,
         infeasible=outcome.status is Status.INFEASIBLE,
-        formulation=title(formulation),
+        formulation=title(formulation, "milp"),
+        stopped_by=outcome.stopped_by,
         reason=outcome.why,
     )
 
@@ -86,15 +90,17 @@ def solve(
 class _Run:
     """One run of an engine; it calls back with what it finds on the way."""
 
-    def __init__(self, model: MilpModel[Any], watch: Watch, best: Best[Any], engine: str, tolerance: float) -> None:
-        self.model, self.watch, self.best, self.engine = model, watch, best, engine
+    def __init__(
+        self, model: Model[Any], say: Milp, watch: Watch, best: Best[Any], engine: str, tolerance: float
+    ) -> None:
+        self.model, self.say, self.watch, self.best, self.engine = model, say, watch, best, engine
         self.bound: int | None = None
-        self.trusted = model.weight <= round(0.5 / tolerance)
+        self.trusted = say.weight <= round(0.5 / tolerance)
 
     def solve(self, runner: ModuleType) -> Outcome:
         with TemporaryDirectory(prefix="spinemap-") as folder:
             mps = Path(folder) / "model.mps"
-            written = in_time(lambda: [self.model.lp.writeMPS(str(mps), rename=1)], self.watch)
+            written = in_time(lambda: [self.say.lp.writeMPS(str(mps), rename=1)], self.watch)
             if written is None:
                 return Outcome(Status.UNKNOWN)
             self.variables = written[0]
@@ -108,9 +114,9 @@ class _Run:
 
     def on_bound(self, bound: float, best: float) -> None:
         """Take a lower bound of the engine's objective, whose own best solution it prices at ``best``."""
-        proven = integer_bound(min(bound, best - _GAP), self.model.slack)
+        proven = integer_bound(min(bound, best - _GAP), self.say.slack)
         if proven is not None and self.trusted:
-            cost = proven * self.model.scale + self.model.constant
+            cost = proven * self.say.scale + self.model.constant
             if self.bound is None or cost > self.bound:
                 self.bound = cost
                 self.watch.report(dual_bound=cost)
@@ -131,14 +137,13 @@ class _Run:
     def _believed(self, outcome: Outcome) -> Outcome:
         """Leave out what the engine cannot know."""
         if not self.trusted:
-            why = (
-                f"a constraint of weight {self.model.weight} is beyond the tolerances of {self.engine}: no bound counts"
-            )
-            return Outcome(Status.UNKNOWN, why=outcome.why or why)
+            why = f"a constraint of weight {self.say.weight} is beyond the tolerances of {self.engine}: no bound counts"
+            end = StopReason.ENGINE if outcome.status.is_proven else outcome.stopped_by
+            return Outcome(Status.UNKNOWN, stopped_by=end, why=outcome.why or why)
         solvable = self.best.solution is not None or self.best.problem.kind in _CERTAIN
         if outcome.status is Status.INFEASIBLE and solvable:
             self.bound = None
-            return Outcome(Status.UNKNOWN, why=f"{self.engine} calls infeasible what has solutions: no bound counts")
+            return Outcome.given_up(f"{self.engine} calls infeasible what has solutions: no bound counts")
         return outcome
 
     def _start(self) -> list[float] | None:

@@ -48,6 +48,20 @@ def test_a_report_on_shipped_problems_knows_their_bounds(tmp_path):
     assert "| mwd | 1120 | 1120 |" in done.stdout, done.stderr
 
 
+def test_a_function_of_a_user_is_bounded_from_below(suite, tmp_path):
+    """What the documentation promises: a file, two commands, and a gap to a bound."""
+    (tmp_path / "mine.py").write_text(
+        "from spinemap_exact.mapping import Placement\n"
+        "def run(problem, watch):\n"
+        "    return Placement(range(problem.num_clusters))\n"
+    )
+    out = tmp_path / "runs.jsonl"
+    done = run("bench", suite, "--method", f"{tmp_path / 'mine.py'}:run", "--seeds", 1, "--out", out, "--jobs", 1)
+    assert done.returncode == 0 and f"spinemap-exact report {out}" in done.stdout, done.stderr
+    # 0 and 1 are neighbours, 2 lies below 0 and two hops from 1: 5 + 2 * 6 = 17, and 11 is the bound of the suite
+    assert "| bend | 17 | 11 | 35.29 |" in run("report", out, "--suite", suite, "--out", tmp_path / "report").stdout
+
+
 def test_methods_and_cases_are_listed(suite):
     done = run("bench", suite, "--list")
     assert "spinemap" in done.stdout and "hilbert-force" in done.stdout
@@ -60,7 +74,10 @@ def test_methods_and_cases_are_listed(suite):
         (["--method", "magic", "--out", "x"], "the method 'magic' applies to no case"),
         (["--out", "x"], "name at least one --method"),
         (["--method", "truenorth"], "say where the runs go"),
-        (["--case", "nowhere", "--list"], "the suite has no case 'nowhere'"),
+        (["--method", "true-north", "--out", "x"], "to no case of the suite; did you mean 'truenorth'? Known: "),
+        (["--method", "mine.py:run", "--out", "x"], "cannot load the heuristics in 'mine.py': FileNotFoundError"),
+        (["--case", "bent", "--list"], "unknown case 'bent'; did you mean 'bend'? Known: bend"),
+        (["--family", "tiny", "--list"], "unknown family 'tiny'; there is none"),
         (["--mapping", "mine", "--out", "x"], "a mapping is given as name=FILE"),
     ],
 )
@@ -79,4 +96,4 @@ def test_a_suite_with_a_missing_instance_stops_before_anything_runs(tmp_path):
     path.write_text(there + '[[case]]\nname = "b"\nproblem = "mapping"\ninstance = "small-world"\n')
     done = run("bench", path, "--method", "pacman", "--out", out)
     assert done.returncode == 2 and not out.exists()
-    assert "case 'b': unknown instance 'small-world'; known: digits-64-32-10" in done.stderr
+    assert "case 'b': unknown instance 'small-world'; did you mean 'small-world-" in done.stderr

@@ -7,17 +7,12 @@ from functools import cache
 import pytest
 from oracle import optimum, random_problem
 
-from spinemap_exact import formulations, registry, solvers
+from spinemap_exact import registry, solvers
 from spinemap_exact.errors import InvalidInput
 from spinemap_exact.result import Limits, Status, Watch
 
 PROBLEMS = 200
-MODELS = [
-    (kind, name)
-    for kind in registry.KINDS
-    for name in solvers.names(kind)
-    if any(name.startswith(model.rpartition("-")[0] + "-") for model in registry.names(formulations, kind))
-]
+MODELS = [(kind, name) for kind in registry.KINDS for name in solvers.modelled(kind)]
 
 problem_of = cache(random_problem)
 optimum_of = cache(lambda kind, seed: optimum(problem_of(kind, seed)))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spinemap_exact import formulations, registry, solvers
+from spinemap_exact import solvers
 from spinemap_exact.errors import InvalidInput
+from spinemap_exact.formulations._milp import Milp
 from spinemap_exact.formulations.partition import set_partitioning_milp
 from spinemap_exact.hardware import Crossbar
 from spinemap_exact.mapping import Partition
@@ -14,11 +15,7 @@ from spinemap_exact.network import Network
 from spinemap_exact.problems.partition import PartitionProblem
 from spinemap_exact.result import Limits, Watch
 
-MODELS = [
-    name
-    for name in solvers.names("partition")
-    if any(name.startswith(m.rpartition("-")[0] + "-") for m in registry.names(formulations, "partition"))
-]
+MODELS = list(solvers.modelled("partition"))
 
 
 @pytest.fixture(params=MODELS)
@@ -108,10 +105,10 @@ def test_as_many_clusters_as_are_listed(largest, covers, monkeypatch):
 
     # three units that nothing connects: every set of them but the empty one fits, 2^3 - 1
     if covers:
-        assert len(set_partitioning_milp.build(problem).choose) == 7
+        assert len(set_partitioning_milp.build(problem, Milp()).choose) == 7
     else:
         with pytest.raises(InvalidInput, match="does not cover 3 units with more than 6 clusters within the limits"):
-            set_partitioning_milp.build(problem)
+            set_partitioning_milp.build(problem, Milp())
 
 
 def test_columns_are_clusters_on_every_type_that_holds_them():
@@ -119,7 +116,7 @@ def test_columns_are_clusters_on_every_type_that_holds_them():
     fed = network([3, 4], [0, 0], [1, 1, 1, 2, 5], inputs=2)
     problem = PartitionProblem(fed, (Crossbar(1, 2), Crossbar(2, 3)), 3)
 
-    listed = set_partitioning_milp.build(problem, [[1, 0], [2], [0, 1], [0, 1, 2]])
+    listed = set_partitioning_milp.build(problem, Milp(), [[1, 0], [2], [0, 1], [0, 1, 2]])
 
     assert set(listed.choose) == {((0, 1), 1), ((2,), 0), ((2,), 1), ((0, 1, 2), 1)}
     # either input is read in one cluster, and no unit reads another

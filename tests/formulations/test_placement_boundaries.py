@@ -7,18 +7,14 @@ import csv
 import numpy as np
 import pytest
 
-from spinemap_exact import formulations, registry, solvers
+from spinemap_exact import solvers
 from spinemap_exact.errors import InvalidInput
 from spinemap_exact.formulations.placement._data import Data
 from spinemap_exact.hardware import TileGrid
 from spinemap_exact.problems.placement import Mesh, PlacementProblem
 from spinemap_exact.result import Limits, Status, Watch
 
-MODELS = [
-    name
-    for name in solvers.names("placement")
-    if any(name.startswith(m.rpartition("-")[0] + "-") for m in registry.names(formulations, "placement"))
-]
+MODELS = list(solvers.modelled("placement"))
 
 
 @pytest.fixture(params=MODELS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from spinemap_exact import formulations, registry, solvers
+from spinemap_exact import solvers
 from spinemap_exact.errors import InvalidInput
 from spinemap_exact.formulations.unroll._tree import PackedTrees
 from spinemap_exact.network import Network
@@ -13,11 +13,7 @@ from spinemap_exact.problems.packing import PackingProblem
 from spinemap_exact.problems.unroll import UnrollProblem
 from spinemap_exact.result import Limits, Watch
 
-PACKING = [
-    name
-    for name in solvers.names("packing")
-    if any(name.startswith(m.rpartition("-")[0] + "-") for m in registry.names(formulations, "packing"))
-]
+PACKING = list(solvers.modelled("packing"))
 
 
 def dense(inputs: int, neurons: int) -> Network:

@@ -8,6 +8,7 @@ import pytest
 
 from spinemap_exact import solvers
 from spinemap_exact.errors import InvalidInput
+from spinemap_exact.formulations._cpsat import CpSat
 from spinemap_exact.formulations.unroll import classes_cpsat
 from spinemap_exact.network import Network
 from spinemap_exact.problems.unroll import UnrollProblem
@@ -73,7 +74,7 @@ def test_too_many_sets_of_crossbars_are_refused():
     problem = UnrollProblem(layers(784, 10), 128, 128)
 
     with pytest.raises(InvalidInput, match="does not cover 1 classes of axons and 1 of neurons on 20 crossbars"):
-        classes_cpsat.build(problem, 20)
+        classes_cpsat.build(problem, CpSat(), 20)
 
 
 def test_a_bound_survives_a_model_that_has_become_too_large(monkeypatch):

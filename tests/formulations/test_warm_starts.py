@@ -8,6 +8,8 @@ from ortools.sat.python import cp_model
 
 from spinemap_exact import formulations, registry, solvers
 from spinemap_exact.errors import InvalidInput
+from spinemap_exact.formulations._cpsat import CpSat
+from spinemap_exact.formulations._milp import Milp
 from spinemap_exact.result import Limits, Watch
 
 REFERENCE = {
@@ -17,19 +19,20 @@ REFERENCE = {
 }
 MAPPING = {True: "flow-cpsat", False: "trees-cpsat"}  # by whether units are given
 MODELS = [
-    (kind, name)
+    (kind, file, paradigm)
     for kind in registry.KINDS
-    for name in registry.names(formulations, kind)
-    if not hasattr(registry.load(formulations, kind, name), "levels")
+    for file, paradigm in dict.fromkeys(solvers.modelled(kind).values())
+    if not hasattr(registry.load(formulations, kind, file), "levels")
 ]
 
 
-@pytest.mark.parametrize(("kind", "name"), MODELS, ids=[" ".join(m) for m in MODELS])
-def test_complete_feasible_and_priced_alike(kind, name):
+@pytest.mark.parametrize(("kind", "file", "paradigm"), MODELS, ids=[" ".join(m) for m in MODELS])
+def test_complete_feasible_and_priced_alike(kind, file, paradigm):
     for seed in range(12):
         problem = random_problem(kind, seed)
         try:
-            model = registry.load(formulations, kind, name).build(problem)
+            say = CpSat() if paradigm == "cpsat" else Milp()
+            model = registry.load(formulations, kind, file).build(problem, say)
         except InvalidInput as refusal:
             assert "does not cover" in str(refusal)
             continue
@@ -38,22 +41,22 @@ def test_complete_feasible_and_priced_alike(kind, name):
         reference = MAPPING[problem.unrolling is not None] if kind == "mapping" else REFERENCE[kind]
         solution = solvers.load(kind, reference)(problem, Watch(Limits(workers=1))).incumbent
         given = dict(model.values(solution))
-        check = satisfies_cpsat if name.endswith("-cpsat") else satisfies_milp
-        assert check(model, solution, given), (kind, name, seed)
+        check = satisfies_cpsat if paradigm == "cpsat" else satisfies_milp
+        assert check(say, given), (kind, file, seed)
         assert model.price(given.__getitem__) == problem.cost(solution)
         assert problem.cost(model.read(given.__getitem__)) == problem.cost(solution)
 
 
-def satisfies_cpsat(model, solution, given) -> bool:
-    model.hint(solution)
+def satisfies_cpsat(say, given) -> bool:
+    say.hint(given.items())
     solver = cp_model.CpSolver()
     solver.parameters.num_workers = 1
     solver.parameters.fix_variables_to_their_hinted_value = True
-    return solver.solve(model.proto) == cp_model.OPTIMAL
+    return solver.solve(say.proto) == cp_model.OPTIMAL
 
 
-def satisfies_milp(model, solution, given) -> bool:
-    for variable in model.lp.variables():
+def satisfies_milp(say, given) -> bool:
+    for variable in say.lp.variables():
         if variable.name != "__dummy":
             variable.setInitialValue(given[variable], check=True)
-    return all(constraint.valid(1e-9) for constraint in model.lp.constraints())
+    return all(constraint.valid(1e-9) for constraint in say.lp.constraints())

@@ -16,7 +16,7 @@ from spinemap_exact.pipeline import area_then_packets
 from spinemap_exact.problems.partition import PartitionObjective, PartitionProblem, Traffic
 from spinemap_exact.result import Limits, Status, Watch
 from spinemap_exact.solvers.partition import branch_price
-from spinemap_exact.solvers.partition.branch_price import _graph, _tree
+from spinemap_exact.solvers.partition.branch_price import _ascent, _best, _graph, _run, _tree
 from spinemap_exact.solvers.partition.branch_price._counting import packets_by_eigenvalues, packets_of_sources
 from spinemap_exact.solvers.partition.branch_price._graph import Branching, Instance, Pricing
 
@@ -47,7 +47,7 @@ def random_pricing(seed: int, partial: bool = False) -> tuple[Pricing, np.ndarra
         else []
     )
     instance = Instance(problem, rows, columns, packets=random.random() < 0.85)
-    pricing = Pricing(instance, Branching(tuple(pairs[:cut]), tuple(pairs[cut:])), triples, partial)
+    pricing = Pricing(instance, Branching(tuple(pairs[:cut]), tuple(pairs[cut:])), triples)
     duals = (random.random(n) * 33 * SCALE - 3 * SCALE).astype(np.int64)
     penalties = (random.random(len(triples)) * 15 * SCALE).astype(np.int64)
     return (pricing, duals, penalties) if pricing.feasible else None
@@ -134,10 +134,10 @@ def test_threads_find_what_one_finds(seed: int, monkeypatch: pytest.MonkeyPatch)
 def test_agrees_with_the_oracle_where_clusters_are_listed(traffic: Traffic, monkeypatch: pytest.MonkeyPatch) -> None:
     """Listed at once after the root, on trees that annealing and cuts have not closed before."""
     monkeypatch.setattr(_tree, "_PATIENCE", 1)
-    monkeypatch.setattr(branch_price, "annealed", lambda problem, watch, start, target: start)
+    monkeypatch.setattr(_run, "annealed", lambda problem, watch, start, target: start)
     monkeypatch.setattr(_tree._cuts, "separate", lambda *_: [])
-    monkeypatch.setattr(_tree.Tree, "_anneal", lambda *_: None)
-    monkeypatch.setattr(_tree.Tree, "_solve_over_clusters", lambda *_: None)
+    monkeypatch.setattr(_best.Best, "anneal", lambda *_: None)
+    monkeypatch.setattr(_best.Best, "choose", lambda *_: None)
     listed = []
     monkeypatch.setattr(_tree.Selection, "choose", _counted(_tree.Selection.choose, listed))
     for seed in range(60):
@@ -180,6 +180,9 @@ def agrees(goal: str, seed: int, units: int, types: int) -> None:
         expected = Status.INFEASIBLE if optimum is None else Status.OPTIMAL
         assert (result.status, result.objective, result.dual_bound) == (expected, optimum, optimum)
         assert (result.vouched_by is None) == (result.status is Status.UNKNOWN)
+        for step in result.trace if optimum is not None else ():
+            assert step.objective is None or step.objective >= optimum
+            assert step.dual_bound is None or step.dual_bound <= optimum
         return
     run = area_then_packets(problem, limits=Limits(None, 1), solver="branch-price", warm_start="none")
     if optimum is None:
@@ -274,7 +277,7 @@ def test_units_that_do_not_fit_together_send_each_other_packets() -> None:
 @pytest.mark.parametrize("seed", range(6))
 def test_a_bundle_proves_what_column_generation_does(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Duals found by a bundle at the root close small problems at their optimum."""
-    monkeypatch.setattr(_tree, "_LARGE", 0)
+    monkeypatch.setattr(_ascent, "_LARGE", 0)
     for traffic in Traffic:
         problem = oracle.random_partition_problem(
             seed, units=7, traffic=traffic, objective=PartitionObjective.PACKETS, crossbar_types=1
@@ -293,8 +296,8 @@ def test_a_bundle_proves_what_column_generation_does(seed: int, monkeypatch: pyt
 @pytest.mark.parametrize("seed", range(3))
 def test_a_bundle_survives_guesses_that_find_nothing(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Duals that only guesses speak for are dropped once a proof does not confirm them."""
-    monkeypatch.setattr(_tree, "_LARGE", 0)
-    monkeypatch.setattr(_tree._Oracle, "guess", lambda *_, **__: [])
+    monkeypatch.setattr(_ascent, "_LARGE", 0)
+    monkeypatch.setattr(_ascent.Ascent, "guess", lambda *_, **__: [])
     problem = oracle.random_partition_problem(
         seed, units=7, objective=PartitionObjective.PACKETS, traffic=Traffic.PER_TILE, crossbar_types=1
     )

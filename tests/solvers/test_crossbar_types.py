@@ -13,7 +13,7 @@ from spinemap_exact.network import Network
 from spinemap_exact.problems.partition import PartitionObjective, PartitionProblem, Traffic
 from spinemap_exact.result import Limits, Status, Watch
 from spinemap_exact.solvers.partition import branch_price
-from spinemap_exact.solvers.partition.branch_price import _mixed_tree, _mixes
+from spinemap_exact.solvers.partition.branch_price import _best, _mixes, _run, _tree
 from spinemap_exact.solvers.partition.branch_price._mixes import Mixes, Range, undominated
 
 
@@ -111,19 +111,19 @@ def test_a_type_that_another_replaces_is_left_out() -> None:
 @pytest.mark.parametrize("objective", PartitionObjective)
 def test_branching_alone_agrees_with_the_oracle(objective: PartitionObjective, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without annealing, cuts and engines the tree has to branch, down to leaves where every pair is decided."""
-    monkeypatch.setattr(branch_price, "annealed", lambda problem, watch, start, target: start)
-    monkeypatch.setattr(_mixed_tree._cuts, "separate", lambda *_: [])
-    monkeypatch.setattr(_mixed_tree.MixedTree, "_anneal", lambda *_: None)
-    monkeypatch.setattr(_mixed_tree.MixedTree, "_solve_over_columns", lambda *_: None)
+    monkeypatch.setattr(_run, "annealed", lambda problem, watch, start, target: start)
+    monkeypatch.setattr(_tree._cuts, "separate", lambda *_: [])
+    monkeypatch.setattr(_best.Best, "anneal", lambda *_: None)
+    monkeypatch.setattr(_best.Best, "choose", lambda *_: None)
     nodes = []
-    run = _mixed_tree.MixedTree.run
+    run = _tree.Tree.run
 
-    def counted(tree: _mixed_tree.MixedTree) -> int:
+    def counted(tree: _tree.Tree) -> int:
         bound = run(tree)
         nodes.append(tree.nodes_done)
         return bound
 
-    monkeypatch.setattr(_mixed_tree.MixedTree, "run", counted)
+    monkeypatch.setattr(_tree.Tree, "run", counted)
     for seed in range(24):
         problem = oracle.random_partition_problem(seed, 5 + seed % 3, crossbar_types=2 + seed % 2, objective=objective)
         optimum = oracle.optimum(problem)
@@ -137,7 +137,7 @@ def test_branching_alone_agrees_with_the_oracle(objective: PartitionObjective, m
 
 @pytest.mark.parametrize("seed", range(6))
 def test_the_largest_type_bounds_few_large_clusters(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(branch_price, "_LARGE", 0)
+    monkeypatch.setattr(_run, "_LARGE", 0)
     problem = oracle.random_partition_problem(seed, 7, objective=PartitionObjective.PACKETS, crossbar_types=2)
 
     assert branch_price.solve(problem, watch()).objective == oracle.optimum(problem)

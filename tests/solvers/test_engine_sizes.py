@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from oracle import optimum, random_network, random_placement_problem, random_problem
 
-from spinemap_exact import formulations, registry, solvers
+from spinemap_exact import registry, solvers
 from spinemap_exact.errors import InvalidInput
-from spinemap_exact.formulations.packing import assignment_milp
+from spinemap_exact.formulations._milp import Milp
+from spinemap_exact.formulations.packing import assignment
 from spinemap_exact.formulations.partition import set_partitioning_milp
 from spinemap_exact.formulations.placement import xia_yuan_milp
 from spinemap_exact.hardware import Crossbar
@@ -24,12 +25,7 @@ from spinemap_exact.problems.partition import PartitionProblem
 from spinemap_exact.problems.placement import Mesh, PlacementProblem
 from spinemap_exact.result import Limits, Status, Watch
 
-MODELS = [
-    (kind, name)
-    for kind in registry.KINDS
-    for name in solvers.names(kind)
-    if any(name.startswith(model.rpartition("-")[0] + "-") for model in registry.names(formulations, kind))
-]
+MODELS = [(kind, name) for kind in registry.KINDS for name in solvers.modelled(kind)]
 ENGINES = ("cbc", "highs", "scip")
 
 
@@ -171,7 +167,7 @@ def test_areas_count_in_units_of_their_divisor(divisor, max_area, expected):
     lonely = Network.from_synapses([], [], [1, 1, 1])
     crossbar = Crossbar(1, 1, area=divisor)
     problem = PartitionProblem(lonely, (crossbar,), 3, objective="crossbars", max_area=(max_area + 1) * divisor - 1)
-    model = set_partitioning_milp.build(problem)
+    model = set_partitioning_milp.build(problem, Milp())
     assert model.data.areas == [1]
     assert model.data.max_area == (None if expected else max_area)  # three crossbars cannot exceed three
     assert load("partition", "assignment-highs")(problem, watch()).objective == expected
@@ -180,10 +176,11 @@ def test_areas_count_in_units_of_their_divisor(divisor, max_area, expected):
 def test_flows_and_distances_count_in_units_of_their_divisors():
     mesh = Mesh(np.arange(3), np.zeros(3), hop_x=10**6)
     problem = PlacementProblem(3, [0, 1], [1, 2], np.array([3, 5]) * 10**6, mesh=mesh)
-    model = xia_yuan_milp.build(problem)
+    say = Milp()
+    model = xia_yuan_milp.build(problem, say)
     # cluster 1 from an end tile: 5 from tile 1, 3 from tile 2, against 1 + 2 hops for all of them in the row
     assert model.unit == 10**12
-    assert model.weight < 100
+    assert say.weight < 100
     result = load("placement", "xia-yuan-highs")(problem, watch())
     assert (result.objective, result.dual_bound) == (8 * 10**12, 8 * 10**12)
 
@@ -202,5 +199,7 @@ def test_objectives_are_proven_up_to_half_a_million(engine, loud, proven):
 
 
 def test_weight_counts_coefficients_and_the_right_hand_side():
+    say = Milp()
+    assignment.build(PackingProblem([1, 2, 4], 4), say)
     # (B2) of bin 0: 1 + 2 + 4 for the items and 4 for the bin; no other row comes near
-    assert assignment_milp.build(PackingProblem([1, 2, 4], 4)).weight == 11
+    assert say.weight == 11

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 import threading
 from fractions import Fraction
@@ -11,19 +12,19 @@ from unittest.mock import Mock
 import numpy as np
 import pytest
 from oracle import optimum, random_network, random_placement_problem
-from pulp import lpSum
 
 from spinemap_exact import solvers
 from spinemap_exact.errors import EngineDefect, InvalidInput
-from spinemap_exact.formulations.packing import assignment_milp as packing
-from spinemap_exact.formulations.partition import assignment_milp
+from spinemap_exact.formulations._milp import Milp
+from spinemap_exact.formulations.packing import assignment as packing
+from spinemap_exact.formulations.partition import assignment
 from spinemap_exact.formulations.placement import xia_yuan_milp
 from spinemap_exact.hardware import Crossbar
 from spinemap_exact.mapping import Partition
 from spinemap_exact.network import Network
 from spinemap_exact.problems.packing import PackingProblem
 from spinemap_exact.problems.partition import PartitionProblem
-from spinemap_exact.result import Limits, Status, Watch
+from spinemap_exact.result import Limits, Status, StopReason, Watch
 from spinemap_exact.solvers import _cbc, _highs, _scip, milp
 from spinemap_exact.solvers._engine import integer_bound
 
@@ -36,7 +37,7 @@ def engine(request):
 
 
 def model_of(cls) -> ModuleType:
-    module = ModuleType("formulations.lying_milp")
+    module = ModuleType("formulations.lying")
     module.build = cls
     return module
 
@@ -58,19 +59,19 @@ def one_worker(time_s: float | None = 60, **options) -> Watch:
 
 
 def test_says_what_was_proven_and_by_whom(engine):
-    result = milp.solve(assignment_milp, bridge(), one_worker(), engine=engine)
+    result = milp.solve(assignment, bridge(), one_worker(), engine=engine)
     assert (result.status, result.objective, result.dual_bound) == (Status.OPTIMAL, 3, 3)
     assert str(result.vouched_by).startswith(f"attested ({engine} ")
     assert result.formulation == "assignment-milp"
 
 
 def test_infeasible_has_no_numbers(engine):
-    result = milp.solve(assignment_milp, bridge(max_area=4), one_worker(), engine=engine)
+    result = milp.solve(assignment, bridge(max_area=4), one_worker(), engine=engine)
     assert (result.status, result.objective, result.dual_bound) == (Status.INFEASIBLE, None, None)
 
 
 def test_a_reading_that_breaks_a_constraint_is_noticed(engine):
-    class Lying(assignment_milp.AssignmentMilp):
+    class Lying(assignment.Assignment):
         def read(self, value):
             return Partition(np.zeros(4))
 
@@ -79,7 +80,7 @@ def test_a_reading_that_breaks_a_constraint_is_noticed(engine):
 
 
 def test_a_reading_that_costs_more_than_the_engine_says_is_noticed(engine):
-    class Lying(assignment_milp.AssignmentMilp):
+    class Lying(assignment.Assignment):
         def read(self, value):
             return Partition([0, 1, 1, 0])
 
@@ -88,7 +89,7 @@ def test_a_reading_that_costs_more_than_the_engine_says_is_noticed(engine):
 
 
 def test_a_bound_above_a_solution_is_noticed(engine):
-    class Lying(assignment_milp.AssignmentMilp):
+    class Lying(assignment.Assignment):
         def minimise(self, terms, constant=0):
             super().minimise(terms, constant=7)
 
@@ -97,7 +98,7 @@ def test_a_bound_above_a_solution_is_noticed(engine):
 
 
 def test_an_incomplete_warm_start_is_noticed(engine):
-    class Forgetful(assignment_milp.AssignmentMilp):
+    class Forgetful(assignment.Assignment):
         def values(self, solution):
             return list(super().values(solution))[1:]
 
@@ -107,17 +108,17 @@ def test_an_incomplete_warm_start_is_noticed(engine):
 
 def test_an_infeasible_warm_start_is_refused(engine):
     with pytest.raises(InvalidInput, match="the warm start is not feasible: cluster 0 needs 3 columns"):
-        milp.solve(assignment_milp, bridge(), one_worker(), Partition([0, 0, 0, 1]), engine=engine)
+        milp.solve(assignment, bridge(), one_worker(), Partition([0, 0, 0, 1]), engine=engine)
 
 
 def test_costs_beyond_floating_point_are_refused(engine):
     with pytest.raises(InvalidInput, match="beyond the floating point of a MILP engine"):
-        milp.solve(assignment_milp, bridge(2**51, 2**53 + 1), one_worker(), engine=engine)
+        milp.solve(assignment, bridge(2**51, 2**53 + 1), one_worker(), engine=engine)
 
 
 def test_a_common_divisor_of_the_costs_does_not_count(engine):
     # a trillion times 3 and 50: the engine sees 3 and 50
-    result = milp.solve(assignment_milp, bridge(3 * 10**15, 50 * 10**15), one_worker(), engine=engine)
+    result = milp.solve(assignment, bridge(3 * 10**15, 50 * 10**15), one_worker(), engine=engine)
     assert (result.status, result.objective, result.dual_bound) == (Status.OPTIMAL, 3 * 10**15, 3 * 10**15)
 
 
@@ -128,24 +129,31 @@ def test_a_stop_request_returns_the_best_so_far(engine, warm):
     watch = one_worker(None, stop=stop)
     clock = threading.Timer(1.0, stop.set)
     clock.start()
-    result = milp.solve(assignment_milp, hard(), watch, start, engine=engine)
+    result = milp.solve(assignment, hard(), watch, start, engine=engine)
     clock.join()
-    assert result.reason == "interrupted"
+    assert result.stopped_by is StopReason.INTERRUPTED
     assert result.status in ((Status.FEASIBLE,) if warm else (Status.FEASIBLE, Status.UNKNOWN))
     # 1638 packets is a known solution, the relaxation proves 296
     assert result.dual_bound is None or result.dual_bound <= 1638
 
 
+def test_a_clock_ahead_of_ours_is_a_limit_all_the_same(engine):
+    """The engine is told what is left; when it ends, our own clock has hardly moved."""
+    ours = itertools.chain([0.0], itertools.repeat(59.5))
+    result = milp.solve(assignment, hard(), one_worker(60, clock=lambda: next(ours)), engine=engine)
+    assert (result.stopped_by, result.reason) == (StopReason.TIME, "60 s limit")
+
+
 def test_stopped_before_it_begins(engine):
     stop = threading.Event()
     stop.set()
-    result = milp.solve(assignment_milp, hard(), one_worker(stop=stop), engine=engine)
+    result = milp.solve(assignment, hard(), one_worker(stop=stop), engine=engine)
     assert (result.status, result.objective, result.dual_bound) == (Status.UNKNOWN, None, None)
 
 
 def test_an_unknown_engine_is_named():
     with pytest.raises(InvalidInput, match="unknown engine 'cplex'"):
-        milp.solve(assignment_milp, bridge(), one_worker(), engine="cplex")
+        milp.solve(assignment, bridge(), one_worker(), engine="cplex")
 
 
 @pytest.mark.parametrize(
@@ -185,6 +193,7 @@ def test_what_cbc_writes(tmp_path, first, in_a_hurry, status):
     path.write_text(f"{first}\n** 0 C0000000 1 0\n 0 X0000000 1 3\n 1 X0000001 0 0\n")
     outcome = _cbc._outcome(path, [], in_a_hurry)
     assert outcome.status is status
+    assert (outcome.stopped_by is StopReason.TIME) == first.startswith("Stopped on time")
     assert outcome.values == ([1.0, 0.0] if status.has_solution else None)
     assert (outcome.bound is None) == (status is not Status.OPTIMAL)
 
@@ -227,7 +236,8 @@ def test_bounds_in_the_log_of_cbc(tmp_path, monkeypatch):
 
 def test_a_bound_within_the_gap_of_a_solution_is_no_bound():
     """An engine may drop what is half a unit better than its best, and then bound by its best: 77.3 proves 77."""
-    run = milp._Run(assignment_milp.build(bridge()), one_worker(), None, "cbc", 2e-6)
+    say = Milp()
+    run = milp._Run(assignment.build(bridge(), say), say, one_worker(), None, "cbc", 2e-6)
     run.on_bound(77.3, 77.3)
     assert run.bound == 77
     run.on_bound(77.3, 80.0)
@@ -248,16 +258,16 @@ def pretend(monkeypatch, folder, *commands: str) -> None:
 @pytest.mark.parametrize(("start", "status"), [(Partition([0, 1, 0, 1]), Status.FEASIBLE), (None, Status.UNKNOWN)])
 def test_an_engine_that_dies_leaves_the_warm_start(engine, start, status, monkeypatch, tmp_path):
     pretend(monkeypatch, tmp_path, "kill -SEGV $$")
-    result = milp.solve(assignment_milp, bridge(), one_worker(), start, engine=engine)
+    result = milp.solve(assignment, bridge(), one_worker(), start, engine=engine)
     assert (result.status, result.dual_bound) == (status, None)
-    assert result.reason == f"{engine} died of SIGSEGV"
+    assert (result.stopped_by, result.reason) == (StopReason.ENGINE, f"{engine} died of SIGSEGV")
 
 
 def test_an_engine_that_hears_nothing_is_killed(engine, monkeypatch, tmp_path):
     pretend(monkeypatch, tmp_path, "trap '' INT", "while true; do sleep 0.1; done")
-    result = milp.solve(assignment_milp, bridge(), one_worker(0.2), Partition([0, 1, 0, 1]), engine=engine)
+    result = milp.solve(assignment, bridge(), one_worker(0.2), Partition([0, 1, 0, 1]), engine=engine)
     assert (result.status, result.objective, result.dual_bound) == (Status.FEASIBLE, 103, None)
-    assert result.reason == "0.2 s limit"
+    assert (result.stopped_by, result.reason) == (StopReason.TIME, "0.2 s limit")
 
 
 @pytest.mark.parametrize("engine", ["highs", "scip"])
@@ -268,26 +278,27 @@ def test_an_engine_that_hears_nothing_is_killed(engine, monkeypatch, tmp_path):
 def test_a_library_that_fails_says_why(engine, line, reason, monkeypatch, tmp_path):
     pretend(monkeypatch, tmp_path, line, "exit 3")
     with pytest.raises(EngineDefect, match=reason.format(engine)):
-        milp.solve(assignment_milp, bridge(), one_worker(), engine=engine)
+        milp.solve(assignment, bridge(), one_worker(), engine=engine)
 
 
-class Contradiction(assignment_milp.AssignmentMilp):
+class Contradiction(assignment.Assignment):
     """Allows no cluster at all."""
 
     def respect_counts(self):
-        self.lp += lpSum(self.assign.values()) <= 0, "nothing"
+        self.say.require(self.say.sum(self.assign.values()) <= 0)
 
 
 def test_infeasibility_is_not_passed_on_against_a_known_solution(engine):
     result = milp.solve(model_of(Contradiction), bridge(), one_worker(), Partition([0, 1, 0, 1]), engine=engine)
     assert (result.status, result.objective, result.dual_bound) == (Status.FEASIBLE, 103, None)
+    assert result.stopped_by is StopReason.ENGINE
     assert result.reason.endswith("calls infeasible what has solutions: no bound counts")
 
 
 def test_packings_are_never_infeasible(engine):
-    class Tight(packing.AssignmentMilp):
+    class Tight(packing.Assignment):
         def use_bins_in_order(self):
-            self.lp += lpSum(self.used) <= 1, "one bin"
+            self.say.require(self.say.sum(self.used) <= 1)
 
     result = milp.solve(model_of(Tight), PackingProblem([2, 2], 3), one_worker(), engine=engine)
     assert (result.status, result.dual_bound) == (Status.UNKNOWN, None)

@@ -12,7 +12,7 @@ from spinemap_exact.errors import InvalidInstance
 from spinemap_exact.hardware import TileGrid
 from spinemap_exact.io.qaplib import read_qaplib, read_qaplib_solution
 from spinemap_exact.problems.placement import Mesh, PlacementProblem
-from spinemap_exact.result import Limits, Status, Watch
+from spinemap_exact.result import Limits, Status, StopReason, Watch
 from spinemap_exact.solvers import load
 from spinemap_exact.solvers.placement import grid_dp, rlt1
 from spinemap_exact.solvers.placement._bounds import cheap_bound
@@ -104,7 +104,7 @@ def test_bounds_hold_wherever_the_search_ends(solver):
 
 def test_grid_dp_says_where_memory_ends():
     result = grid_dp.solve(larger_problem(1), Watch(Limits(time_s=None, workers=1)), memory_gb=1e-6)
-    assert result.status is Status.FEASIBLE
+    assert (result.status, result.stopped_by) == (Status.FEASIBLE, StopReason.MEMORY)
     assert result.reason.startswith("memory limit: more than ")
     assert result.dual_bound > 0
 
@@ -113,6 +113,7 @@ def test_grid_dp_says_what_it_cannot_do():
     matrix = PlacementProblem.from_matrices([[0, 2], [1, 0]], distance=[[0, 3, 4], [1, 0, 9], [9, 9, 0]])
     result = grid_dp.solve(matrix, Watch(Limits()))
     assert result.objective == 5  # distances 3 and 1 against flows 2 and 1: the other way round costs 7
+    assert result.stopped_by is StopReason.EXHAUSTED
     assert "not as a mesh" in result.reason
 
 

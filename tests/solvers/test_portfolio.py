@@ -11,7 +11,7 @@ from spinemap_exact.certificate import write
 from spinemap_exact.hardware import TileGrid
 from spinemap_exact.mapping import Placement
 from spinemap_exact.problems.placement import Mesh, PlacementProblem
-from spinemap_exact.result import Limits, Status, Watch
+from spinemap_exact.result import Limits, Status, StopReason, Watch
 from spinemap_exact.solvers.placement import portfolio
 from spinemap_exact.solvers.placement._stage import Player, Stage
 from spinemap_exact.solvers.placement.portfolio import expected_order
@@ -51,7 +51,7 @@ def test_a_stopped_choice_still_bounds(workers):
     watch = Watch(Limits(time_s=None, workers=workers))
     watch.request_stop()
     result = portfolio.solve(on_mesh(4, 4, 14), watch)
-    assert (result.status, result.reason) == (Status.FEASIBLE, "interrupted")
+    assert (result.status, result.stopped_by) == (Status.FEASIBLE, StopReason.INTERRUPTED)
     assert 0 < result.dual_bound < result.objective
 
 
@@ -59,7 +59,7 @@ def test_a_stopped_choice_still_bounds(workers):
 def test_bounds_hold_when_time_is_up(workers):
     problem = on_mesh(6, 6, 36)
     result = portfolio.solve(problem, Watch(Limits(time_s=1.0, workers=workers)))
-    assert (result.status, result.reason) == (Status.FEASIBLE, "1 s limit")
+    assert (result.status, result.stopped_by, result.reason) == (Status.FEASIBLE, StopReason.TIME, "1 s limit")
     assert 0 < result.dual_bound < result.objective == problem.cost(result.incumbent)
 
 

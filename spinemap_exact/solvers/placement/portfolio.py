@@ -176,7 +176,7 @@ def _result(stage: Stage, players: list[Player], *, asked: bool) -> SolveResult[
         engine=", ".join(p.name for p, _ in searched) or ENGINE,
         watch=stage.watch,
         vouched_by=None if winner is None else Voucher("attested", winner.name),
-        reason="" if stage.bound == stage.cost or stage.watch.should_stop() else reason,
+        reason="" if stage.watch.should_stop() else reason,
         evidence=evidence,
         details={p.name: {"bound": p.best, "seconds": round(p.spent_s, 3), **s.details} for p, s in searched},
     )

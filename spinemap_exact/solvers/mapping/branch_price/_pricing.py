@@ -46,16 +46,15 @@ class Pricing:
         back = np.empty(len(order), dtype=np.int64)
         back[place[:half]], back[place[half:]] = place[half:], place[:half]
         first = np.concatenate(([0], np.cumsum(np.bincount(tails, minlength=self.num_nodes)))).astype(np.int64)
-        self.graph = (first, heads[order], back)
         position = {pair: int(place[j]) for j, pair in enumerate(pairs)}
         self.capacity = np.zeros(len(order), dtype=np.int64)
         self.capacity[[position[pair] for pair in endless]] = pricer.INF
         self.arc_of_read = np.array([position[pair] for pair in priced], dtype=np.int64)
         weight = np.array([len(members) for members in instance.items], dtype=np.int64)
-        self.shape = (n, m, weight, instance.rows, instance.columns, np.full(n, -1, dtype=np.int64))
+        shape = (n, m, weight, instance.rows, instance.columns, np.full(n, -1, dtype=np.int64))
         none, start = np.zeros(0, dtype=np.int64), np.zeros(n + 1, dtype=np.int64)
-        self.apart = (start, none)
-        self.cuts = (start, none, np.zeros(1, dtype=np.int64), none, none, none)
+        cuts = (start, none, np.zeros(1, dtype=np.int64), none, none, none)
+        self.closure = pricer.Closure(shape, (first, heads[order], back), (start, none), cuts)
         self.pool = Pool(n, self.num_nodes, len(order), 0, _HARVEST, most_slots=n + 400)
         self.calls = self.nodes = 0
 
@@ -93,10 +92,9 @@ class Pricing:
         queue = np.zeros(4 * (len(self.capacity) + self.num_nodes) + 16, dtype=np.int64)
         known = np.flatnonzero(decided)
         queue[: len(known)] = 2 * known + (decided[known] > 0)
-        state = (pool.capacity[0], pool.excess[0], pool.status[0], pool.scalar[0])
-        if not pricer._fix(queue, len(known), self.shape, self.graph, self.apart, self.cuts, *state):
+        if not pricer.fix(queue, len(known), self.closure, pool.first):
             return None, []
-        pool.scalar[0, pricer.BOUND] = pricer._bound(self.shape, *state[1:])
+        pool.scalar[0, pricer.BOUND] = pricer.bound_of(self.closure, pool.first)
         proof_to = _NEVER if forced else max(0, enough)
         limits = np.array([proof_to, enough, 0], dtype=np.int64)
         self._explore(np.abs(gain) + 1, int(max(1, np.abs(gain).max(initial=1))), limits, slack, watch)
@@ -131,14 +129,11 @@ class Pricing:
         pool.scalar[0, pricer.OPEN] = 1
 
     def _explore(self, score: Array, top: int, limits: Array, slack: int, watch: Watch) -> None:
-        pool, chunk, penalties = self.pool, 16, np.zeros(0, dtype=np.int64)
+        pool, chunk = self.pool, 16
+        asked = pricer.Asked(score, np.zeros(0, dtype=np.int64), top, limits)
         while not watch.should_stop():
             began = watch.elapsed_s
-            done = pricer.explore(
-                chunk, self.shape, self.graph, self.apart, self.cuts, score, penalties, top, limits,
-                pool.nodes, pool.model, pool.work, pool.found, pool.found_value, pool.counters,
-            )  # fmt: skip
-            if done:
+            if pricer.explore(chunk, self.closure, asked, pool.memory):
                 return
             if (best := int(pool.counters[2])) > _NEVER:
                 limits[0] = max(int(limits[0]), best + slack)

@@ -46,10 +46,10 @@ class Pricing:
         partner = np.full(self.num_units, -1, dtype=np.int64)
         partner[neurons[is_fed]], partner[whole + neurons[is_fed]] = whole + neurons[is_fed], neurons[is_fed]
         weight = (np.arange(self.num_units) < m).astype(np.int64)
-        self.shape = (self.num_units, a, weight, instance.rows, instance.columns, partner)
+        shape = (self.num_units, a, weight, instance.rows, instance.columns, partner)
         none, start = np.zeros(0, dtype=np.int64), np.zeros(self.num_units + 1, dtype=np.int64)
-        self.apart = (start, none)
-        self.cuts = (start, none, np.zeros(1, dtype=np.int64), none, none, none)
+        cuts = (start, none, np.zeros(1, dtype=np.int64), none, none, none)
+        self.closure = pricer.Closure(shape, self.graph, (start, none), cuts)
         self.pool = Pool(self.num_units, self.num_nodes, len(self.graph[1]), 0, _HARVEST)
 
     def _arcs(self, tail: Array, head: Array) -> None:
@@ -91,13 +91,11 @@ class Pricing:
         score[2 * m :] += values.axons
         np.add.at(score, 2 * m + self.instance.pre, values.synapses)
         top = int(max(1, np.abs(values.neurons).max(initial=0), values.axons.max(initial=0)))
-        limits, penalties, chunk, done = np.array([known, known, 0]), np.zeros(0, dtype=np.int64), 16, False
+        asked = pricer.Asked(score, np.zeros(0, dtype=np.int64), top, np.array([known, known, 0]))
+        chunk, done = 16, False
         while not (done or watch.should_stop() or pool.counters[2] > enough or pool.counters[1] >= nodes):
             began = watch.elapsed_s
-            done = pricer.explore(
-                chunk, self.shape, self.graph, self.apart, self.cuts, score, penalties, top, limits,
-                pool.nodes, pool.model, pool.work, pool.found, pool.found_value, pool.counters,
-            )  # fmt: skip
+            done = pricer.explore(chunk, self.closure, asked, pool.memory)
             chunk = min(4096, 2 * chunk) if watch.elapsed_s - began < 0.1 else max(1, chunk // 2)
         left = pool.open
         frontier = int(pool.scalar[left[0], pricer.BOUND]) if len(left) else known
@@ -123,7 +121,7 @@ class Pricing:
         pool.status[0] = pricer.FREE
         pool.scalar[:] = 0
         pool.scalar[0, pricer.OPEN] = 1
-        pool.scalar[0, pricer.BOUND] = pricer._bound(self.shape, pool.excess[0], pool.status[0], pool.scalar[0])
+        pool.scalar[0, pricer.BOUND] = pricer.bound_of(self.closure, pool.first)
         pool.counters[:] = 0
 
     def content(self, chosen: Array, duals: Array) -> Content:

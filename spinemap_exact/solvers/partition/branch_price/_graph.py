@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -109,17 +110,11 @@ class Instance:
 class Pricing:
     """Prices the clusters that one node of the tree allows, for any duals.
 
-    ``feasible`` is False if the branching decisions contradict themselves or the limits. With ``partial``, units that
-    do not fit together are no contradiction but in no cluster: they may fit a crossbar of another type.
+    ``feasible`` is False if the branching decisions contradict themselves. Units that must lie together and do not fit
+    are in no cluster: they may fit a crossbar of another type.
     """
 
-    def __init__(
-        self,
-        instance: Instance,
-        branching: Branching,
-        triples: Sequence[tuple[int, ...]],
-        partial: bool = False,
-    ) -> None:
+    def __init__(self, instance: Instance, branching: Branching, triples: Sequence[tuple[int, ...]]) -> None:
         self.instance = instance
         self.branching = branching
         self.triples = list(triples)
@@ -129,92 +124,76 @@ class Pricing:
             self.group_of[list(members)] = g
         apart = {(self.group_of[u], self.group_of[v]) for u, v in branching.apart}
         apart |= {(b, a) for a, b in apart}
-        fit = partial or all(instance.feasible(m) for m in self.groups)
-        self.feasible = fit and all(a != b for a, b in apart)
+        self.feasible = all(a != b for a, b in apart)
         if self.feasible:
             self._build(sorted((int(a), int(b)) for a, b in apart))
 
     def _build(self, apart: list[tuple[int, int]]) -> None:
         instance, groups = self.instance, self.groups
         axons = sorted({k for p in instance.pre for k in p})
-        axon = {k: i for i, k in enumerate(axons)}
-        num_groups, num_axons, num_cuts = len(groups), len(axons), len(self.triples)
-        y, z = num_groups, num_groups + num_axons
-        self.num_nodes = z + num_cuts
-        arcs: dict[tuple[int, int], int] = {}  # (from, to) -> capacity in units of spikes; None is infinite
-        endless: set[tuple[int, int]] = set()
-        self.paid = np.zeros(num_groups, dtype=np.int64)  # spikes a group pays whatever else is in its cluster
-        self.outside = np.zeros(num_axons, dtype=np.int64)
-        for g, members in enumerate(groups):
-            for u in members:
-                for k in instance.pre[u]:
-                    endless.add((g, y + axon[k]))
-                    if instance.per_synapse:
-                        if k >= instance.num_units:
-                            self.paid[g] += instance.spikes[k]
-                        elif (h := int(self.group_of[k])) != g:
-                            arcs[g, h] = arcs.get((g, h), 0) + instance.spikes[k]
-        if not instance.per_synapse:
-            for k in axons:
+        num_groups, self.num_axons = len(groups), len(axons)
+        first = num_groups + self.num_axons  # of the nodes of cuts
+        self.num_nodes = first + len(self.triples)
+        node = {k: num_groups + i for i, k in enumerate(axons)}
+        endless = {(g, node[k]) for g, members in enumerate(groups) for u in members for k in instance.pre[u]}
+        spikes = self._per_synapse() if instance.per_synapse else self._per_axon(node)
+        # how many units of a group a triple has
+        met = [Counter(self.group_of[list(triple)].tolist()) for triple in self.triples]
+        members = [(g, cut, count[g]) for cut, count in enumerate(met) for g in sorted(count)]
+        position = self._lay_out(endless | set(spikes) | {(g, first + cut) for g, cut, _ in members})
+        self.arc_spikes = np.zeros(len(self.head), dtype=np.int64)
+        self.arc_endless = np.zeros(len(self.head), dtype=bool)
+        self.arc_spikes[[position[pair] for pair in spikes]] = list(spikes.values())
+        self.arc_endless[[position[pair] for pair in endless]] = True
+        at = np.array([position[g, first + cut] for g, cut, _ in members], dtype=np.int64)
+        count = np.array([c for _, _, c in members], dtype=np.int64)
+        self.arc_endless[at[count >= 2]] = True
+        of_group = _grouped([(g, cut) for g, cut, _ in members], num_groups)
+        ptr, group = _ragged([sorted(count) for count in met])
+        cuts = (*of_group, ptr, at, group, count)
+        self.weight = np.array([len(m) for m in groups], dtype=np.int64)
+        alone = np.full(num_groups, -1, dtype=np.int64)
+        shape = (num_groups, self.num_axons, self.weight, instance.rows, instance.columns, alone)
+        graph = (self.first, self.head, self.back)
+        self.closure = pricer.Closure(shape, graph, _grouped(apart, num_groups), cuts)
+
+    def _per_synapse(self) -> dict[tuple[int, int], int]:
+        """Spikes by arcs between groups; a group pays for inputs whatever else is in its cluster."""
+        instance = self.instance
+        self.outside = np.zeros(self.num_axons, dtype=np.int64)
+        self.paid = np.zeros(len(self.groups), dtype=np.int64)
+        arcs: dict[tuple[int, int], int] = {}
+        for g, members in enumerate(self.groups):
+            for k in (k for u in members for k in instance.pre[u] if instance.spikes[k]):
                 if k >= instance.num_units:
-                    self.outside[axon[k]] = instance.spikes[k]
-                else:
-                    arcs[y + axon[k], int(self.group_of[k])] = instance.spikes[k]
-        member_units: list[int] = []
-        member_counts: list[int] = []
-        members_ptr = [0]
-        for triple in self.triples:
-            inside = sorted({int(self.group_of[u]) for u in triple})
-            member_units += inside
-            member_counts += [sum(int(self.group_of[u]) == g for u in triple) for g in inside]
-            members_ptr.append(len(member_units))
-        cut_arcs = [
-            (g, z + cut) for cut in range(num_cuts) for g in member_units[members_ptr[cut] : members_ptr[cut + 1]]
-        ]
-        arcs = {pair: c for pair, c in arcs.items() if c > 0}
-        pairs = sorted(endless | set(arcs) | set(cut_arcs))
-        tails = np.array([p[0] for p in pairs] + [p[1] for p in pairs], dtype=np.int64)
-        heads = np.array([p[1] for p in pairs] + [p[0] for p in pairs], dtype=np.int64)
+                    self.paid[g] += instance.spikes[k]
+                elif (h := int(self.group_of[k])) != g:
+                    arcs[g, h] = arcs.get((g, h), 0) + instance.spikes[k]
+        return arcs
+
+    def _per_axon(self, node: dict[int, int]) -> dict[tuple[int, int], int]:
+        """Spikes by arcs from an axon to the group that sends them; inputs are paid by their axon."""
+        instance = self.instance
+        own = [k for k in node if k < instance.num_units]
+        self.outside = np.array([0 if k < instance.num_units else instance.spikes[k] for k in node], dtype=np.int64)
+        self.paid = np.zeros(len(self.groups), dtype=np.int64)
+        return {(node[k], int(self.group_of[k])): instance.spikes[k] for k in own if instance.spikes[k]}
+
+    def _lay_out(self, pairs: set[tuple[int, int]]) -> dict[tuple[int, int], int]:
+        """Place arcs and their reverses by tail and head; return where each arc is."""
+        ends = sorted(pairs)
+        tails = np.array([p[0] for p in ends] + [p[1] for p in ends], dtype=np.int64)
+        heads = np.array([p[1] for p in ends] + [p[0] for p in ends], dtype=np.int64)
         order = np.lexsort((heads, tails))
         place = np.empty_like(order)
         place[order] = np.arange(len(order))
-        half = len(pairs)
+        half = len(ends)
         self.head = heads[order]
         self.back = np.empty(len(order), dtype=np.int64)
         self.back[place[:half]] = place[half:]
         self.back[place[half:]] = place[:half]
         self.first = np.concatenate(([0], np.cumsum(np.bincount(tails, minlength=self.num_nodes)))).astype(np.int64)
-        position = {pair: int(place[i]) for i, pair in enumerate(pairs)}
-        self.arc_spikes = np.zeros(len(order), dtype=np.int64)
-        self.arc_endless = np.zeros(len(order), dtype=bool)
-        for pair, c in arcs.items():
-            self.arc_spikes[position[pair]] = c
-        for pair in endless:
-            self.arc_endless[position[pair]] = True
-        members_arc = np.array([position[pair] for pair in cut_arcs], dtype=np.int64)
-        counts = np.array(member_counts, dtype=np.int64)
-        self.arc_endless[members_arc[counts >= 2]] = True
-        cuts_of_group = defaultdict(list)
-        for cut in range(num_cuts):
-            for g in member_units[members_ptr[cut] : members_ptr[cut + 1]]:
-                cuts_of_group[g].append(cut)
-        cut_ptr, cut_idx = _ragged([cuts_of_group[g] for g in range(num_groups)])
-        partners = defaultdict(list)
-        for a, b in apart:
-            partners[a].append(b)
-        self.apart = _ragged([partners[g] for g in range(num_groups)])
-        self.cuts = (
-            cut_ptr,
-            cut_idx,
-            np.array(members_ptr),
-            members_arc,
-            np.array(member_units, dtype=np.int64),
-            counts,
-        )
-        self.weight = np.array([len(m) for m in groups], dtype=np.int64)
-        alone = np.full(num_groups, -1, dtype=np.int64)
-        self.shape = (num_groups, num_axons, self.weight, instance.rows, instance.columns, alone)
-        self.num_axons = num_axons
+        return {pair: int(at) for pair, at in zip(ends, place[:half].tolist(), strict=True)}
 
     def gains(self, duals: Array) -> Array:
         """Duals per group."""
@@ -303,7 +282,7 @@ class Pricing:
         return pools
 
     def _pool(self, harvest: int) -> Pool:
-        return Pool(len(self.groups), self.num_nodes, len(self.head), len(self.apart[1]), harvest)
+        return Pool(len(self.groups), self.num_nodes, len(self.head), len(self.closure.apart[1]), harvest)
 
     def _root(
         self, duals: Array, penalties: Array, scale: int, limits: Array, harvest: int
@@ -313,7 +292,7 @@ class Pricing:
         gain = self.gains(duals) - scale * self.paid
         score = np.abs(gain) + 1
         top = int(max(1, gain.max()))
-        graph = (self.first, self.head, self.back)
+        asked = pricer.Asked(score, penalties, top, limits)
         root = self._pool(harvest)
         root.capacity[0] = np.where(self.arc_endless, pricer.INF, scale * self.arc_spikes)
         root.excess[0, :num_groups] = gain
@@ -324,23 +303,7 @@ class Pricing:
         root.scalar[0, pricer.BOUND] = int(np.maximum(gain, 0).sum()) + scale * int(self.arc_spikes.sum())
 
         def advance(pool: Pool, nodes: int) -> None:
-            pricer.explore(
-                nodes,
-                self.shape,
-                graph,
-                self.apart,
-                self.cuts,
-                score,
-                penalties,
-                top,
-                limits,
-                pool.nodes,
-                pool.model,
-                pool.work,
-                pool.found,
-                pool.found_value,
-                pool.counters,
-            )
+            pricer.explore(nodes, self.closure, asked, pool.memory)
 
         return root, advance
 
@@ -362,6 +325,11 @@ class Pricing:
     def members(self, chosen: Array) -> frozenset[int]:
         return frozenset(u for g in np.flatnonzero(chosen) for u in self.groups[g])
 
+    @cached_property
+    def _network(self) -> prober.Groups:
+        network: prober.Groups = prober.prepare(self.instance, self.groups, self.group_of)
+        return network
+
     def probe(
         self,
         duals: Array,
@@ -373,26 +341,21 @@ class Pricing:
         state: Array,
     ) -> list[frozenset[int]]:
         """Anneal single clusters and return those of value above ``above``, best first; proves nothing."""
-        if not hasattr(self, "_prober_data"):
-            self._prober_data = prober.prepare(self.instance, self.groups, self.group_of)
         starts = np.zeros((len(seeds), len(self.groups)), dtype=np.bool_)
         for i, cluster in enumerate(seeds):
             starts[i, self.group_of[list(cluster)]] = True
-        found, values = prober.anneal(
-            self._prober_data,
-            self.shape,
-            self.apart,
-            self.cuts,
-            self.gains(duals),
-            penalties,
-            scale,
-            starts,
-            effort,
-            state,
-            self.instance.per_synapse,
-        )
+        closure, gain = self.closure, self.gains(duals)
+        found, values = prober.anneal(self._network, closure, gain, penalties, scale, starts, effort, state)
         order = [i for i in np.argsort(-values, kind="stable") if values[i] > above]
         return list(dict.fromkeys(self.members(found[i]) for i in order))
+
+
+def _grouped(pairs: Sequence[tuple[int, int]], size: int) -> tuple[Array, Array]:
+    """Second entries by first ones."""
+    lists: list[list[int]] = [[] for _ in range(size)]
+    for first, second in pairs:
+        lists[first].append(second)
+    return _ragged(lists)
 
 
 def _ragged(lists: list[list[Any]]) -> tuple[Array, Array]:

@@ -1,13 +1,16 @@
 """Mixes: how many crossbars of each type a partition uses, and what any duals prove over all of them.
 
-Counts, the number of clusters and the area allow a small number of mixes, which are listed. What a type's best cluster
-is worth then bounds every partition by the best mix, in integers: no duals of counts and area are needed.
+Counts, the number of clusters and the area allow a small number of mixes, which are listed; one type alone has a mix
+for each number. What a type's best cluster is worth then bounds every partition by the best mix, in integers: no duals
+of counts and area are needed.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import networkx as nx
 import numpy as np
@@ -34,6 +37,18 @@ class Range:
         return Range((*self.low[:kind], least, *self.low[kind + 1 :]), self.high)
 
 
+@dataclass(frozen=True)
+class Limits:
+    """Linear limits on a mix: ``low <= use @ mix <= high``, (num_limits, num_types) float and (num_limits,) lists.
+
+    Of the number of crossbars; with several types also of those of each, and at last of the area.
+    """
+
+    use: Array
+    low: list[float]
+    high: list[float]
+
+
 class Mixes:
     """All mixes of crossbars within the limits of a problem that have columns and rows enough.
 
@@ -57,7 +72,7 @@ class Mixes:
             if problem.max_area is not None:
                 allowed &= vectors @ self.area[: vectors.shape[1]] <= problem.max_area
             vectors = vectors[allowed]
-            if len(vectors) > _MOST:
+            if len(vectors) > _MOST and len(self.tops) > 1:
                 self.too_many, vectors = True, np.zeros((0, len(self.tops)), dtype=np.int64)
                 break
         else:
@@ -79,12 +94,37 @@ class Mixes:
         for few in (-1, *sorted(set(rows.tolist()))):
             yield np.where(rows > few, columns, 0), int((network.fan_in[:n] > few).sum())
 
-    @property
+    @cached_property
     def everything(self) -> Range:
         return Range((0,) * len(self.tops), self.tops)
 
+    @cached_property
+    def limits(self) -> Limits:
+        types, most, area = len(self.tops), float(self.max_clusters), self.problem.max_area
+        if types == 1:
+            return Limits(np.ones((1, 1)), [-math.inf], [most])
+        use = np.vstack((np.ones(types), np.eye(types), self.area))
+        highest = [*map(float, self.tops), math.inf if area is None else float(area)]
+        return Limits(use, [-math.inf, *[0.0] * types, -math.inf], [most, *highest])
+
+    def prices(self, goal: PartitionObjective) -> Array:
+        """(num_types,) int64: what a crossbar of each type costs, whatever it holds."""
+        match goal:
+            case PartitionObjective.PACKETS:
+                return np.zeros_like(self.area)
+            case PartitionObjective.CROSSBARS:
+                return np.ones_like(self.area)
+            case PartitionObjective.AREA:
+                return self.area
+
+    def fewest(self, goal: PartitionObjective) -> int:
+        """Price of the cheapest mix, where there is one."""
+        return int((self.vectors @ self.prices(goal)).min())
+
     def within(self, node: Range) -> Array:
         """(num_left, num_types) int64: the mixes that a node allows."""
+        if node == self.everything:
+            return self.vectors
         inside = (self.vectors >= np.array(node.low)) & (self.vectors <= np.array(node.high))
         return self.vectors[inside.all(axis=1)]
 
@@ -107,10 +147,12 @@ class Mixes:
         return None if not len(mixes) else int((mixes @ np.array(price, dtype=np.int64)).min())
 
     def served(self, clusters: Sequence[frozenset[int]]) -> Partition | None:
-        """Give every cluster a crossbar such that the area is least; None if counts do not allow it.
+        """Give every cluster a crossbar that holds it such that the area is least; None if counts do not allow it.
 
         An assignment problem: a minimum-cost flow in integers, unless the smallest crossbar for each is within counts.
         """
+        if len(clusters) > self.max_clusters:
+            return None
         crossbars, network = self.problem.crossbars, self.problem.network
         axons = [len({k for u in cluster for k in network.fan_in_of(u).tolist()}) for cluster in clusters]
         fitting = [

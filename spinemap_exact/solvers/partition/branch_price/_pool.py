@@ -47,13 +47,16 @@ class Pool:
         self.counters: Array = np.zeros(4, dtype=np.int64)
 
     @property
-    def nodes(self) -> tuple[Array, Array, Array, Array]:
-        return self.capacity, self.excess, self.status, self.scalar
+    def memory(self) -> pricer.Memory:
+        """As the pricer takes it: open nodes, and evaluations that the multipliers of each are chosen by."""
+        nodes = pricer.State(self.capacity, self.excess, self.status, self.scalar)
+        model = self.value, self.rows, self.columns, self.chosen
+        return pricer.Memory(nodes, model, self.work, self.found, self.found_value, self.counters)
 
     @property
-    def model(self) -> tuple[Array, Array, Array, Array]:
-        """Evaluations that the multipliers of each node are chosen by."""
-        return self.value, self.rows, self.columns, self.chosen
+    def first(self) -> pricer.State:
+        """The node in the first slot."""
+        return pricer.State(self.capacity[0], self.excess[0], self.status[0], self.scalar[0])
 
     @property
     def open(self) -> Array:
@@ -64,6 +67,7 @@ class Pool:
     def share(self, empty: Pool) -> None:
         """Move every second open node to a pool that has none."""
         moved = self.open[1::2]
-        for mine, theirs in zip(self.nodes + self.model, empty.nodes + empty.model, strict=True):
+        all_mine, all_theirs = ((*memory.nodes, *memory.model) for memory in (self.memory, empty.memory))
+        for mine, theirs in zip(all_mine, all_theirs, strict=True):
             theirs[: len(moved)] = mine[moved]
         self.scalar[moved, pricer.OPEN] = 0

@@ -16,6 +16,8 @@ A unit may have a partner. The first of the two takes a row of its own, the seco
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from spinemap_exact.arrays import Array
@@ -37,6 +39,63 @@ BASE, ROWS, COLUMNS, MU_ROWS, MU_COLUMNS, BOUND, OPEN, PIECES = range(8)
 _KEEP = 12  # evaluations that the model of the multipliers remembers
 
 
+class Closure(NamedTuple):
+    """What stays the same in a search: nodes and limits, arcs, pairs that exclude each other, and cuts.
+
+    Attributes
+    ----------
+    shape : tuple
+        Units, axons, (units,) columns of each, rows, columns, (units,) partners or -1.
+    graph : tuple
+        CSR of the arcs, and the place of the reverse of each.
+    apart : tuple
+        CSR.
+    cuts : tuple
+        CSR of the cuts of units, then CSR of the members of cuts: their arcs, their units, and how often each.
+    """
+
+    shape: tuple[int, int, Array, int, int, Array]
+    graph: tuple[Array, Array, Array]
+    apart: tuple[Array, Array]
+    cuts: tuple[Array, Array, Array, Array, Array, Array]
+
+
+class Asked(NamedTuple):
+    """What is asked of a search.
+
+    Values up to the first of the ``limits`` need no proof; sets above the second are handed out. The third is 1 where
+    every set above the first is wanted, rather than the best one.
+    """
+
+    score: Array  # (units,) int64: those with more are branched on first
+    tau: Array  # (cuts,) int64
+    top: int  # of the multipliers
+    limits: Array  # (3,) int64
+
+
+class State(NamedTuple):
+    """One open node: residual capacities of arcs, excess and status of nodes, and numbers."""
+
+    capacity: Array
+    excess: Array
+    status: Array
+    scalar: Array
+
+
+class Memory(NamedTuple):
+    """A search: its open nodes, evaluations of each, working space, and the sets found.
+
+    ``counters`` holds sets found, nodes processed, best value met, sets met above the limit.
+    """
+
+    nodes: State
+    model: tuple[Array, Array, Array, Array]
+    work: tuple[Array, Array, Array, Array]
+    found: Array
+    found_value: Array
+    counters: Array
+
+
 @kernel
 def _own_rows(partner, u):
     if partner[u] < 0:
@@ -45,12 +104,13 @@ def _own_rows(partner, u):
 
 
 @kernel
-def _fix(queue, size, shape, graph, apart, cuts, capacity, excess, status, scalar):
+def fix(queue, size, closure, state):
     """Contract the nodes queued as ``2 v + (1 if in)``; False on a contradiction."""
-    num_units, num_axons, weight, max_rows, max_columns, partner = shape
-    first, head, back = graph
-    apart_ptr, apart_idx = apart
-    cut_of_unit_ptr, cut_of_unit_idx, members_ptr, members_arc, members_unit, _ = cuts
+    num_units, num_axons, weight, max_rows, max_columns, partner = closure.shape
+    first, head, back = closure.graph
+    apart_ptr, apart_idx = closure.apart
+    cut_of_unit_ptr, cut_of_unit_idx, members_ptr, members_arc, members_unit, _ = closure.cuts
+    capacity, excess, status, scalar = state
     done = 0
     while done < size:
         v, inside = queue[done] >> 1, queue[done] & 1
@@ -121,8 +181,10 @@ def _fix(queue, size, shape, graph, apart, cuts, capacity, excess, status, scala
 
 
 @kernel
-def _bound(shape, excess, status, scalar):
-    _, _, _, max_rows, max_columns, _ = shape
+def bound_of(closure, state):
+    """What no set of a node is worth more than."""
+    _, _, _, max_rows, max_columns, _ = closure.shape
+    _, excess, status, scalar = state
     total = scalar[BASE] + scalar[MU_ROWS] * max_rows + scalar[MU_COLUMNS] * max_columns
     for v in range(len(excess)):
         if status[v] == FREE and excess[v] > 0:
@@ -131,15 +193,17 @@ def _bound(shape, excess, status, scalar):
 
 
 @kernel
-def _augment(shape, graph, capacity, excess, status, scalar, threshold, level, cursor, queue, path):
+def _augment(closure, state, threshold, work):
     """Push positive excess to negative until nothing moves, or the bound falls to ``threshold``; return the bound.
 
     Dinic's algorithm with many sources and sinks. Afterwards ``level`` is positive on the nodes reachable from
     positive excess.
     """
-    first, head, back = graph
+    first, head, back = closure.graph
+    capacity, excess, status, _ = state
+    level, cursor, queue, path = work
     num_nodes = len(excess)
-    bound = _bound(shape, excess, status, scalar)
+    bound = bound_of(closure, state)
     while True:
         tail = 0
         for v in range(num_nodes):
@@ -273,24 +337,17 @@ def _multipliers(size, value, rows, columns, max_rows, max_columns, top_rows, to
 
 
 @kernel(nogil=True)
-def explore(nodes, shape, graph, apart, cuts, score, tau, top, limits, pool, model, work, found, found_value, counters):
-    """Process up to ``nodes`` nodes of the tree; True when none is left open.
-
-    Parameters
-    ----------
-    limits : (3,) int64
-        Values up to the first need no proof; sets above the second are handed out in ``found``. The third is 1 where
-        every set above the first is wanted, rather than the best one.
-    counters : (4,) int64
-        Sets found, nodes processed, best value met, sets met above the limit.
-    """
-    num_units, num_axons, weight, max_rows, max_columns, partner = shape
-    first, head, _ = graph
-    apart_ptr, apart_idx = apart
-    _, _, members_ptr, _, members_unit, members_count = cuts
-    pool_capacity, pool_excess, pool_status, pool_scalar = pool
-    model_value, model_rows, model_columns, model_set = model
-    level, cursor, queue, path = work
+def explore(nodes, closure, asked, memory):
+    """Process up to ``nodes`` nodes of the tree; True when none is left open."""
+    num_units, num_axons, weight, max_rows, max_columns, partner = closure.shape
+    first, head, _ = closure.graph
+    apart_ptr, apart_idx = closure.apart
+    _, _, members_ptr, _, members_unit, members_count = closure.cuts
+    score, tau, top, limits = asked
+    pool_capacity, pool_excess, pool_status, pool_scalar = memory.nodes
+    model_value, model_rows, model_columns, model_set = memory.model
+    level, _, queue, _ = memory.work
+    found, found_value, counters = memory.found, memory.found_value, memory.counters
     num_nodes = pool_excess.shape[1]
     slots = len(pool_scalar)
     every = limits[2] == 1
@@ -316,7 +373,8 @@ def explore(nodes, shape, graph, apart, cuts, score, tau, top, limits, pool, mod
         if spare < 0:
             return False
         counters[1] += 1
-        capacity, excess, status, scalar = pool_capacity[here], pool_excess[here], pool_status[here], pool_scalar[here]
+        state = State(pool_capacity[here], pool_excess[here], pool_status[here], pool_scalar[here])
+        capacity, excess, status, scalar = state
         pieces_value, pieces_rows, pieces_columns = model_value[here], model_rows[here], model_columns[here]
         steps = 24 if counters[1] == 1 else 3
         alive = True
@@ -342,14 +400,14 @@ def explore(nodes, shape, graph, apart, cuts, score, tau, top, limits, pool, mod
                     queue[size] = 2 * u
                     size += 1
             if size > 0:
-                if not _fix(queue, size, shape, graph, apart, cuts, capacity, excess, status, scalar):
+                if not fix(queue, size, closure, state):
                     alive = False
                 continue
             if free_units == 0:  # a leaf: without multipliers the bound is the value
                 scalar[BASE] += scalar[MU_ROWS] * scalar[ROWS] + scalar[MU_COLUMNS] * scalar[COLUMNS]
                 scalar[MU_ROWS] = 0
                 scalar[MU_COLUMNS] = 0
-            bound = _augment(shape, graph, capacity, excess, status, scalar, threshold, level, cursor, queue, path)
+            bound = _augment(closure, state, threshold, memory.work)
             if bound < scalar[BOUND]:
                 scalar[BOUND] = bound
             if scalar[BOUND] <= threshold:
@@ -420,7 +478,7 @@ def explore(nodes, shape, graph, apart, cuts, score, tau, top, limits, pool, mod
                         queue[size] = 2 * u
                         size += 1
             if size > 0:
-                if not _fix(queue, size, shape, graph, apart, cuts, capacity, excess, status, scalar):
+                if not fix(queue, size, closure, state):
                     alive = False
                 continue
             if steps > 0:
@@ -481,21 +539,11 @@ def explore(nodes, shape, graph, apart, cuts, score, tau, top, limits, pool, mod
             pool_scalar[spare, BOUND] = min(scalar[BOUND], bound + min(0, excess[branch]))
             pool_scalar[here, BOUND] = min(scalar[BOUND], bound - max(0, excess[branch]))
             queue[0] = 2 * branch + 1
-            if not _fix(
-                queue,
-                1,
-                shape,
-                graph,
-                apart,
-                cuts,
-                pool_capacity[spare],
-                pool_excess[spare],
-                pool_status[spare],
-                pool_scalar[spare],
-            ):
+            other = State(pool_capacity[spare], pool_excess[spare], pool_status[spare], pool_scalar[spare])
+            if not fix(queue, 1, closure, other):
                 pool_scalar[spare, OPEN] = 0
             queue[0] = 2 * branch
-            if not _fix(queue, 1, shape, graph, apart, cuts, capacity, excess, status, scalar):
+            if not fix(queue, 1, closure, state):
                 scalar[OPEN] = 0
             break
         if not alive:

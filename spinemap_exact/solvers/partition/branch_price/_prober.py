@@ -4,14 +4,34 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from typing import NamedTuple
 
 import numpy as np
 
+from spinemap_exact.arrays import Array
 from spinemap_exact.kernels.compiling import kernel
 
 
+class Groups(NamedTuple):
+    """The network of groups: axons read, axons sent, what two groups save each other, readers of an axon."""
+
+    read_ptr: Array
+    read_idx: Array
+    send_ptr: Array
+    send_idx: Array
+    home: Array  # (axons,) int64: group that sends it, or -1
+    spikes: Array  # (axons,) int64
+    total: Array  # (groups,) int64: spikes that a group reads alone, a packet for each synapse
+    peer_ptr: Array
+    peer_idx: Array
+    peer_spikes: Array
+    hear_ptr: Array
+    hear_idx: Array
+    per_synapse: bool
+
+
 def prepare(instance, groups, group_of):
-    """Arrays of the network of groups: axons read, axons sent, what two groups save each other, readers of an axon."""
+    """Build the arrays of a network of groups."""
     axons = sorted({k for p in instance.pre for k in p})
     axon = {k: i for i, k in enumerate(axons)}
     home = np.array([group_of[k] if k < instance.num_units else -1 for k in axons], dtype=np.int64)
@@ -42,7 +62,7 @@ def prepare(instance, groups, group_of):
         for k in axons_read:
             hear[k].append(g)
     hear_ptr, hear_idx = _csr(hear)
-    return (
+    return Groups(
         read_ptr,
         read_idx,
         send_ptr,
@@ -55,6 +75,7 @@ def prepare(instance, groups, group_of):
         peer_spikes,
         hear_ptr,
         hear_idx,
+        instance.per_synapse,
     )
 
 
@@ -74,9 +95,11 @@ def _random(state):
 
 
 @kernel
-def _added(g, data, inside, count, gain, scale, per_synapse):
+def _added(g, network, inside, count, gain, scale):
     """Value and rows that adding ``g`` brings."""
-    read_ptr, read_idx, send_ptr, send_idx, home, spikes, total, peer_ptr, peer_idx, peer_spikes, _, _ = data
+    read_ptr, read_idx, send_ptr, send_idx, home, spikes, total, peer_ptr, peer_idx, peer_spikes, _, _, per_synapse = (
+        network
+    )
     value, rows = 0, 0
     for p in range(read_ptr[g], read_ptr[g + 1]):
         k = read_idx[p]
@@ -97,8 +120,8 @@ def _added(g, data, inside, count, gain, scale, per_synapse):
 
 
 @kernel
-def _put(g, sign, data, inside, count):
-    read_ptr, read_idx = data[0], data[1]
+def _put(g, sign, network, inside, count):
+    read_ptr, read_idx = network.read_ptr, network.read_idx
     for p in range(read_ptr[g], read_ptr[g + 1]):
         count[read_idx[p]] += sign
     inside[g] = sign > 0
@@ -128,9 +151,9 @@ def _meet(g, sign, cuts, met):
 
 
 @kernel
-def _neighbour(g, data, state):
+def _neighbour(g, network, state):
     """A group that shares an axon with ``g``: a source of it, a reader of it, or one that reads the same; else -1."""
-    read_ptr, read_idx, send_ptr, send_idx, home, _, _, _, _, _, hear_ptr, hear_idx = data
+    read_ptr, read_idx, send_ptr, send_idx, home, _, _, _, _, _, hear_ptr, hear_idx, _ = network
     way = _random(state) % np.uint64(4)
     if way == 0 and send_ptr[g + 1] > send_ptr[g]:
         k = send_idx[send_ptr[g] + np.int64(_random(state) % np.uint64(send_ptr[g + 1] - send_ptr[g]))]
@@ -144,15 +167,16 @@ def _neighbour(g, data, state):
 
 
 @kernel
-def anneal(data, shape, apart, cuts, gain, tau, scale, starts, effort, state, per_synapse):
+def anneal(network, closure, gain, tau, scale, starts, effort, state):
     """Anneal from every start; return the best set of each run and its value.
 
     Sets may pass the limits at a price that rises while they do and falls while they do not. In a sparse network a
     good cluster is closed under its sources nearly, so most units tried share an axon with one inside, and the
     first heat lets a unit in before its sources are.
     """
-    num_groups, num_axons, weight, max_rows, max_columns, _ = shape
-    apart_ptr, apart_idx = apart
+    num_groups, num_axons, weight, max_rows, max_columns, _ = closure.shape
+    apart_ptr, apart_idx = closure.apart
+    cuts = closure.cuts
     runs = len(starts)
     best_set = np.zeros((runs, num_groups), dtype=np.bool_)
     best_value = np.zeros(runs, dtype=np.int64)
@@ -170,11 +194,11 @@ def anneal(data, shape, apart, cuts, gain, tau, scale, starts, effort, state, pe
         value, rows, columns, size = np.int64(0), np.int64(0), np.int64(0), np.int64(0)
         for g in range(num_groups):
             if starts[run, g]:
-                more, fresh = _added(g, data, inside, count, gain, scale, per_synapse)
+                more, fresh = _added(g, network, inside, count, gain, scale)
                 value += more - _penalty(g, cuts, met, tau)
                 rows += fresh
                 columns += weight[g]
-                _put(g, 1, data, inside, count)
+                _put(g, 1, network, inside, count)
                 _meet(g, 1, cuts, met)
                 members[size] = g
                 place[g] = size
@@ -196,7 +220,7 @@ def anneal(data, shape, apart, cuts, gain, tau, scale, starts, effort, state, pe
                 out = members[np.int64(_random(state) % np.uint64(size))]
             if kind >= 2:
                 if size > 0 and kind < 7:
-                    add = _neighbour(members[np.int64(_random(state) % np.uint64(size))], data, state)
+                    add = _neighbour(members[np.int64(_random(state) % np.uint64(size))], network, state)
                 if add < 0 or inside[add]:
                     add = np.int64(_random(state) % np.uint64(num_groups))
                 if inside[add]:
@@ -206,9 +230,9 @@ def anneal(data, shape, apart, cuts, gain, tau, scale, starts, effort, state, pe
             value_before, rows_before, columns_before = value, rows, columns
             before = value - price * (max(0, rows - max_rows) + max(0, columns - max_columns))
             if out >= 0:
-                _put(out, -1, data, inside, count)
+                _put(out, -1, network, inside, count)
                 _meet(out, -1, cuts, met)
-                less, freed = _added(out, data, inside, count, gain, scale, per_synapse)
+                less, freed = _added(out, network, inside, count, gain, scale)
                 value -= less - _penalty(out, cuts, met, tau)
                 rows -= freed
                 columns -= weight[out]
@@ -218,7 +242,7 @@ def anneal(data, shape, apart, cuts, gain, tau, scale, starts, effort, state, pe
                     if inside[apart_idx[p]]:
                         accept = False
                 if accept:
-                    more, fresh = _added(add, data, inside, count, gain, scale, per_synapse)
+                    more, fresh = _added(add, network, inside, count, gain, scale)
                     value += more - _penalty(add, cuts, met, tau)
                     rows += fresh
                     columns += weight[add]
@@ -229,12 +253,12 @@ def anneal(data, shape, apart, cuts, gain, tau, scale, starts, effort, state, pe
                 )
             if not accept:
                 if out >= 0:
-                    _put(out, 1, data, inside, count)
+                    _put(out, 1, network, inside, count)
                     _meet(out, 1, cuts, met)
                 value, rows, columns = value_before, rows_before, columns_before
                 continue
             if add >= 0:
-                _put(add, 1, data, inside, count)
+                _put(add, 1, network, inside, count)
                 _meet(add, 1, cuts, met)
                 members[size] = add
                 place[add] = size

@@ -50,7 +50,7 @@ from spinemap_exact.arrays import Array
 from spinemap_exact.kernels import tabu
 from spinemap_exact.mapping import Placement
 from spinemap_exact.problems.placement import PlacementProblem
-from spinemap_exact.result import SolveResult, Watch, conclude
+from spinemap_exact.result import SolveResult, StopReason, Watch, conclude
 from spinemap_exact.solvers.placement._bounds import cheap_bound
 from spinemap_exact.solvers.placement._coarse import solve_coarse
 from spinemap_exact.solvers.placement._symmetry import grain
@@ -91,6 +91,7 @@ def solve(
         search.bound,
         engine=ENGINE,
         watch=watch,
+        stopped_by=StopReason.MEMORY if search.short_of_memory else None,
         reason=reason,
         evidence=search.evidence,
         details=search.details,
@@ -108,6 +109,8 @@ class Search:
         No placement costs less; up to date when `run` returns.
     evidence : list of dict
         What a certificate can be written from.
+    short_of_memory : bool
+        True if that is what ended `run`.
     """
 
     def __init__(
@@ -116,6 +119,7 @@ class Search:
         self.problem, self.watch, self.memory_gb = problem, watch, memory_gb
         self.bound = min(problem.cost(incumbent), cheap_bound(problem))
         self.evidence: list[dict[str, object]] = []
+        self.short_of_memory = False
         self._start = incumbent
         self._tree = Tree(problem.num_clusters, problem.cost(incumbent), grain(problem), self._price, watch)
 
@@ -145,6 +149,7 @@ class Search:
             self._search()
         except TooManyChains as why:
             logger.warning("grid-dp stops for lack of memory: %s", why)
+            self.short_of_memory = True
             return f"memory limit: {why}"
         except OutOfTime:
             pass

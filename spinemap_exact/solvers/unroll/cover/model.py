@@ -36,22 +36,23 @@ from typing import Any
 
 import numpy as np
 
-from spinemap_exact.formulations._cpsat import CpSatModel
-from spinemap_exact.formulations._model import Value
+from spinemap_exact.formulations._cpsat import CpSat
+from spinemap_exact.formulations._model import Model, Value
 from spinemap_exact.kernels.counting import fewest_units
 from spinemap_exact.kernels.unit_trees import packed_levels
 from spinemap_exact.problems.unroll import PackedUnrolling, UnrollObjective, UnrollProblem
 
 
-def build(problem: UnrollProblem) -> TreeCpSat:
-    return TreeCpSat(problem)
+def build(problem: UnrollProblem, say: CpSat) -> Tree:
+    return Tree(problem, say)
 
 
-class TreeCpSat(CpSatModel[PackedUnrolling]):
+class Tree(Model[PackedUnrolling]):
     """See the module docstring."""
 
-    def __init__(self, problem: UnrollProblem) -> None:
-        super().__init__()
+    def __init__(self, problem: UnrollProblem, say: CpSat) -> None:
+        super().__init__(say)
+        self.proto = say.proto
         self.problem = problem
         network = problem.network
         self.neurons = problem.neurons.tolist()

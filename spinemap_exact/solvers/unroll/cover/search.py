@@ -22,6 +22,7 @@ from typing import Any, cast
 import numpy as np
 
 from spinemap_exact.bounds import carries_of_axons
+from spinemap_exact.formulations._cpsat import CpSat
 from spinemap_exact.formulations.unroll import classes_cpsat
 from spinemap_exact.kernels.counting import counting_bounds, fewest_units
 from spinemap_exact.kernels.cover_annealing import SynapseCover
@@ -254,10 +255,10 @@ class _State:
         )
 
 
-def _decision(problem: UnrollProblem, crossbars: int) -> tree_model.TreeCpSat:
+def _decision(problem: UnrollProblem, say: CpSat, crossbars: int) -> tree_model.Tree:
     """Return the model without its objective: is there any solution with so many crossbars?"""
-    model = tree_model.build(replace(problem, max_crossbars=crossbars))
-    model.proto.clear_objective()
+    model = tree_model.build(replace(problem, max_crossbars=crossbars), say)
+    say.proto.clear_objective()
     model.terms, model.constant = [], crossbars
     return model
 

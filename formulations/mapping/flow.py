@@ -31,11 +31,15 @@ from typing import Any
 import numpy as np
 
 from spinemap_exact.errors import InvalidInput
-from spinemap_exact.formulations._model import Value
-from spinemap_exact.formulations.mapping._rows import Rows, Ways
+from spinemap_exact.formulations._model import Model, Value, Words
+from spinemap_exact.formulations.mapping._ways import Ways
 from spinemap_exact.mapping import Mapping, Partition, Placement
 from spinemap_exact.problems.mapping import MappingObjective, MappingProblem
 from spinemap_exact.problems.partition import Traffic
+
+
+def build(problem: MappingProblem, say: Words) -> Flow:
+    return Flow(problem, say)
 
 
 class Data:
@@ -71,17 +75,17 @@ class Data:
         return [(k, u) for k, posts in self.post.items() for u in (posts if self.per_synapse else [None])]
 
 
-class FlowModel(Rows):
+class Flow(Model[Mapping]):
     """The constraints of the module docstring, by their labels."""
 
-    def __init__(self, problem: MappingProblem) -> None:
-        super().__init__()
+    def __init__(self, problem: MappingProblem, say: Words) -> None:
+        super().__init__(say)
         self.data = data = Data(problem)
-        self.at = {(u, t): self.choice(f"at[{u},{t}]") for u in data.units for t in data.tiles}
-        self.used = {t: self.choice(f"used[{t}]") for t in data.tiles}
-        self.enter = {(k, t): self.amount(f"enter[{k},{t}]") for k in data.post for t in data.tiles}
+        self.at = {(u, t): say.choice(f"at[{u},{t}]") for u in data.units for t in data.tiles}
+        self.used = {t: say.choice(f"used[{t}]") for t in data.tiles}
+        self.enter = {(k, t): say.amount(f"enter[{k},{t}]") for k in data.post for t in data.tiles}
         self.flow = {
-            (k, u, s, t): self.amount(f"flow[{k},{u},{s},{t}]")
+            (k, u, s, t): say.amount(f"flow[{k},{u},{s},{t}]")
             for k, u in data.reads
             if k in data.units
             for s in data.tiles
@@ -98,50 +102,54 @@ class FlowModel(Rows):
 
     def put_each_unit_on_one_tile(self) -> None:
         for u in self.data.units:
-            self.equal([(1, self.at[u, t]) for t in self.data.tiles], 1)
+            self.say.exactly_one(self.at[u, t] for t in self.data.tiles)
 
     def respect_columns(self) -> None:
-        for t in self.data.tiles:
-            units = [(1, self.at[u, t]) for u in self.data.units]
-            self.at_most([*units, (-self.data.crossbar.columns, self.used[t])], 0)
+        for t, used in self.used.items():
+            units = self.say.sum(self.at[u, t] for u in self.data.units)
+            self.say.require(units <= self.data.crossbar.columns * used)
 
     def respect_rows(self) -> None:
-        for t in self.data.tiles:
-            rows = [(1, self.enter[k, t]) for k in self.data.post]
-            self.at_most([*rows, (-self.data.crossbar.rows, self.used[t])], 0)
+        for t, used in self.used.items():
+            rows = self.say.sum(self.enter[k, t] for k in self.data.post)
+            self.say.require(rows <= self.data.crossbar.rows * used)
 
     def enter_where_read(self) -> None:
         for k, posts in self.data.post.items():
             for u in posts:
                 for t in self.data.tiles:
-                    self.at_most([(1, self.at[u, t]), (-1, self.enter[k, t])], 0)
+                    self.say.implies(self.at[u, t], self.enter[k, t])
 
     def serve_what_is_read(self) -> None:
         for k, u in self.data.reads:
             if k in self.data.units:
                 for t in self.data.tiles:
-                    read = self.enter[k, t] if u is None else self.at[u, t]
-                    self.at_most([(1, read), *((-1, self.flow[k, u, s, t]) for s in self.data.tiles)], 0)
+                    served = self.say.sum(self.flow[k, u, s, t] for s in self.data.tiles)
+                    self.say.require(self.read_at(k, u, t) <= served)
 
     def serve_from_home(self) -> None:
         for (k, _, s, _), flow in self.flow.items():
-            self.at_most([(1, flow), (-1, self.at[k, s])], 0)
+            self.say.implies(flow, self.at[k, s])
 
     def respect_the_number_of_crossbars(self) -> None:
         most = self.data.problem.most_crossbars
         if most < len(self.data.tiles):
-            self.at_most([(1, used) for used in self.used.values()], most)
+            self.say.require(self.say.sum(self.used.values()) <= most)
 
     def minimise_energy(self) -> None:
         data = self.data
         inner = [(data.spikes[k] * data.ways.way(s, t), flow) for (k, _, s, t), flow in self.flow.items()]
         outer = [
-            (data.spikes[k] * data.ways.entry(t), self.enter[k, t] if u is None else self.at[u, t])
+            (data.spikes[k] * data.ways.entry(t), self.read_at(k, u, t))
             for k, u in data.reads
             if k not in data.units
             for t in data.tiles
         ]
         self.minimise([*inner, *outer, *((data.idle, used) for used in self.used.values())], data.constant)
+
+    def read_at(self, k: int, u: int | None, t: int) -> Any:
+        """Return the variable that says whether source k is read in tile t, by all its readers or by u alone."""
+        return self.enter[k, t] if u is None else self.at[u, t]
 
     def read(self, value: Value) -> Mapping:
         tile = [next(t for t in self.data.tiles if value(self.at[u, t])) for u in self.data.units]

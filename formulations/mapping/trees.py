@@ -34,7 +34,8 @@ Subject to  (T1) sum_t serve[k,i,t] = 1                                 for k, i
             (T12) (read r in t) <= sum_s flow[r,s,t]                    for r, t      what is read is served
             (T13) flow[r,s,t] <= soma[k,s]                              for r, s, t   from where its neuron lies
             (T14) late[i,t] >= the way of each spike served in t        for k, i, t
-            (T15) late[i,s] >= late[i,t] + way_ts + z - M (1 - up[i,t,s])
+            (T15) late[i,s] >= late[i,t] + way_ts + z where up[i,t,s] = 1
+                                                                        for i, t, s
             (T16) late[i,t] <= worst <= L                               for i, t
             (T17) sum_t used[t] <= B
 
@@ -54,13 +55,18 @@ from typing import Any
 import numpy as np
 
 from spinemap_exact.errors import InvalidInput
-from spinemap_exact.formulations._model import Value
-from spinemap_exact.formulations.mapping._rows import Rows, Ways
+from spinemap_exact.formulations._model import Model, Value, Words
+from spinemap_exact.formulations.mapping._ways import Ways
 from spinemap_exact.mapping import Mapping, Partition, Placement, Unrolling
 from spinemap_exact.problems.mapping import MappingObjective, MappingProblem
 from spinemap_exact.problems.partition import Traffic
+from spinemap_exact.units import INT64_MAX
 
 _ENERGY, _MEAN, _WORST = MappingObjective.ENERGY, MappingObjective.MEAN_LATENCY, MappingObjective.WORST_LATENCY
+
+
+def build(problem: MappingProblem, say: Words) -> Trees:
+    return Trees(problem, say)
 
 
 class Data:
@@ -92,6 +98,8 @@ class Data:
         self.counts_latest = problem.objective is _WORST or problem.max_latency_ps is not None
         longest = self.ways.local + max(self.ways.way(0, t) for t in self.tiles) + self.ways.packet
         self.horizon = (len(self.tiles) + 1) * (longest + self.per_spike)
+        if self.counts_latest and self.horizon > INT64_MAX:
+            raise InvalidInput(f"the trees model does not cover latencies that may reach {self.horizon} ps")
 
     @property
     def moves(self) -> Iterator[tuple[int, int, int]]:
@@ -118,22 +126,22 @@ def _refuse(problem: MappingProblem) -> None:
         raise InvalidInput("the trees model does not cover a limit of latency beside energy")
 
 
-class TreesModel(Rows):
+class Trees(Model[Mapping]):
     """The constraints of the module docstring, by their labels."""
 
-    def __init__(self, problem: MappingProblem) -> None:
-        super().__init__()
+    def __init__(self, problem: MappingProblem, say: Words) -> None:
+        super().__init__(say)
         self.data = data = Data(problem)
-        self.serve = {(k, i, t): self.choice(f"serve[{k},{i},{t}]") for k, i in data.synapses for t in data.tiles}
-        self.unit = {(i, t): self.choice(f"unit[{i},{t}]") for i in data.neurons for t in data.tiles}
-        self.soma = {(i, t): self.choice(f"soma[{i},{t}]") for i in data.neurons for t in data.tiles}
-        self.up = {(i, t, s): self.choice(f"up[{i},{t},{s}]") for i, t, s in data.moves}
-        self.rank = {(i, t): self.number(f"rank[{i},{t}]", len(data.tiles)) for i in data.neurons for t in data.tiles}
-        self.carry = {(i, t, s): self.amount(f"carry[{i},{t},{s}]", data.entering[i]) for i, t, s in data.moves}
-        self.axon = {(k, t): self.amount(f"axon[{k},{t}]") for k in data.sources for t in data.tiles}
-        self.used = {t: self.choice(f"used[{t}]") for t in data.tiles}
+        self.serve = {(k, i, t): say.choice(f"serve[{k},{i},{t}]") for k, i in data.synapses for t in data.tiles}
+        self.unit = {(i, t): say.choice(f"unit[{i},{t}]") for i in data.neurons for t in data.tiles}
+        self.soma = {(i, t): say.choice(f"soma[{i},{t}]") for i in data.neurons for t in data.tiles}
+        self.up = {(i, t, s): say.choice(f"up[{i},{t},{s}]") for i, t, s in data.moves}
+        self.rank = {(i, t): say.number(f"rank[{i},{t}]", len(data.tiles)) for i in data.neurons for t in data.tiles}
+        self.carry = {(i, t, s): say.amount(f"carry[{i},{t},{s}]", data.entering[i]) for i, t, s in data.moves}
+        self.axon = {(k, t): say.amount(f"axon[{k},{t}]") for k in data.sources for t in data.tiles}
+        self.used = {t: say.choice(f"used[{t}]") for t in data.tiles}
         self.flow = {
-            (k, i, s, t): self.amount(f"flow[{k},{i},{s},{t}]")
+            (k, i, s, t): say.amount(f"flow[{k},{i},{s},{t}]")
             for k, i in data.reads
             if data.has_home[k]
             for s in data.tiles
@@ -153,75 +161,76 @@ class TreesModel(Rows):
 
     def serve_each_synapse(self) -> None:
         for k, i in self.data.synapses:
-            self.equal([(1, self.serve[k, i, t]) for t in self.data.tiles], 1)
+            self.say.exactly_one(self.serve[k, i, t] for t in self.data.tiles)
         for (_, i, t), serve in self.serve.items():
-            self.at_most([(1, serve), (-1, self.unit[i, t])], 0)
+            self.say.implies(serve, self.unit[i, t])
 
     def grow_trees(self) -> None:
         tiles = self.data.tiles
         for i in self.data.neurons:
-            self.equal([(1, self.soma[i, t]) for t in tiles], 1)
+            self.say.exactly_one(self.soma[i, t] for t in tiles)
             for t in tiles:
-                parents = [(1, self.up[i, t, s]) for s in tiles if s != t]
-                self.equal([(1, self.soma[i, t]), *parents, (-1, self.unit[i, t])], 0)
+                parents = self.say.sum(self.up[i, t, s] for s in tiles if s != t)
+                self.say.require(self.soma[i, t] + parents == self.unit[i, t])
         for (i, t, s), up in self.up.items():
-            self.at_most([(1, up), (-1, self.unit[i, s])], 0)
-            self.at_most([(1, self.rank[i, s]), (-1, self.rank[i, t]), (len(tiles), up)], len(tiles) - 1)
+            self.say.implies(up, self.unit[i, s])
+            # not a matter of `where`: CP-SAT takes several times as long with that, or with ranks below T
+            self.say.require(self.rank[i, s] + 1 <= self.rank[i, t] + len(tiles) * (1 - up))
 
     def pass_spikes_on(self) -> None:
-        data = self.data
+        data, total = self.data, self.say.sum
         for i in data.neurons:
             for t in data.tiles:
-                served = [(data.spikes[k], self.serve[k, j, t]) for k, j in data.synapses if j == i]
-                others = [s for s in data.tiles if s != t]
-                merged = [(1, self.carry[i, s, t]) for s in others]
-                sent = [(-1, self.carry[i, t, s]) for s in others]
-                self.at_most([*served, *merged, *sent, (-data.entering[i], self.soma[i, t])], 0)
+                served = total(data.spikes[k] * self.serve[k, j, t] for k, j in data.synapses if j == i)
+                merged = total(self.carry[i, s, t] for s in data.tiles if s != t)
+                sent = total(self.carry[i, t, s] for s in data.tiles if s != t)
+                self.say.require(served + merged <= sent + data.entering[i] * self.soma[i, t])
         for (i, t, s), carry in self.carry.items():
-            self.at_most([(1, carry), (-data.entering[i], self.up[i, t, s])], 0)
+            self.say.require(carry <= data.entering[i] * self.up[i, t, s])
 
     def respect_columns(self) -> None:
         for t, used in self.used.items():
-            units = [(1, self.unit[i, t]) for i in self.data.neurons]
-            self.at_most([*units, (-self.data.crossbar.columns, used)], 0)
+            units = self.say.sum(self.unit[i, t] for i in self.data.neurons)
+            self.say.require(units <= self.data.crossbar.columns * used)
 
     def respect_rows(self) -> None:
         for (k, _, t), serve in self.serve.items():
-            self.at_most([(1, serve), (-1, self.axon[k, t])], 0)
+            self.say.implies(serve, self.axon[k, t])
         for t, used in self.used.items():
-            axons = [(1, self.axon[k, t]) for k in self.data.sources]
-            carries = [(1, up) for (_, _, s), up in self.up.items() if s == t]
-            self.at_most([*axons, *carries, (-self.data.crossbar.rows, used)], 0)
+            axons = self.say.sum(self.axon[k, t] for k in self.data.sources)
+            carries = self.say.sum(up for (_, _, s), up in self.up.items() if s == t)
+            self.say.require(axons + carries <= self.data.crossbar.rows * used)
 
     def serve_what_is_read(self) -> None:
         tiles = self.data.tiles
         for k, i in self.data.reads:
             if self.data.has_home[k]:
                 for t in tiles:
-                    self.at_most([(1, self._read(k, i, t)), *((-1, self.flow[k, i, s, t]) for s in tiles)], 0)
+                    served = self.say.sum(self.flow[k, i, s, t] for s in tiles)
+                    self.say.require(self.read_at(k, i, t) <= served)
         for (k, _, s, _), flow in self.flow.items():
-            self.at_most([(1, flow), (-1, self.soma[k, s])], 0)
+            self.say.implies(flow, self.soma[k, s])
 
     def wait_for_the_slowest(self) -> None:
         data, limit = self.data, self.data.problem.max_latency_ps
         top = data.horizon if limit is None else min(limit, data.horizon)
-        self.worst = self.number("worst", top)
-        self.late = {key: self.number(f"late[{key[0]},{key[1]}]", top) for key in self.unit}
+        self.worst = self.say.number("worst", top)
+        self.late = {key: self.say.number(f"late[{key[0]},{key[1]}]", top) for key in self.unit}
         for (k, i, t), serve in self.serve.items():
-            way = [(data.per_spike + (0 if data.has_home[k] else data.ways.entry(t)), serve)]
+            way = (data.per_spike + (0 if data.has_home[k] else data.ways.entry(t))) * serve
             if data.has_home[k]:
-                way += [(data.ways.way(s, t), self.flow[k, i, s, t]) for s in data.tiles]
-            self.at_most([*way, (-1, self.late[i, t])], 0)
+                way += self.say.sum(data.ways.way(s, t) * self.flow[k, i, s, t] for s in data.tiles)
+            self.say.require(self.late[i, t] >= way)
         for (i, t, s), up in self.up.items():
             step = data.ways.way(t, s) + data.per_spike
-            self.at_most([(1, self.late[i, t]), (-1, self.late[i, s]), (step + top, up)], top)
+            self.say.require(self.late[i, s] >= self.late[i, t] + step, where=up)
         for late in self.late.values():
-            self.at_most([(1, late), (-1, self.worst)], 0)
+            self.say.require(late <= self.worst)
 
     def respect_the_number_of_crossbars(self) -> None:
         most = self.data.problem.most_crossbars
         if most < len(self.data.tiles):
-            self.at_most([(1, used) for used in self.used.values()], most)
+            self.say.require(self.say.sum(self.used.values()) <= most)
 
     def minimise_the_objective(self) -> None:
         match self.data.problem.objective:
@@ -237,10 +246,11 @@ class TreesModel(Rows):
         yield from ((data.spikes[k] * data.ways.way(s, t), flow) for (k, _, s, t), flow in self.flow.items())
         for k, i in data.reads:
             if not data.has_home[k]:
-                yield from ((data.spikes[k] * data.ways.entry(t), self._read(k, i, t)) for t in data.tiles)
+                yield from ((data.spikes[k] * data.ways.entry(t), self.read_at(k, i, t)) for t in data.tiles)
         yield from ((data.ways.way(t, s) + data.per_spike, carry) for (_, t, s), carry in self.carry.items())
 
-    def _read(self, k: int, i: int | None, t: int) -> Any:
+    def read_at(self, k: int, i: int | None, t: int) -> Any:
+        """Return the variable that says whether source k is read in tile t, by neuron i alone if one is given."""
         return self.axon[k, t] if i is None else self.serve[k, i, t]
 
     def read(self, value: Value) -> Mapping:
@@ -263,7 +273,7 @@ class TreesModel(Rows):
         return Mapping(unrolling, Partition(cluster.ravel()), Placement(tiles))
 
     def values(self, solution: Mapping) -> Iterable[tuple[Any, int]]:
-        tree = _Trees(self.data, solution)
+        tree = _Shape(self.data, solution)
         yield from ((v, int(tree.tile_of[k, i] == t)) for (k, i, t), v in self.serve.items())
         yield from ((v, int((i, t) in tree.depth)) for (i, t), v in self.unit.items())
         yield from ((v, int(tree.soma[i] == t)) for (i, t), v in self.soma.items())
@@ -282,7 +292,7 @@ class TreesModel(Rows):
             yield self.worst, max(tree.late.values(), default=0)
 
 
-class _Trees:
+class _Shape:
     """A mapping as trees on tiles; of several units of a neuron on a tile, the one nearest to the soma unit stays."""
 
     def __init__(self, data: Data, mapping: Mapping) -> None:

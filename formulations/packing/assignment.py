@@ -1,4 +1,4 @@
-r"""Bin packing as an assignment model, for MILP engines.
+r"""Bin packing as an assignment model.
 
 Sets        items i; bins b
 Data        w_i size of item i; W capacity
@@ -19,30 +19,27 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-from pulp import lpSum
 
 from spinemap_exact.arrays import Array
-from spinemap_exact.formulations._milp import MilpModel
-from spinemap_exact.formulations._model import Value
+from spinemap_exact.formulations._model import Model, Value, Words
 from spinemap_exact.problems.packing import PackingProblem
 
 
-def build(problem: PackingProblem) -> AssignmentMilp:
-    return AssignmentMilp(problem)
+def build(problem: PackingProblem, say: Words) -> Assignment:
+    return Assignment(problem, say)
 
 
-class AssignmentMilp(MilpModel[Array]):
+class Assignment(Model[Array]):
     """See the module docstring."""
 
-    def __init__(self, problem: PackingProblem) -> None:
-        super().__init__("packing_assignment")
+    def __init__(self, problem: PackingProblem, say: Words) -> None:
+        super().__init__(say)
         unit = int(np.gcd.reduce(problem.sizes))  # small numbers keep an engine's tolerances harmless
         self.sizes: list[int] = (problem.sizes // unit).tolist()
         self.capacity = problem.capacity // unit
         self.items = range(problem.num_items)
-        binary = self.binary
-        self.assign = {(i, b): binary(f"assign[{i},{b}]") for i in self.items for b in self.items[: i + 1]}  # B3
-        self.used = [binary(f"used[{b}]") for b in self.items]
+        self.assign = {(i, b): say.choice(f"assign[{i},{b}]") for i in self.items for b in self.items[: i + 1]}  # B3
+        self.used = [say.choice(f"used[{b}]") for b in self.items]
         self.assign_each_item_once()  # B1
         self.respect_capacity()  # B2
         self.use_bins_in_order()  # B4
@@ -50,16 +47,16 @@ class AssignmentMilp(MilpModel[Array]):
 
     def assign_each_item_once(self) -> None:
         for i in self.items:
-            self.lp += lpSum(self.assign[i, b] for b in self.items[: i + 1]) == 1, f"B1[{i}]"
+            self.say.exactly_one(self.assign[i, b] for b in self.items[: i + 1])
 
     def respect_capacity(self) -> None:
         for b in self.items:
-            load = lpSum(self.sizes[i] * self.assign[i, b] for i in self.items[b:])
-            self.lp += load <= self.capacity * self.used[b], f"B2[{b}]"
+            load = self.say.sum(self.sizes[i] * self.assign[i, b] for i in self.items[b:])
+            self.say.require(load <= self.capacity * self.used[b])
 
     def use_bins_in_order(self) -> None:
         for b in self.items[1:]:
-            self.lp += self.used[b - 1] >= self.used[b], f"B4[{b}]"
+            self.say.implies(self.used[b], self.used[b - 1])
 
     def read(self, value: Value) -> Array:
         bins = [next(b for b in self.items[: i + 1] if value(self.assign[i, b])) for i in self.items]

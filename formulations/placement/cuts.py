@@ -1,4 +1,4 @@
-r"""Placement on a mesh by the grid lines between clusters, for CP-SAT.
+r"""Placement on a mesh by the grid lines between clusters.
 
 Sets        clusters a, b; tiles t at (x_t, y_t); grid lines l: vertical ones between columns, horizontal ones between
             rows; pairs p = (a, b) of clusters with traffic
@@ -18,35 +18,34 @@ Subject to  (C1) sum_t at[c,t] = 1                                for c      eac
             (C7) at[anchor,t] = 0                                 for t not the lowest of its orbit
 
 Manhattan distance counts the grid lines between two tiles, so nothing quadratic is left. (C4) bounds cut from below
-only; the objective pushes it down, and `read` looks at ``at`` alone. (C5) and (C6) are implied and lift the bound;
-(C7) breaks the symmetry of the mesh.
+only; the objective pushes it down, and `read` looks at ``at`` alone, the only variables that MILP engines hear to be
+integer. (C5) and (C6) are implied and lift the bound; (C7) breaks the symmetry of the mesh.
 """
 
 from __future__ import annotations
 
-from spinemap_exact.formulations._cpsat import CpSatModel
-from spinemap_exact.formulations.placement._cuts import CutsModel
-from spinemap_exact.formulations.placement._data import Data
+from collections.abc import Iterable
+from typing import Any
+
+from spinemap_exact.formulations._model import Words
 from spinemap_exact.formulations.placement._lines import Lines
-from spinemap_exact.mapping import Placement
+from spinemap_exact.formulations.placement._model import TileModel
 from spinemap_exact.problems.placement import PlacementProblem
 
 
-def build(problem: PlacementProblem) -> CutsCpSat:
-    return CutsCpSat(problem)
+def build(problem: PlacementProblem, say: Words) -> Cuts:
+    return Cuts(problem, say)
 
 
-class CutsCpSat(CutsModel, CpSatModel[Placement]):
+class Cuts(TileModel):
     """See the module docstring."""
 
-    def __init__(self, problem: PlacementProblem) -> None:
-        super().__init__()
-        self.data = data = Data(problem)
-        self.lines = Lines(data)
-        boolean = self.proto.new_bool_var
-        self.at = {(c, t): boolean(f"at[{c},{t}]") for c in data.clusters for t in data.tiles}
-        self.beyond = {(c, k): boolean(f"beyond[{c},{k}]") for c in data.clusters for k in self.lines.ids}
-        self.cut = {(p, k): boolean(f"cut[{p},{k}]") for p in range(len(data.pairs)) for k in self.lines.ids}
+    def __init__(self, problem: PlacementProblem, say: Words) -> None:
+        super().__init__(problem, say)
+        self.lines = lines = Lines(self.data)
+        self.pairs = range(len(self.data.pairs))
+        self.beyond = {(c, k): say.amount(f"beyond[{c},{k}]") for c in self.data.clusters for k in lines.ids}
+        self.cut = {(p, k): say.amount(f"cut[{p},{k}]") for p in self.pairs for k in lines.ids}
         self.place_each_cluster_once()  # C1
         self.share_no_tile()  # C2
         self.tell_sides_from_tiles()  # C3
@@ -54,38 +53,31 @@ class CutsCpSat(CutsModel, CpSatModel[Placement]):
         self.keep_pairs_apart()  # C5
         self.keep_neighbours_apart()  # C6
         self.place_the_anchor_in_one_tile_of_each_orbit()  # C7
-        self.minimise_cost()
-
-    def place_each_cluster_once(self) -> None:
-        for c in self.data.clusters:
-            self.proto.add_exactly_one(self.at[c, t] for t in self.data.tiles)
-
-    def share_no_tile(self) -> None:
-        for t in self.data.tiles:
-            self.proto.add_at_most_one(self.at[c, t] for c in self.data.clusters)
+        self.minimise_cost((self.data.pairs[p].both * lines.hop[k], cut) for (p, k), cut in self.cut.items())
 
     def tell_sides_from_tiles(self) -> None:
         for (c, k), side in self.beyond.items():
-            self.proto.add(side == sum(self.at[c, t] for t in self.lines.tiles_beyond[k]))
+            self.say.require(side == self.say.sum(self.at[c, t] for t in self.lines.tiles_beyond[k]))
 
     def cut_where_sides_differ(self) -> None:
         for (p, k), cut in self.cut.items():
             one, other = self.beyond[self.data.pairs[p].a, k], self.beyond[self.data.pairs[p].b, k]
-            self.proto.add_bool_or(cut, ~one, other)
-            self.proto.add_bool_or(cut, one, ~other)
+            self.say.require(cut >= one - other)
+            self.say.require(cut >= other - one)
 
     def keep_pairs_apart(self) -> None:
-        for p in range(len(self.data.pairs)):
-            self.proto.add_bool_or(self.cut[p, k] for k in self.lines.ids)
+        for p in self.pairs:
+            self.say.require(self.say.sum(self.cut[p, k] for k in self.lines.ids) >= 1)
 
     def keep_neighbours_apart(self) -> None:
         for c in self.data.clusters:
-            pairs = [p for p, pair in enumerate(self.data.pairs) if c in (pair.a, pair.b)]
+            pairs = [p for p in self.pairs if c in (self.data.pairs[p].a, self.data.pairs[p].b)]
             if len(pairs) > 1:
-                lines = sum(self.cut[p, k] for p in pairs for k in self.lines.ids)
-                self.proto.add(lines >= self.lines.least_lines_to(len(pairs)))
+                lines = self.say.sum(self.cut[p, k] for p in pairs for k in self.lines.ids)
+                self.say.require(lines >= self.lines.least_lines_to(len(pairs)))
 
-    def place_the_anchor_in_one_tile_of_each_orbit(self) -> None:
-        for t in self.data.tiles:
-            if t not in self.data.orbit_tiles:
-                self.proto.add(self.at[self.data.anchor, t] == 0)
+    def pair_values(self, tile: list[int]) -> Iterable[tuple[Any, int]]:
+        yield from ((side, int(tile[c] in self.lines.tiles_beyond[k])) for (c, k), side in self.beyond.items())
+        for (p, k), cut in self.cut.items():
+            sides = [tile[c] in self.lines.tiles_beyond[k] for c in (self.data.pairs[p].a, self.data.pairs[p].b)]
+            yield cut, int(sides[0] != sides[1])
