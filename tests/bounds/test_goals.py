@@ -34,7 +34,7 @@ def bounded(problem: MappingProblem):
 
 @pytest.mark.parametrize("goal", GOALS)
 def test_what_is_bounded_is_certified_and_true(goal):
-    for seed in range(30):
+    for seed in range(12):
         problem = random_free_mapping_problem(seed, MappingObjective(goal))
         least, result = optimum(problem), bounded(problem)
         if least is None:
@@ -48,7 +48,7 @@ def test_what_is_bounded_is_certified_and_true(goal):
 
 def test_no_mapping_loads_its_busiest_link_less():
     held = 0
-    for seed in range(300):
+    for seed in range(120):
         rng = random.Random(seed)
         instance = draw_mapping(rng)
         if max(instance["network"]["spikes"]) > 2**40:  # sums might leave int64
@@ -65,7 +65,7 @@ def test_no_mapping_loads_its_busiest_link_less():
             if not problem.violations(found):
                 held += 1
                 assert result.dual_bound <= problem.cost(found), seed
-    assert held > 100
+    assert held > 40
 
 
 def test_one_more_on_the_busiest_link_is_rejected():

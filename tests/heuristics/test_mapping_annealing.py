@@ -7,6 +7,8 @@ from itertools import product
 
 import numpy as np
 import pytest
+from interrupted import StopsAfter
+from oracle import random_network
 
 from spinemap_exact import heuristics
 from spinemap_exact.hardware import CostModel, Crossbar, Hardware, TileGrid
@@ -19,8 +21,6 @@ from spinemap_exact.network import Network
 from spinemap_exact.problems.mapping import MappingObjective, MappingProblem
 from spinemap_exact.problems.partition import Traffic
 from spinemap_exact.result import Limits, Watch
-from tests.interrupted import StopsAfter
-from tests.oracle import random_network
 
 COSTS = CostModel(
     packet_fj=3, hop_x_fj=5, hop_y_fj=7, local_fj=2, synapse_fj=1, idle_cell_fj=4,

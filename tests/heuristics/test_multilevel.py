@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from oracle import random_network
 
 from spinemap_exact.hardware import Crossbar
 from spinemap_exact.heuristics.partition import multilevel, sequential
@@ -14,7 +15,6 @@ from spinemap_exact.mapping import Partition
 from spinemap_exact.network import Network
 from spinemap_exact.problems.partition import PartitionProblem, Traffic
 from spinemap_exact.result import Limits, Watch
-from tests.oracle import random_network
 
 
 def grouped(seed: int) -> tuple[Network, Level, np.ndarray]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from oracle import optimum, random_placement_problem
 
 from spinemap_exact.hardware import TileGrid
 from spinemap_exact.heuristics.placement import sequential, tabu
@@ -11,7 +12,6 @@ from spinemap_exact.kernels.placement_annealing import anneal, pay
 from spinemap_exact.mapping import Placement
 from spinemap_exact.problems.placement import Mesh, PlacementProblem
 from spinemap_exact.result import Limits, Watch
-from tests.oracle import optimum, random_placement_problem
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -124,7 +124,7 @@ def test_branching_alone_agrees_with_the_oracle(objective: PartitionObjective, m
         return bound
 
     monkeypatch.setattr(_tree.Tree, "run", counted)
-    for seed in range(24):
+    for seed in range(10):
         problem = oracle.random_partition_problem(seed, 5 + seed % 3, crossbar_types=2 + seed % 2, objective=objective)
         optimum = oracle.optimum(problem)
 

@@ -6,6 +6,7 @@ from itertools import combinations, permutations, product
 
 import numpy as np
 import pytest
+from oracle import optimum
 
 from spinemap_exact.hardware import TileGrid
 from spinemap_exact.kernels import tabu
@@ -19,7 +20,6 @@ from spinemap_exact.solvers.placement.grid_dp._chains import extract
 from spinemap_exact.solvers.placement.grid_dp._empties import Margins, patterns
 from spinemap_exact.solvers.placement.grid_dp._layers import Layers
 from spinemap_exact.solvers.placement.grid_dp._lists import Direction, SetLists, TooManyChains
-from tests.oracle import optimum
 
 SIZES = [(2, 2), (3, 2), (2, 1, 3), (1, 3, 0, 2), (2, 2, 2), (1, 2, 1, 2), (1, 1, 2, 1, 1), (6,), (1, 0, 2, 1, 1, 1)]
 

@@ -8,6 +8,7 @@ from importlib import import_module
 
 import numpy as np
 import pytest
+from oracle import optimum, random_placement_problem, random_problem
 
 from spinemap_exact import heuristics, registry, solvers
 from spinemap_exact.errors import InvalidInstance
@@ -19,7 +20,6 @@ from spinemap_exact.result import Limits, Status, Watch
 from spinemap_exact.solvers.partition.branch_price._pricer import as_integers
 from spinemap_exact.solvers.placement import grid_dp, rlt1
 from spinemap_exact.solvers.placement._bounds import cheap_bound
-from tests.oracle import optimum, random_placement_problem, random_problem
 
 OURS = registry.names(sys.modules[solvers.__name__], "placement")
 HEURISTICS = heuristics.names("placement")

@@ -6,6 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from draws import some
+from interrupted import StopsAfter
+from oracle import optimum, random_placement_problem
 
 from spinemap_exact.certificate import write
 from spinemap_exact.hardware import TileGrid
@@ -15,8 +18,6 @@ from spinemap_exact.result import Limits, Status, StopReason, Watch
 from spinemap_exact.solvers.placement import portfolio
 from spinemap_exact.solvers.placement._stage import Player, Stage
 from spinemap_exact.solvers.placement.portfolio import expected_order
-from tests.interrupted import StopsAfter
-from tests.oracle import optimum, random_placement_problem
 
 
 def on_mesh(width: int, height: int, clusters: int, seed: int = 0) -> PlacementProblem:
@@ -27,7 +28,7 @@ def on_mesh(width: int, height: int, clusters: int, seed: int = 0) -> PlacementP
 
 @pytest.mark.usefixtures("without_tabu")
 @pytest.mark.parametrize("workers", [1, 2])
-@pytest.mark.parametrize("hundred", range(2))
+@pytest.mark.parametrize("hundred", some(1, 2))
 def test_agrees_with_enumeration(hundred, workers):
     """Empty, missing and I/O tiles, unequal hops, matrices that are neither symmetric nor zero on the diagonal."""
     for seed in range(100 * hundred, 100 * hundred + 100):

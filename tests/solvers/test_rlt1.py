@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from oracle import optimum, random_placement_problem
 
 from spinemap_exact.hardware import TileGrid
 from spinemap_exact.io import read_problem
@@ -15,7 +16,6 @@ from spinemap_exact.result import Limits, Status, Watch
 from spinemap_exact.solvers.placement import rlt1
 from spinemap_exact.solvers.placement.rlt1 import _ascent
 from spinemap_exact.solvers.placement.rlt1._tree import LARGEST_COST
-from tests.oracle import optimum, random_placement_problem
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from oracle import optimum, random_placement_problem
 
 from spinemap_exact.hardware import TileGrid
 from spinemap_exact.problems.placement import Mesh, PlacementProblem
@@ -12,7 +13,6 @@ from spinemap_exact.solvers.placement import semidefinite
 from spinemap_exact.solvers.placement._symmetry import automorphisms
 from spinemap_exact.solvers.placement.semidefinite._rounding import Rounding
 from spinemap_exact.solvers.placement.semidefinite._splitting import Splitting, project_on_simplices, symmetric_bases
-from tests.oracle import optimum, random_placement_problem
 
 
 def unlimited() -> Watch:
