@@ -175,10 +175,11 @@ def test_what_a_notebook_shows_is_escaped_and_runs_nothing(run):
 def test_a_run_is_saved_as_map_writes_it(run, tmp_path):
     folder = run.save(tmp_path / "run", name="three in a row")
     assert set(read_manifest(folder)["files"]) >= {
-        "mapping.json", "partition.json", "report.html", "result.json", "evaluation.json", "summary.txt"
+        "mapping.json", "mapping.csv", "partition.json", "report.html", "result.json", "evaluation.json", "summary.txt"
     }  # fmt: skip
     assert read_manifest(folder)["state"] == "done"
-    assert evaluate(ROW, CHIP, read_mapping(folder / "mapping.json", ROW, CHIP)).energy_fj.total == 4
+    for file in ("mapping.json", "mapping.csv"):
+        assert evaluate(ROW, CHIP, read_mapping(folder / file, ROW, CHIP)).energy_fj.total == 4
     assert "three in a row on chip" in (folder / "report.html").read_text()
     assert (folder / "summary.txt").read_text().startswith(run.summary())
     with pytest.raises(InvalidInput, match=r"holds run.json of another run.*force=True"):
@@ -225,10 +226,10 @@ def test_tables_of_pandas(run):
         run, network=names, hardware=Hardware("chip", TileGrid(3, 2), Crossbar(4, 2)), mapping=mapping
     ).to_frame()
     assert table.index.name == "unit" and table.columns.tolist() == [
-        "neuron", "name", "population", "parent", "cluster", "tile", "x", "y"
+        "neuron", "name", "population", "parent", "cluster", "tile", "x", "y", "column", "rows", "sources"
     ]  # fmt: skip
-    assert table.loc[2].fillna("-").tolist() == [1, "b", "all", 1, 0, 3, 0, 1]
-    assert table.loc[3].fillna("-").tolist() == [2, "-", "all", "-", 1, 4, 1, 1]
+    assert table.loc[2].fillna("-").tolist() == [1, "b", "all", 1, 0, 3, 0, 1, 1, "0", "0"]
+    assert table.loc[3].fillna("-").tolist() == [2, "all[2]", "all", "-", 1, 4, 1, 1, 1, "0", "1"]
     (line,) = run.evaluation().to_frame().to_dict("records")
     assert (line["energy_total_fj"], line["energy_hop_fj"], line["packets"], line["traffic"]) == (4, 2, 2, "per-tile")
     assert pandas.concat([run.evaluation().to_frame()] * 2).shape[0] == 2

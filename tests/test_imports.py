@@ -17,7 +17,7 @@ FOLDERS = {PACKAGE: ROOT / PACKAGE, **{f"{PACKAGE}.{n}": ROOT / n for n in ("for
 ROWS = (
     ("errors", "files", "units", "arrays", "choice", "in_memory", "interrupts", "notebook", "registry"),
     ("network", "hardware"),
-    ("mapping", "unit_table"),
+    ("mapping",),
     ("certificate",),
     ("problems", "result", "in_time"),
     ("evaluator", "energy_bound", "io", "kernels", "bounds"),

@@ -1,10 +1,10 @@
 """Mappings as tables, a line for each unit: ours, and what other tools write.
 
 We write ``unit,neuron,name,population,parent,cluster,tile,x,y,column,rows,sources``. ``name`` is the place of the
-neuron in its population, as in ``hidden[3]``; ``parent`` is the unit that the carry goes to, empty for the soma unit.
-On its crossbar a unit takes one column, and a row for each of its ``sources``: neurons by number, and units whose carry
-it reads, as in ``u7``; ranges are written ``0-63``. Columns and rows of a crossbar are numbered from 0, sources in
-ascending order.
+neuron in its population, as in ``hidden[3]``, or a name of its own; ``parent`` is the unit that the carry goes to,
+empty for the soma unit. On its crossbar a unit takes one column, and a row for each of its ``sources``: neurons by
+number, and units whose carry it reads, as in ``u7``; ranges are written ``0-63``. Columns and rows of a crossbar are
+numbered from 0, sources in ascending order.
 
 Others may leave out most of it. What is needed is the neuron, by ``neuron`` or ``name``, and its tile, by ``tile`` or
 ``x`` and ``y``; without a header a line is ``neuron,tile``. What is said twice must agree. External inputs are on no
@@ -14,9 +14,10 @@ tile, and lines for them are not read. A neuron with several units needs ``unit`
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from itertools import groupby
+from collections.abc import Iterable
+from itertools import groupby, pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -42,27 +43,46 @@ _RANGE = re.compile(r"(u?)(\d{1,18})(?:-(\d{1,18}))?$")
 
 def write_mapping_table(path: str | Path, mapping: Mapping, network: Network, hardware: Hardware) -> None:
     """Write a mapping as a table; see the module docstring for its columns."""
+    columns = unit_table(mapping, network, hardware).values()
+    lines = (",".join(map(_cell, line)) for line in zip(*columns, strict=True))
     with writing(Path(path)) as file:
-        file.write(("\n".join([HEADER, *_lines(mapping, network, hardware)]) + "\n").encode())
+        file.write(("\n".join([HEADER, *lines]) + "\n").encode())
 
 
-def _lines(mapping: Mapping, network: Network, hardware: Hardware) -> Iterator[str]:
+def unit_table(mapping: Mapping, network: Network, hardware: Hardware) -> dict[str, list[Any]]:
+    """Return the columns of `HEADER` by name, with an entry for each unit; None where there is nothing to say."""
     units, clusters = mapping.unrolling, mapping.partition.cluster_of_unit
     tiles, width = mapping.placement.tile_of_cluster[clusters], hardware.grid.width
-    column = _ranks(clusters, np.arange(units.num_units))
     read = [units.unit_of_synapse, np.flatnonzero(units.parent_of_unit >= 0)]
     reader = np.concatenate([read[0], units.parent_of_unit[read[1]]])
     source = np.concatenate([network.pre, network.num_neurons + read[1]])
     row = _ranks(clusters[reader], source)
     order = np.lexsort((source, reader))
     ends = np.searchsorted(reader[order], np.arange(units.num_units + 1))
-    named = [_name(network, i) for i in range(network.num_neurons)]
-    for u, neuron in enumerate(units.neuron_of_unit.tolist()):
-        mine, parent = order[ends[u] : ends[u + 1]], int(units.parent_of_unit[u])
-        where = f"{clusters[u]},{tiles[u]},{tiles[u] % width},{tiles[u] // width},{column[u]}"
-        taken = _ranges(row[mine].tolist(), ""), _ranges(source[mine].tolist(), "u", network.num_neurons)
-        name, population = named[neuron]
-        yield f"{u},{neuron},{name},{population},{parent if parent >= 0 else ''},{where},{','.join(taken)}"
+    read_by = [order[a:b] for a, b in pairwise(ends)]
+    names, populations = _labels(network)
+    neurons = units.neuron_of_unit.tolist()
+    columns: tuple[list[Any], ...] = (
+        list(range(units.num_units)),
+        neurons,
+        [names[i] for i in neurons],
+        [populations[i] for i in neurons],
+        [parent if parent >= 0 else None for parent in units.parent_of_unit.tolist()],
+        clusters.tolist(),
+        tiles.tolist(),
+        (tiles % width).tolist(),
+        (tiles // width).tolist(),
+        _ranks(clusters, np.arange(units.num_units)).tolist(),
+        [_ranges(row[mine].tolist(), "") for mine in read_by],
+        [_ranges(source[mine].tolist(), "u", network.num_neurons) for mine in read_by],
+    )
+    return dict(zip(HEADER.split(","), columns, strict=True))
+
+
+def _cell(value: Any) -> str:
+    text = "" if value is None else str(value)
+    quoted = text.replace('"', '""')
+    return f'"{quoted}"' if any(c in text for c in ',;"\n\r') else text
 
 
 def _ranks(group: Array, value: Array) -> Array:
@@ -73,13 +93,18 @@ def _ranks(group: Array, value: Array) -> Array:
     return ranks
 
 
-def _name(network: Network, neuron: int) -> tuple[str, str]:
-    for population in network.populations:
-        if population.start <= neuron < population.stop:
-            name = population.name.replace('"', '""')
-            quote = '"' if any(c in name for c in ',;"\n\r') else ""
-            return f"{quote}{name}[{neuron - population.start}]{quote}", f"{quote}{name}{quote}"
-    return "", ""
+def _labels(network: Network) -> tuple[list[str | None], list[str | None]]:
+    """Name and population of each neuron; of several populations the first, but one of its own is its name."""
+    names: list[str | None] = [None] * network.num_neurons
+    populations = names.copy()
+    larger, ones = ([p for p in network.populations if (p.size == 1) == alone] for alone in (False, True))
+    for population in (*reversed(larger), *reversed(ones)):
+        for i in range(population.start, population.stop):
+            if population.size > 1:
+                names[i], populations[i] = f"{population.name}[{i - population.start}]", population.name
+            else:
+                names[i], populations[i] = population.name, populations[i] or population.name
+    return names, populations
 
 
 def _ranges(ids: list[int], mark: str, marked_from: int | None = None) -> str:
@@ -123,6 +148,8 @@ class _Reader:
         ):
             raise InvalidInput(f"{self.path} has the columns {', '.join(table.header)}; {_WANTED}")
         self.is_unrolled = {"unit", "sources"} <= there
+        self.populations = {p.name: p for p in network.populations[::-1]}  # of a name that is given twice the first
+        self.ones = {p.name: p.start for p in network.populations[::-1] if p.size == 1}
         self.neuron_of: dict[int, int] = {}  # of each unit; without units, of each neuron
         self.tile_of: dict[int, int] = {}
         self.cluster_of: dict[int, int] = {}
@@ -176,12 +203,12 @@ class _Reader:
 
     def _named(self, number: int, name: str) -> int:
         """The neuron of a name like ``hidden[3]``; a population of one neuron needs no brackets."""
+        if name in self.ones:
+            return self.ones[name]
         found = _NAME.match(name)
-        for population in self.network.populations:
-            if found and found[1] == population.name and int(found[2]) < population.size:
-                return population.start + int(found[2])
-            if name == population.name and population.size == 1:
-                return population.start
+        population = self.populations.get(found[1]) if found else None
+        if found and population is not None and int(found[2]) < population.size:
+            return population.start + int(found[2])
         known = ", ".join(f"{p.name}[0 ... {p.size - 1}]" for p in self.network.populations[:8]) or "none"
         raise InvalidInput(f"line {number} of {self.path}: {shown(name)} names no neuron; there are {known}")
 

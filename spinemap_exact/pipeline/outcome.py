@@ -15,6 +15,7 @@ from spinemap_exact.certificate.format import Certificate
 from spinemap_exact.errors import InvalidInput
 from spinemap_exact.evaluator import Evaluation, evaluate
 from spinemap_exact.hardware import Hardware
+from spinemap_exact.io.mapping_table import unit_table
 from spinemap_exact.mapping import Mapping, Partition, Placement, Unrolling
 from spinemap_exact.network import Network
 from spinemap_exact.notebook import data_frame, html_table
@@ -23,7 +24,6 @@ from spinemap_exact.problems.mapping import MappingObjective, MappingProblem
 from spinemap_exact.problems.partition import PartitionObjective, PartitionProblem, Traffic
 from spinemap_exact.problems.unroll import UnrollObjective, UnrollProblem
 from spinemap_exact.result import Limits, SolveResult, Status, relative_gap
-from spinemap_exact.unit_table import unit_table
 from spinemap_exact.units import duration_text, energy_text
 
 BY_STAGES = "stage by stage; objective and bound are those of the last stage"
@@ -347,7 +347,8 @@ class MappingRun:
         Returns
         -------
         pandas.DataFrame
-            With the columns unit (the index), neuron, name, population, parent, cluster, tile, x and y.
+            With the columns of ``mapping.csv``: unit (the index), neuron, name, population, parent, cluster, tile, x,
+            y, column, rows and sources.
 
         Raises
         ------
@@ -358,7 +359,7 @@ class MappingRun:
         """
         if self.mapping is None:
             raise InvalidInput(f"there is no mapping to list: {self.headline}")
-        return data_frame(unit_table(self.network, self.hardware, self.mapping)).set_index("unit")
+        return data_frame(unit_table(self.mapping, self.network, self.hardware)).set_index("unit")
 
     def plot(self) -> Any:
         """Draw the mesh with its clusters, and the packets on every link.

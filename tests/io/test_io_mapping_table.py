@@ -57,6 +57,17 @@ def test_what_was_written_is_read_back(tmp_path):
     assert same(read(tmp_path, TABLE, hardware=None), MAPPING)
 
 
+def test_a_neuron_may_have_a_name_of_its_own_beside_its_population(tmp_path):
+    named = Network.from_matrix(
+        [[0, 1, 0], [0, 0, 1], [0, 0, 0]], names=["a", "b;c", "x[0]"], populations={"x": range(2)}
+    )
+    mapping = Mapping(Unrolling.identity(named), Partition([0, 0, 1]), Placement([0, 4]))
+    write_mapping(tmp_path / "m.csv", mapping, named, HARDWARE)
+    lines = (tmp_path / "m.csv").read_text().splitlines()
+    assert [line.split(",")[2:4] for line in lines[1:]] == [["a", "x"], ['"b;c"', "x"], ["x[0]", "x[0]"]]
+    assert same(read_mapping(tmp_path / "m.csv", named, HARDWARE), mapping)
+
+
 @pytest.mark.parametrize("name", ["digits-64-32-10", "layered-16-24-8", "random-200"])
 def test_references_survive_the_way(tmp_path, name):
     network, hardware = instances.load(name)
