@@ -333,15 +333,14 @@ class Shares:
         )
 
 
-def prove(
-    problem: Any, claim: int | None, left_behind: branch_price.Evidence, should_stop: Callable[[], bool]
-) -> dict[str, Any] | None:
+def prove(problem: Any, claim: int | None, left_behind: Any, should_stop: Callable[[], bool]) -> dict[str, Any] | None:
     """Return evidence for a bound, or for infeasibility (``claim`` None), from the leaves of a branch-and-price tree.
 
     Parameters
     ----------
-    left_behind : Evidence
-        A leaf without a proof is one where the decisions leave one partition at most.
+    left_behind : object
+        With ``triples`` and ``leaves``; each leaf has ``branching.together``, ``branching.apart`` and ``proof``, which
+        has ``duals``, ``penalties`` and ``scale``, or is None where the decisions leave one partition at most.
     """
     instance = _instance.read(problem)[0]
     assert isinstance(instance, _instance.Partition)
@@ -389,10 +388,10 @@ class _Leaf:
     """A leaf of the solver's tree: its decisions that are still to be made (True: together), and its proof."""
 
     decisions: dict[tuple[int, int], bool]
-    proof: branch_price.Proof | None
+    proof: Any
 
     @classmethod
-    def of(cls, leaf: branch_price.Leaf) -> _Leaf:
+    def of(cls, leaf: Any) -> _Leaf:
         together = {(int(u), int(v)): True for u, v in leaf.branching.together}
         return cls(together | {(int(u), int(v)): False for u, v in leaf.branching.apart}, leaf.proof)
 

@@ -96,27 +96,20 @@ def _steps(gain, reads, axons, columns, slack, max_rows, max_columns, most):
     return True
 
 
-def prove(
-    problem: Any,
-    claim: int,
-    left_behind: branch_price.Evidence | branch_price.Listing,
-    watch: Watch,
-    most_steps: int = _STEPS,
-) -> dict[str, Any] | None:
+def prove(problem: Any, claim: int, left_behind: Any, watch: Watch, most_steps: int = _STEPS) -> dict[str, Any] | None:
     """Return evidence for a bound from duals that come near it; None if there is none in time.
 
     Parameters
     ----------
-    left_behind : Evidence or Listing
-        With the proof of a root.
+    left_behind : object
+        With ``triples`` and ``root``, which has ``duals``, ``penalties``, ``scale`` and ``most``, a bound on the value
+        of every cluster.
     most_steps : int
         Nodes that are listed in at most so many steps are not split further.
     """
     instance = _instance.read(problem)[0]
     assert isinstance(instance, _instance.Partition)
     root = left_behind.root
-    if root is None:
-        return None
     goal = Goal.of(instance, claim, root.scale)
     if not goal.scale:
         return None

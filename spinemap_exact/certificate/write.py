@@ -24,7 +24,6 @@ from spinemap_exact.certificate.format import LARGEST, Certificate
 from spinemap_exact.errors import CertificateMalformed, CertificateRejected
 from spinemap_exact.result import Limits, SolveResult, Status, Watch
 from spinemap_exact.solvers.mapping import branch_price, contents
-from spinemap_exact.solvers.partition import branch_price as partition_tree
 
 logger = logging.getLogger(__name__)
 
@@ -175,8 +174,8 @@ def _trees(
 ) -> Iterator[tuple[Evidence, int | None]]:
     """What the solver listed or branched to, or a search of our own; if that takes too long, a list, or the root."""
     claim, branched = target, result.evidence
-    if not isinstance(branched, partition_tree.Evidence):
-        listing = branched if isinstance(branched, partition_tree.Listing) else None
+    if not hasattr(branched, "leaves"):
+        listing = branched if hasattr(branched, "root") else None
         if listing is not None and claim is not None:
             found = _list_proof.prove(problem, claim, listing, _part(watch, 0.7))
             if found is not None:
@@ -199,9 +198,7 @@ def _trees(
         yield found, claim
 
 
-def _branched(
-    problem: Any, result: SolveResult[Any], watch: Watch
-) -> tuple[int | None, partition_tree.Evidence | None]:
+def _branched(problem: Any, result: SolveResult[Any], watch: Watch) -> tuple[int | None, Any]:
     """The bound and the tree of a search that leaves evidence, if somebody waits for it."""
     left = watch.remaining_s
     if result.incumbent is None or result.status is not Status.OPTIMAL or (left is not None and left < _LEAST_SEARCH_S):
