@@ -19,7 +19,6 @@ from spinemap_exact.certificate.check._listed import Lister
 from spinemap_exact.certificate.check._witness import cluster_packets
 from spinemap_exact.errors import CertificateMalformed, CertificateRejected
 from spinemap_exact.result import Limits, Watch
-from spinemap_exact.solvers.partition import branch_price
 from spinemap_exact.solvers.partition.branch_price import _tree
 
 FLAWS = (CertificateMalformed, CertificateRejected)
@@ -171,7 +170,7 @@ def test_a_choice_among_listed_clusters_is_certified(traffic, monkeypatch):
     for seed in range(6):
         problem = reservoir(seed, traffic=traffic)
         result = solvers.load("partition", "branch-price")(problem, watch())
-        if not isinstance(result.evidence, branch_price.Listing):  # the root settled it
+        if not isinstance(result.evidence, _tree.Listing):  # the root settled it
             continue
         listed += 1
         found = write.certificate(problem, result, watch())
@@ -184,7 +183,7 @@ def test_the_root_alone_is_certified_where_the_list_takes_too_long(monkeypatch):
     monkeypatch.setattr(_list_proof, "prove", lambda *_: None)
     problem = reservoir(1)
     result = solvers.load("partition", "branch-price")(problem, watch())
-    assert isinstance(result.evidence, branch_price.Listing)
+    assert isinstance(result.evidence, _tree.Listing)
     monkeypatch.setattr(write, "_LEAST_SEARCH_S", 60.0)  # no search of the writer's own
     found = write.certificate(problem, result, Watch(Limits(time_s=30, workers=1)))
     assert (found.lower, found.evidence["kind"]) == (result.evidence.root.bound, "clusters")
