@@ -23,7 +23,6 @@ from spinemap_exact.proofs.partition import clusters as cluster_proof
 from spinemap_exact.proofs.partition import listed as list_proof
 from spinemap_exact.proofs.partition.listed import Lists
 from spinemap_exact.result import Limits, Watch
-from spinemap_exact.solvers.partition import branch_price
 from spinemap_exact.solvers.partition.branch_price import _tree
 
 FLAWS = (CertificateMalformed, CertificateRejected)
@@ -175,7 +174,7 @@ def test_a_choice_among_listed_clusters_is_certified(traffic, monkeypatch):
     for seed in range(6):
         problem = reservoir(seed, traffic=traffic)
         result = solvers.load("partition", "branch-price")(problem, watch())
-        if not isinstance(result.evidence, branch_price.Listing):  # the root settled it
+        if not isinstance(result.evidence, _tree.Listing):  # the root settled it
             continue
         listed += 1
         found = best_proof.certificate(problem, result, watch())
@@ -188,7 +187,7 @@ def test_the_root_alone_is_certified_where_the_list_takes_too_long(monkeypatch):
     monkeypatch.setattr(list_proof, "prove", lambda *_: None)
     problem = reservoir(1)
     result = solvers.load("partition", "branch-price")(problem, watch())
-    assert isinstance(result.evidence, branch_price.Listing)
+    assert isinstance(result.evidence, _tree.Listing)
     monkeypatch.setattr(best_proof, "_LEAST_SEARCH_S", 60.0)  # no search of the writer's own
     found = best_proof.certificate(problem, result, Watch(Limits(time_s=30, workers=1)))
     assert (found.lower, found.evidence["kind"]) == (result.evidence.root.bound, "clusters")

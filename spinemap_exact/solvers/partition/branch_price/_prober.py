@@ -63,19 +63,19 @@ def prepare(instance, groups, group_of):
             hear[k].append(g)
     hear_ptr, hear_idx = _csr(hear)
     return Groups(
-        read_ptr,
-        read_idx,
-        send_ptr,
-        send_idx,
-        home,
-        spikes,
-        total,
-        peer_ptr,
-        peer_idx,
-        peer_spikes,
-        hear_ptr,
-        hear_idx,
-        instance.per_synapse,
+        read_ptr=read_ptr,
+        read_idx=read_idx,
+        send_ptr=send_ptr,
+        send_idx=send_idx,
+        home=home,
+        spikes=spikes,
+        total=total,
+        peer_ptr=peer_ptr,
+        peer_idx=peer_idx,
+        peer_spikes=peer_spikes,
+        hear_ptr=hear_ptr,
+        hear_idx=hear_idx,
+        per_synapse=instance.per_synapse,
     )
 
 

@@ -6,7 +6,7 @@ from spinemap_exact.hardware import Crossbar
 from spinemap_exact.kernels.partition_search import annealed, fewest_clusters
 from spinemap_exact.mapping import Partition
 from spinemap_exact.problems.partition import PartitionObjective, PartitionProblem
-from spinemap_exact.result import SolveResult, Status, Watch, conclude
+from spinemap_exact.result import Progress, SolveResult, Status, Watch, conclude
 from spinemap_exact.solvers import cpsat
 from spinemap_exact.solvers.partition.branch_price._costs import Costs
 from spinemap_exact.solvers.partition.branch_price._counting import (
@@ -155,7 +155,9 @@ class Run:
 
     def _by_tree(self) -> SolveResult[Partition]:
         costs = Costs(self.mixes, self.goal, self.unit)
-        tree = Tree(costs, self.watch, self.start if self.exact else None, self.floor, may_list=self.may_list)
+        # of larger crossbars only the bounds count
+        watch = self.watch if self.exact else self.watch.part(listen=self._relay)
+        tree = Tree(costs, watch, self.start if self.exact else None, self.floor, may_list=self.may_list)
         bound = self.floor if costs.too_large else tree.run()
         if not costs.too_large and tree.incumbent is None and bound > costs.dearest:
             # a tree over packets proves this as well, yet no certificate of it can be written
@@ -170,6 +172,9 @@ class Run:
             evidence=tree.evidence if self.one_type else self.evidence,
             details=tree.details,
         )
+
+    def _relay(self, progress: Progress) -> None:
+        self.watch.report(None, progress.dual_bound, progress.note)
 
 
 def of_the_largest(problem: PartitionProblem, allowed: int) -> Mixes:
