@@ -154,11 +154,12 @@ class Master:
 
     def _in_rows(self, rows: Array, numbers: Array, tile: Array) -> Array:
         """(columns, rows): +1 where a column has the source in the ball of a row, -1 where it reads it from outside."""
-        table = np.zeros((len(numbers), len(rows)))
-        for j, (r, t, d) in enumerate(rows.tolist()):
-            ball = self.instance.balls[t][d]
-            held = self.columns.member[numbers, self.instance.home[r]] & ball[tile]
-            table[:, j] = held.astype(np.float64) - (self.columns.remote[numbers, r] & (tile == t))
+        if not len(rows):
+            return np.zeros((len(numbers), 0))
+        balls = np.array([self.instance.balls[t][d] for t, d in rows[:, 1:].tolist()], dtype=bool)
+        held = self.columns.member[np.ix_(numbers, self.instance.home[rows[:, 0]])] & balls.T[tile]
+        read = self.columns.remote[np.ix_(numbers, rows[:, 0])] & (tile[:, None] == rows[:, 1])
+        table: Array = held.astype(np.float64) - read
         return table
 
     def add_rows(self, rows: Array) -> None:
@@ -167,12 +168,15 @@ class Master:
             return
         table = self._in_rows(rows, self.cluster, self.tile)
         cost = self.anchors.increments(rows) * self.factor
-        for j in range(len(rows)):
-            met = np.flatnonzero(table[:, j])
-            self.lp.addRow(0.0, highspy.kHighsInf, len(met), self.position[met].astype(np.int32), table[met, j].copy())
-            row = np.array([self.base + len(self.rows) + j], dtype=np.int32)
-            self.lp.addCol(float(cost[j]), 0.0, highspy.kHighsInf, 1, row, np.ones(1))
-            self.num_columns += 1
+        size, none = len(rows), np.zeros(len(rows))
+        endless = np.full(size, highspy.kHighsInf)
+        row, met = np.nonzero(table.T)
+        starts = np.searchsorted(row, np.arange(size)).astype(np.int32)
+        self.lp.addRows(size, none, endless, len(row), starts, self.position[met].astype(np.int32), table[met, row])
+        own = np.arange(size, dtype=np.int32)
+        own_row = (self.base + len(self.rows) + own).astype(np.int32)
+        self.lp.addCols(size, cost, none, endless, size, own, own_row, np.ones(size))
+        self.num_columns += size
         self.rows = np.vstack((self.rows, rows))
         self.lp.setOptionValue("simplex_strategy", 1)  # dual after rows
 
