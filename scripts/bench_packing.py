@@ -14,8 +14,8 @@ from collections import Counter
 
 import numpy as np
 
-from spinemap_exact.certificate.write import certificate
 from spinemap_exact.problems.packing import PackingProblem
+from spinemap_exact.proofs.best import certificate
 from spinemap_exact.result import Limits, Watch
 from spinemap_exact.solvers.packing.patterns import solve
 

@@ -61,6 +61,12 @@ class LinkLoads:
     def maximum(self) -> int:
         return max(int(a.max(initial=0)) for a in (self.east, self.west, self.south, self.north))
 
+    def as_json(self, most_tiles: int = 100_000) -> dict[str, Any] | None:
+        """Return nested lists; None where the mesh has more than ``most_tiles`` tiles."""
+        if self.east.shape[0] * self.south.shape[1] > most_tiles:
+            return None
+        return {name: getattr(self, name).tolist() for name in ("east", "west", "south", "north")}
+
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
@@ -182,7 +188,7 @@ class Evaluation:
         return data_frame({name: [value] for name, value in (energy | plain).items()})
 
     def as_json(self) -> dict[str, Any]:
-        """Return plain numbers for a machine to read; link loads as nested lists."""
+        """Return plain numbers for a machine to read; link loads as nested lists, see `LinkLoads.as_json`."""
         mean, columns, cells = self.latency_mean_ps, self.column_utilisation, self.cell_utilisation
         plain = {k: v for k, v in vars(self).items() if isinstance(v, int)}
         return {
@@ -195,7 +201,7 @@ class Evaluation:
             "cell_utilisation": None if cells is None else float(cells),
             "link_load_max": self.links.maximum,
             "link_load_total": self.links.total,
-            "links": {name: getattr(self.links, name).tolist() for name in ("east", "west", "south", "north")},
+            "links": self.links.as_json(),
             "violations": list(self.violations),
         }
 

@@ -204,6 +204,8 @@ def write_text(path: str | Path, text: str) -> None:
 
 def require_writable(path: str | Path) -> None:
     """Refuse a file that cannot be written, before hours are spent on what it is to hold."""
+    if not str(path) or Path(path).is_dir():
+        raise InvalidInput(f"cannot write {shown(str(path))}: {'it is a folder' if str(path) else 'the name is empty'}")
     path = Path(path)
     if path.exists() and not path.is_file():
         return  # a device or a pipe takes what it is given, or says so then

@@ -15,11 +15,25 @@ _GRACE_S, _GRACE_OF_STOP_S = 0.5, 0.2  # for work that asks the watch after all,
 _POLL_S = 0.02
 
 
-def in_time(work: Callable[[], Iterable[T]], watch: Watch) -> T | None:
+def in_time(
+    work: Callable[[], Iterable[T]],
+    watch: Watch,
+    *,
+    grace_s: float = _GRACE_S,
+    grace_of_stop_s: float = _GRACE_OF_STOP_S,
+    can_do_without: Callable[[], bool] = lambda: True,
+) -> T | None:
     """Return the last of what ``work`` yields until soon after the watch says stop; None if that is nothing.
 
     The checker bounds its own work, in minutes, and so does what builds a model. Work that is late is ended by an
     exception at its next step of Python, and nobody waits for it: it must leave nothing half done that others use.
+
+    Parameters
+    ----------
+    grace_s, grace_of_stop_s : float
+        Seconds that it has after the limit, and after a request to stop.
+    can_do_without : callable
+        While this is False, the limit does not end the work; a request to stop always does.
     """
     found: list[T] = []
     defects: list[BaseException] = []
@@ -34,9 +48,12 @@ def in_time(work: Callable[[], Iterable[T]], watch: Watch) -> T | None:
 
     thread = threading.Thread(target=run, name="in time", daemon=True)
     thread.start()
-    while thread.is_alive() and not watch.should_stop():
+    late_s = 0.0
+    while thread.is_alive() and late_s < grace_s and not watch.stop_requested:
         thread.join(_POLL_S)
-    thread.join(_GRACE_OF_STOP_S if watch.stop_requested else _GRACE_S)
+        late_s = late_s + _POLL_S if watch.should_stop() and can_do_without() else 0.0
+    if watch.stop_requested:
+        thread.join(grace_of_stop_s)
     if thread.is_alive():
         ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident or 0), ctypes.py_object(SystemExit))
     if defects:

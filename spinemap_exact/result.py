@@ -154,7 +154,7 @@ class Watch:
 
     Solvers ask `should_stop` often, and `report` whatever improves. A stop request (Ctrl-C, SIGTERM) reaches all
     watches that share the same ``stop`` event. ``clock`` gives seconds: those of the wall, or on a shared machine those
-    of this process alone.
+    of this process alone. ``keep`` is called with every solution that is offered.
     """
 
     def __init__(
@@ -163,6 +163,7 @@ class Watch:
         listen: Callable[[Progress], None] | None = None,
         stop: threading.Event | None = None,
         clock: Callable[[], float] = time.perf_counter,
+        keep: Callable[[Any], None] | None = None,
     ) -> None:
         self.limits = limits
         self.trace: list[Progress] = []
@@ -172,7 +173,7 @@ class Watch:
         self._start = clock()
         self._objective: int | None = None
         self._dual_bound: int | None = None
-        self._keep: Callable[[Any], None] | None = None
+        self._keep = keep
 
     @property
     def elapsed_s(self) -> float:
@@ -189,6 +190,11 @@ class Watch:
     def is_heard(self) -> bool:
         """Somebody listens to what is reported."""
         return self._listen is not None
+
+    @property
+    def dual_bound(self) -> int | None:
+        """The best bound that was reported; None while there is none."""
+        return self._dual_bound
 
     @property
     def stop_requested(self) -> bool:
@@ -223,6 +229,7 @@ class Watch:
         *,
         listen: Callable[[Progress], None] | None = None,
         stop: threading.Event | None = None,
+        keep: Callable[[Any], None] | None = None,
     ) -> Watch:
         """Return a watch for a sub-solve: within what remains of the same clock, with a logbook of its own.
 
@@ -236,24 +243,33 @@ class Watch:
             workers=workers or self.limits.workers,
             seed=self.limits.seed if seed is None else seed,
         )
-        return Watch(limits, listen, stop or self._stop, self._clock)
+        return Watch(limits, listen, stop or self._stop, self._clock, keep)
 
     def seeking(self, time_s: float | None, keep: Callable[[Any], None] | None) -> Watch:
         """Return a watch for a search whose finds are wanted as they come: by the listener, and by ``keep``."""
-        found, begun, listen = self.part(time_s), self.elapsed_s, self._listen
+        found, begun, listen = self.part(time_s, keep=keep), self.elapsed_s, self._listen
         if listen is not None:
-            found._listen = lambda progress: listen(replace(progress, time_s=begun + progress.time_s))
-        found._keep = keep
+            found._listen = lambda progress: listen(self._in_sight_of(progress, begun))
         return found
 
+    def _in_sight_of(self, progress: Progress, begun_s: float) -> Progress:
+        """What a search says, by our clock; its best so far need not be ours."""
+        known = [cost for cost in (self._objective, progress.objective) if cost is not None]
+        return replace(progress, time_s=begun_s + progress.time_s, objective=min(known, default=None))
+
+    def keeping(self, keep: Callable[[Any], None]) -> Watch:
+        """Return this watch; what is offered from now on goes to ``keep``."""
+        self._keep = keep
+        return self
+
     def offer(self, solution: Any) -> None:
-        """Hand over a feasible solution that is better than all before, in case the process is killed."""
+        """Hand over a solution that is better than all before, in case this search does not come to its end."""
         if self._keep is not None:
             self._keep(solution)
 
-    def after(self, time_s: float | None) -> Watch:
+    def after(self, time_s: float | None, keep: Callable[[Any], None] | None = None) -> Watch:
         """Return a watch for what follows: same stop flag, listener and clock, which begins anew."""
-        return Watch(replace(self.limits, time_s=time_s), self._listen, self._stop, self._clock)
+        return Watch(replace(self.limits, time_s=time_s), self._listen, self._stop, self._clock, keep)
 
 
 @dataclass(frozen=True, eq=False)

@@ -132,6 +132,28 @@ def test_thirty_random_kills(tmp_path):
     assert len({tuple(names) for names in found}) > 2  # the moments differed
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_twenty_random_interrupts(tmp_path, number):
+    network, hardware = instances.load("random-200")
+    rng = random.Random(1)
+    states = []
+    for k in range(20):
+        folder = tmp_path / f"{k}"
+        process = begin("map", "random-200", "--time-limit", 100, "--out", folder)
+        time.sleep(0.5 + (k + rng.random()) * 1.5)
+        had_mapping = (folder / "mapping.json").exists()
+        process.send_signal(number)
+        _, said = process.communicate(timeout=20)
+        names = read_all(folder, network, hardware)
+        states.append("mapping.json" in names)
+        assert states[-1] or not had_mapping
+        # 4: stopped with nothing found; the signal itself, if it came before Python had reached our first line
+        assert process.returncode in ((0,) if states[-1] else (4, -number, 1)), said
+        assert process.returncode != 0 or {"result.json", "report.html"} <= set(names)
+    assert any(states)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_ends_the_search_for_evidence(tmp_path, number):
     """A placement without structure: proofs take minutes, and the time for them is not up for ten."""

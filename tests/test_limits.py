@@ -13,7 +13,7 @@ from spinemap_exact.errors import InvalidInput
 from spinemap_exact.hardware import Crossbar, Hardware, TileGrid
 from spinemap_exact.in_time import in_time
 from spinemap_exact.network import Network
-from spinemap_exact.pipeline import Found, Wanted, certify_all, evidence, map_by_stages, solve_within, stages
+from spinemap_exact.pipeline import Found, Wanted, certify_all, evidence, map_by_stages, solve, solve_within, stages
 from spinemap_exact.problems.packing import PackingProblem
 from spinemap_exact.result import Limits, Status, Watch, conclude
 
@@ -100,6 +100,78 @@ def test_work_in_time_comes_back_or_raises():
     assert in_time(list, watch) is None
     with pytest.raises(InvalidInput, match="as it is"):
         in_time(failing, watch)
+
+
+def test_what_cannot_be_done_without_is_waited_for():
+    needed = threading.Event()
+
+    def late():
+        time.sleep(1.2)
+        needed.set()
+        yield 7
+
+    assert in_time(late, Watch(Limits(time_s=0.01)), grace_s=0.1, can_do_without=needed.is_set) == 7
+
+
+def test_a_request_to_stop_waits_for_nothing():
+    watch = Watch(Limits(time_s=60))
+    watch.request_stop()
+    assert in_time(lambda: [time.sleep(0.01) for _ in range(10**4)], watch, can_do_without=lambda: False) is None
+
+
+def endless(best, bound=None):
+    """A search that finds something at once and asks no watch."""
+
+    def search(problem, watch, start=None, warm_start=None):
+        watch.report(dual_bound=bound)
+        watch.offer(best)
+        while True:
+            time.sleep(1e-3)
+
+    return search
+
+
+def test_a_late_search_leaves_the_best_that_it_offered(monkeypatch):
+    # 6 + 4 and 5 + 5 fill two bins of ten; 20 / 10 = 2 bins are needed
+    monkeypatch.setattr(solve.heuristics, "load", lambda kind, name: endless(np.array([0, 0, 1, 1])))
+    watch = Watch(Limits(time_s=0.2))
+    author, result = solve.solve_problem(PACKING, watch, warm_start="best-fit", solver="none", punctual=True)
+    assert (author, result.objective, result.dual_bound) == ("best-fit", 2, None)
+
+
+def test_a_late_solver_leaves_its_best_and_its_bound(monkeypatch):
+    kept = []
+    monkeypatch.setattr(solve, "_GRACE_OF_SOLVER_S", 0.1)
+    monkeypatch.setattr(solve.solvers, "load", lambda kind, name: endless(np.array([0, 0, 1, 1]), bound=1))
+    watch = Watch(Limits(time_s=0.2))
+    _, result = solve.solve_problem(
+        PACKING, watch, solver="patterns", warm_start="none", starts=[np.array([0, 1, 2, 3])], keep=kept.append,
+        punctual=True,
+    )  # fmt: skip
+    assert (result.objective, result.dual_bound, str(result.vouched_by)) == (2, 1, "attested (patterns)")
+    assert [PACKING.cost(solution) for solution in kept] == [4, 2]
+
+
+def test_what_breaks_a_limit_is_no_best_so_far(monkeypatch):
+    monkeypatch.setattr(solve.heuristics, "load", lambda kind, name: endless(np.array([0, 0, 0, 1])))
+    stop = threading.Event()
+    threading.Timer(0.3, stop.set).start()
+    watch = Watch(Limits(time_s=60), stop=stop)
+    assert solve.solve_problem(PACKING, watch, warm_start="best-fit", punctual=True)[1].status is Status.UNKNOWN
+
+
+@pytest.mark.parametrize("units", [None, 2])
+def test_few_units_may_be_asked_for_whatever_their_fan_in(units):
+    """Eight neurons that read seven others each: more than the six rows, and than units of two inputs."""
+    pre, post = np.nonzero(~np.eye(8, dtype=bool))
+    network = Network.from_synapses(pre, post, np.ones(8))
+    hardware = chip(Crossbar(6, 8), tiles=40)
+    run = map_by_stages(
+        network, hardware, limits=Limits(time_s=20, workers=1), unroll_objective="units", unit_fan_in=units,
+        last_stage="unroll",
+    )  # fmt: skip
+    # ceil(7 / 6) = 2 units, the second takes the carry of the first; of two inputs, a tree over 7 leaves has 6 units
+    assert run.stages[0].result.objective == (16 if units is None else 48)
 
 
 def ring(neurons: int) -> Network:

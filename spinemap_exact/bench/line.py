@@ -95,7 +95,7 @@ def _is_picture(value: Any) -> bool:
     return (
         width * height <= _MOST_TILES
         and len(value["columns_used"]) == len(value["rows_used"]) == n
-        and _are_links(value.get("links"), width, height)
+        and (value.get("links") is None or _are_links(value["links"], width, height))
         and _is_list(value.get("traffic", []), lambda row: _is_flow(row, n))
     )
 

@@ -26,7 +26,7 @@ from spinemap_exact.bench.methods import EXACT, Method, is_result
 from spinemap_exact.bench.store import Run
 from spinemap_exact.bench.suite import Case
 from spinemap_exact.errors import InvalidInput
-from spinemap_exact.evaluator import evaluate
+from spinemap_exact.evaluator import Evaluation, evaluate
 from spinemap_exact.hardware import Crossbar, Hardware, TileGrid
 from spinemap_exact.instances.generators import random_sparse
 from spinemap_exact.kernels.compiling import not_counted
@@ -38,6 +38,7 @@ from spinemap_exact.problems.placement import Mesh, PlacementProblem
 from spinemap_exact.result import Limits, Progress, Watch
 
 _MOST_PICTURED = 256  # clusters; a larger traffic matrix is no picture
+_MOST_TILES = 10_000  # no picture either
 _LONGEST_TRACE = 200
 _WARM_UP_S, _WARM_UPS = 0.5, 6
 CLOCKS: dict[str, Callable[[], float]] = {"wall": time.perf_counter, "cpu": time.process_time}
@@ -218,9 +219,9 @@ def stages_of(run: MappingRun) -> Run:
     }
 
 
-def pictured(problem: MappingProblem, mapping: Mapping) -> Run:
+def pictured(problem: MappingProblem, mapping: Mapping, found: Evaluation | None = None) -> Run:
     """What a report draws: evaluation, link loads, occupancy, traffic between clusters."""
-    found = evaluate(problem.network, problem.hardware, mapping, problem.traffic)
+    found = found or evaluate(problem.network, problem.hardware, mapping, problem.traffic)
     units = mapping.unrolling.unit_network(problem.network)
     reads = mapping.partition.reads(units)
     clusters = mapping.partition.num_clusters
@@ -233,7 +234,7 @@ def pictured(problem: MappingProblem, mapping: Mapping) -> Run:
         "tile_of_cluster": mapping.placement.tile_of_cluster.tolist(),
         "columns_used": mapping.partition.columns_used.tolist(),
         "rows_used": [int((reads.cluster == c).sum()) for c in range(clusters)],
-        "links": {side: getattr(found.links, side).tolist() for side in ("east", "west", "south", "north")},
+        "links": found.links.as_json(_MOST_TILES),
     }
     if clusters <= _MOST_PICTURED:
         traffic: dict[tuple[int, int], int] = {}

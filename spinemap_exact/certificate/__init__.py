@@ -1,1 +1,1 @@
-"""Bounds that can be checked: the file, who writes it, and the checker that trusts nothing but integer arithmetic."""
+"""Bounds that can be checked: the file, and the checker that trusts nothing but integer arithmetic."""

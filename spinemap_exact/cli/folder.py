@@ -39,6 +39,8 @@ def opened(args: argparse.Namespace, names: Iterable[str], network: Network, har
     """Open the folder of ``--out`` for a run that may write files of these names."""
     from spinemap_exact.io.run_folder import RunFolder
 
+    if not args.out:
+        raise InvalidInput("--out names a folder; this name is empty")
     about = {
         "made_by": f"spinemap-exact {__version__}",
         "network": network.digest,

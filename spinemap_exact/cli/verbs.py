@@ -23,6 +23,7 @@ from spinemap_exact.files import require_writable, writing
 from spinemap_exact.units import picoseconds, printable
 
 if TYPE_CHECKING:
+    from spinemap_exact.cli.front import FrontFolder
     from spinemap_exact.hardware import Hardware
     from spinemap_exact.io import ProblemFile
     from spinemap_exact.mapping import Mapping, Unrolling
@@ -95,30 +96,32 @@ def map(args: argparse.Namespace) -> int:
     network, hardware, notes = _read(args)
     if hardware is None:
         raise InvalidInput(f"say which hardware {args.input} goes onto: --hardware PRESET or FILE.toml")
-    wants_stages, wanted = _wants_stages(args), _wanted(args, "--out", args.out)
+    wants_stages, wanted, limits = _wants_stages(args), _wanted(args, "--out", args.out), _limits(args)
     if args.pareto:
         return _front(args, network, hardware, notes, wanted)
     run_it = _by_stages(args, network, hardware) if wants_stages else _at_once(args, network, hardware)
-    folder = MapFolder(args, network, hardware) if args.out else None
+    folder = MapFolder(args, network, hardware) if args.out is not None else None
 
-    def work(stop: threading.Event) -> tuple[MappingRun, bool]:
+    def work(stop: threading.Event) -> MappingRun:
         keep = None if folder is None else folder.keep
-        run = run_it(limits=_limits(args), wanted=wanted, listen=reporter, keep=keep, stop=stop)
+        run = run_it(limits=limits, wanted=wanted, listen=reporter, keep=keep, stop=stop)
         if folder is not None and not stop.is_set():
             folder.save(run, *_described(args, run, notes), reporter.lines)
-            run = certify_all(run, wanted, reporter, stop)
-        return run, stop.is_set()
+            if any(stage.unverified for stage in run.stages):
+                run = certify_all(run, wanted, reporter, stop=stop)
+        facts, words = _described(args, run, notes)
+        try:
+            if folder is not None:
+                folder.save(run, facts, words, reporter.lines)
+                folder.end(interrupted=stop.is_set())
+        finally:  # a disk that is full by now shall not cost the result
+            reporter.close()
+            _say(args, facts, words)
+        return run
 
-    with Reporter(args) as reporter:
-        _compile_ahead(reporter, _parts_of_map(args))
-        run, interrupted = interruptible(work)
-    facts, words = _described(args, run, notes)
-    try:
-        if folder is not None:
-            folder.save(run, facts, words, reporter.lines)
-            folder.end(interrupted=interrupted)
-    finally:  # a disk that is full by now shall not cost the result
-        _say(args, facts, words)
+    with Reporter(args, limits) as reporter:
+        _compile_ahead(reporter, _parts_of_map(args), folder)
+        run = interruptible(work)
     return _exit_status(args, run.status)
 
 
@@ -126,29 +129,32 @@ def _front(args: argparse.Namespace, network: Network, hardware: Hardware, notes
     """Weigh energy against a second goal."""
     from spinemap_exact.cli.front import FrontFolder, second_goal
     from spinemap_exact.pipeline import Front, pareto_front
+    from spinemap_exact.problems.mapping import MappingProblem
 
-    second = second_goal(args)
-    folder = FrontFolder(args, network, hardware, second) if args.out else None
+    second, limits = second_goal(args), _limits(args)
+    most = {"max_crossbars": args.max_crossbars, "max_latency_ps": _max_latency_ps(args)}
+    MappingProblem(network, hardware, **most)  # refuses limits that make no sense
+    folder = FrontFolder(args, network, hardware, second) if args.out is not None else None
 
-    def work(stop: threading.Event) -> tuple[Front, bool]:
+    def work(stop: threading.Event) -> Front:
         front = pareto_front(
-            network, hardware, second, max_crossbars=args.max_crossbars, max_latency_ps=_max_latency_ps(args),
-            limits=_limits(args), traffic=args.traffic, wanted=wanted, listen=reporter,
+            network, hardware, second, **most, limits=limits, traffic=args.traffic, wanted=wanted, listen=reporter,
             keep=None if folder is None else folder.keep, stop=stop,
         )  # fmt: skip
-        return front, stop.is_set()
+        facts = {"network": args.input, **front.as_json(), "version": __version__, "notes": notes}
+        words = front.summary() + _noted(notes)
+        try:
+            if folder is not None:
+                folder.save(front, facts, words, reporter.lines)
+                folder.end(interrupted=stop.is_set())
+        finally:
+            reporter.close()
+            _say(args, facts, words)
+        return front
 
-    with Reporter(args) as reporter:
-        _compile_ahead(reporter, "whole")
-        front, interrupted = interruptible(work)
-    facts = {"network": args.input, **front.as_json(), "version": __version__, "notes": notes}
-    words = front.summary() + _noted(notes)
-    try:
-        if folder is not None:
-            folder.save(front, facts, words, reporter.lines)
-            folder.end(interrupted=interrupted)
-    finally:
-        _say(args, facts, words)
+    with Reporter(args, limits) as reporter:
+        _compile_ahead(reporter, "whole", folder)
+        front = interruptible(work)
     return _exit_status(args, front.status)
 
 
@@ -171,23 +177,22 @@ def _wants_stages(args: argparse.Namespace) -> bool:
 
 
 def _at_once(args: argparse.Namespace, network: Network, hardware: Hardware) -> Callable[..., MappingRun]:
-    from spinemap_exact.pipeline import map_network
+    from spinemap_exact.pipeline import map_network, require_posed
 
     names = {"--solver": args.solver, "--warm-start": args.warm_start}
     if several := next((option for option, given in names.items() if len(given) > 1), None):
         raise InvalidInput(f"{several} is given twice; whole mappings take one")
-    return partial(
-        map_network,
-        network,
-        hardware,
-        minimise=args.minimise or "energy",
-        max_crossbars=args.max_crossbars,
-        max_latency_ps=_max_latency_ps(args),
-        unrolling=_units(args, network, hardware),
-        traffic=args.traffic,
-        solver=next(iter(args.solver), None),
-        warm_start=next(iter(args.warm_start), None),
-    )
+    asked = {
+        "minimise": args.minimise or "energy",
+        "max_crossbars": args.max_crossbars,
+        "max_latency_ps": _max_latency_ps(args),
+        "unrolling": _units(args, network, hardware),
+        "traffic": args.traffic,
+        "solver": next(iter(args.solver), None),
+        "warm_start": next(iter(args.warm_start), None),
+    }
+    require_posed(network, hardware, **asked)
+    return partial(map_network, network, hardware, **asked)
 
 
 def _units(args: argparse.Namespace, network: Network, hardware: Hardware) -> Unrolling | None:
@@ -237,19 +242,19 @@ def _described(args: argparse.Namespace, run: MappingRun, notes: Sequence[str]) 
 def solve(args: argparse.Namespace) -> int:
     from spinemap_exact.pipeline import AREA_THEN_PACKETS, solve_within
 
-    wanted = _wanted(args, "--certificate", args.certificate)
-    if args.certificate:
+    wanted, limits = _wanted(args, "--certificate", args.certificate), _limits(args)
+    if args.certificate is not None:
         require_writable(args.certificate)
     if args.objective == AREA_THEN_PACKETS:
-        return _solve_in_order(args, wanted)
+        return _solve_in_order(args, wanted, limits)
     read = _bare_problem(args, args.file)
     problem, notes = read.problem, read.notes
     kind = KIND_OF_PROBLEM[args.problem]
-    with Reporter(args) as reporter:
+    with Reporter(args, limits) as reporter:
         _compile_ahead(reporter, kind)
         stage = interruptible(
             lambda stop: solve_within(
-                _limits(args),
+                limits,
                 kind,
                 problem,
                 wanted,
@@ -287,7 +292,7 @@ def _as_in_the_file(kind: str, read: ProblemFile, solution: Any) -> dict[str, An
     return {} if read.cores is None else {"core_of_cluster": list(read.cores)}
 
 
-def _solve_in_order(args: argparse.Namespace, wanted: Wanted) -> int:
+def _solve_in_order(args: argparse.Namespace, wanted: Wanted, limits: Limits) -> int:
     """Least area, then the fewest packets within it."""
     from spinemap_exact.pipeline import AREA_THEN_PACKETS, area_then_packets
     from spinemap_exact.problems.partition import PartitionProblem
@@ -297,12 +302,12 @@ def _solve_in_order(args: argparse.Namespace, wanted: Wanted) -> int:
     problem, notes = read.problem, read.notes
     if not isinstance(problem, PartitionProblem):
         raise InvalidInput(f"the objective {AREA_THEN_PACKETS!r} does not belong to a {args.problem} problem")
-    with Reporter(args) as reporter:
+    with Reporter(args, limits) as reporter:
         _compile_ahead(reporter, "partition")
         run = interruptible(
             lambda stop: area_then_packets(
                 problem,
-                limits=_limits(args),
+                limits=limits,
                 solver=args.solver,
                 warm_start=args.warm_start,
                 wanted=wanted,
@@ -347,7 +352,7 @@ def _parts_of_map(args: argparse.Namespace) -> str:
     return "stages" if _wants_stages(args) else "units" if args.units else "whole"
 
 
-def _compile_ahead(reporter: Reporter, what: str) -> None:
+def _compile_ahead(reporter: Reporter, what: str, folder: MapFolder | FrontFolder | None = None) -> None:
     """Have the kernels ready that are needed for ``what``, before any clock starts."""
     from spinemap_exact.pipeline import warm_up as ahead
 
@@ -358,6 +363,10 @@ def _compile_ahead(reporter: Reporter, what: str) -> None:
         ahead.warm_up(ahead.NEEDED[what], tell=reporter.say)
     except SpinemapError as failure:
         reporter.say(f"{failure}; each is compiled when it is first called")
+    except KeyboardInterrupt:
+        if folder is not None:
+            folder.end(interrupted=True)
+        raise
 
 
 def evaluate(args: argparse.Namespace) -> int:

@@ -38,7 +38,7 @@ class RunFolder:
     about : dict
         What the manifest says of the run.
     force : bool
-        Clear what another run has left.
+        Clear what another run has left, as soon as there is something to put in its place.
 
     Raises
     ------
@@ -53,9 +53,12 @@ class RunFolder:
             self._descriptor = self._lock()
             self._about = {"format": FORMAT, "version": VERSION, "id": uuid.uuid4().hex, **about}
             self.files: list[str] = []
+            self._has_begun = False
+            self._held = [name for name in self.names if (self.path / name).exists()]
             try:
-                self._clear(force)
-                self._say(RUNNING)
+                self._require_empty(force)
+                if not self._held:
+                    self._begin()
             except BaseException:
                 os.close(self._descriptor)
                 raise
@@ -63,6 +66,7 @@ class RunFolder:
     def put(self, name: str, write: Callable[[Path], None]) -> None:
         """Replace a file by what ``write`` writes to the path that it is given."""
         with _writing(self.path):
+            self._begin()
             self._replace(name, write)
             if name not in self.files:
                 self.files.append(name)
@@ -73,7 +77,8 @@ class RunFolder:
 
     def close(self, state: str) -> None:
         """Say how the run ended, and leave the folder to others."""
-        self._say(state)
+        if self._has_begun:
+            self._say(state)
         os.close(self._descriptor)
 
     def _say(self, state: str) -> None:
@@ -95,19 +100,28 @@ class RunFolder:
             raise InvalidInput(f"another run is writing to {self.path}") from defect
         return descriptor
 
-    def _clear(self, force: bool) -> None:
-        held = [name for name in self.names if (self.path / name).exists()]
-        if held and not force:
+    def _require_empty(self, force: bool) -> None:
+        if self._held and not force:
             raise InvalidInput(
-                f"{self.path} holds {held[0]} of another run: name another folder, or clear it with --force, in Python "
-                "force=True"
+                f"{self.path} holds {self._held[0]} of another run: name another folder, or clear it with --force, in "
+                "Python force=True"
             )
-        for name in held:  # the manifest first: without it no file belongs to a run
+        trial = self.path / _beside(MANIFEST)
+        trial.touch()
+        trial.unlink()
+
+    def _begin(self) -> None:
+        """Clear the folder and say that a run goes on, once."""
+        if self._has_begun:
+            return
+        self._has_begun = True
+        for name in self._held:  # the manifest first: without it no file belongs to a run
             (self.path / name).unlink()
         for name in self.names:
             (self.path / _beside(name)).unlink(missing_ok=True)
         for torn in self.path.glob(f".{'[0-9a-f]' * 16}.tmp"):  # of `files.writing`
             torn.unlink()
+        self._say(RUNNING)
 
 
 def read_manifest(path: str | Path) -> dict[str, Any]:

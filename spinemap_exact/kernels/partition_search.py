@@ -308,6 +308,7 @@ class _Kept:
             self.price = price
             self.labels[:] = labels
             if better:
+                self.watch.offer(self.partition())
                 self.watch.report(price, note=note)
 
     def reached(self, target: int | None) -> bool:

@@ -70,6 +70,7 @@ def search(problem: PlacementProblem, watch: Watch, start: Placement | None = No
         idle, idle_in_pool = idle + 1, idle_in_pool + 1
         if best_cost is None or cost < best_cost:
             best, best_cost, idle, idle_in_pool = found, cost, 0, 0
+            watch.offer(Placement(best[: problem.num_clusters]))
             watch.report(objective=cost)
         if watch.should_stop():
             break

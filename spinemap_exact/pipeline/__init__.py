@@ -13,7 +13,7 @@ from spinemap_exact.pipeline.lexicographic import AREA_THEN_PACKETS, AreaThenPac
 from spinemap_exact.pipeline.outcome import Found, MappingRun, Stage
 from spinemap_exact.pipeline.solve import NO_SOLVER, solve_problem
 from spinemap_exact.pipeline.stages import Choices, certify_all, map_by_stages, require_supported
-from spinemap_exact.pipeline.whole import map_network
+from spinemap_exact.pipeline.whole import map_network, require_posed
 
 __all__ = [
     "AREA_THEN_PACKETS",
@@ -34,6 +34,7 @@ __all__ = [
     "map_by_stages",
     "map_network",
     "pareto_front",
+    "require_posed",
     "require_supported",
     "solve_and_certify",
     "solve_problem",

@@ -34,8 +34,8 @@ def stage_problem(
     """
     if name == "unroll":
         crossbar = max(hardware.crossbars, key=lambda c: c.rows)
-        fits = unit_fan_in is None and network.fan_in.max() <= crossbar.rows
-        objective = UnrollObjective.UNITS if fits else UnrollObjective(unroll_objective)
+        whole = unit_fan_in is None and neurons_fit(network, hardware)
+        objective = UnrollObjective.UNITS if whole else UnrollObjective(unroll_objective)
         return UnrollProblem(network, crossbar.rows, crossbar.columns, unit_fan_in, objective=objective)
     if mapping is None:
         raise InvalidInput(f"the {name} stage is asked given the stages above it: a mapping is needed")
@@ -45,3 +45,8 @@ def stage_problem(
     if name == "placement":
         return placement_problem(units, mapping.partition, hardware, Traffic(traffic))
     raise InvalidInput(f"unknown stage {name!r}; known: {', '.join(STAGES)}")
+
+
+def neurons_fit(network: Network, hardware: Hardware) -> bool:
+    """True if no neuron has more inputs than the largest crossbar has rows."""
+    return bool(network.fan_in.max() <= hardware.max_rows)

@@ -13,14 +13,15 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from spinemap_exact.certificate import write
 from spinemap_exact.certificate.check import VerifiedBounds
 from spinemap_exact.certificate.format import Certificate
 from spinemap_exact.in_time import in_time
+from spinemap_exact.interrupts import stoppable
 from spinemap_exact.kernels.compiling import not_counted
 from spinemap_exact.pipeline.outcome import Stage
 from spinemap_exact.pipeline.solve import solve_problem
 from spinemap_exact.pipeline.spent import CHECK, COMPILING, Spent
+from spinemap_exact.proofs import best
 from spinemap_exact.result import Limits, Progress, SolveResult, Status, StopReason, Voucher, Watch
 
 SHARE_TO_CERTIFY = 0.25
@@ -48,6 +49,7 @@ class Wanted:
         return SHARE_TO_CERTIFY * limit_s if self.certificate else min(_CHECK_TIME_S, _SHARE_TO_CHECK * limit_s)
 
 
+@stoppable
 def solve_within(
     limits: Limits,
     name: str,
@@ -87,7 +89,14 @@ def solve_and_certify(
     spent = Spent(lambda: watch.elapsed_s)
     part = watch.after(None if limit_s is None else max(1e-3, limit_s - wanted.reserve_s(limit_s)))
     used, result = solve_problem(
-        problem, part, solver=solver, warm_start=warm_start, starts=starts, spent=spent, keep=keep
+        problem,
+        part,
+        solver=solver,
+        warm_start=warm_start,
+        starts=starts,
+        spent=spent,
+        keep=keep,
+        punctual=True,
     )
     result = replace(result, limits=watch.limits)
     left_s = watch.remaining_s
@@ -116,10 +125,11 @@ def certify(
         return Stage(name, problem, solver, result, unverified=f"nothing is certified: {why}")
     part = watch.after(watch.part(None if thorough else max(_CHECK_TIME_S, result.runtime_s)).limits.time_s)
     limit = "" if part.limits.time_s is None else f" for up to {part.limits.time_s:.1f} s"
-    part.report(note=f"looking for evidence that the checker accepts{limit}" if thorough else "checking")
+    note = f"looking for evidence that the checker accepts{limit}" if thorough else "checking"
+    part.report(result.objective, result.dual_bound, note)
     spent = Spent(lambda: watch.elapsed_s)
     with spent.on(CHECK):
-        found = in_time(partial(write.certificates, problem, result, part), part)
+        found = in_time(partial(best.certificates, problem, result, part), part)
     if found is None:
         return Stage(name, problem, solver, result, None, _shortfall(result, None, part), spent.seconds)
     certificate, proven = found

@@ -13,6 +13,7 @@ import numpy as np
 
 from spinemap_exact.bounds import least_worst_latency_ps
 from spinemap_exact.errors import InvalidInput
+from spinemap_exact.interrupts import stoppable
 from spinemap_exact.mapping import Mapping
 from spinemap_exact.notebook import data_frame, html_table
 from spinemap_exact.pipeline.evidence import Wanted
@@ -190,6 +191,7 @@ class Front:
         return f"{limit:,}" if self.second is MappingObjective.CROSSBARS else duration_text(limit)
 
 
+@stoppable
 def pareto_front(
     network: NetworkLike,
     hardware: HardwareLike | None,

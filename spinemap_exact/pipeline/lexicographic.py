@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+from spinemap_exact.interrupts import stoppable
 from spinemap_exact.kernels.compiling import not_counted
 from spinemap_exact.mapping import Partition
 from spinemap_exact.pipeline.evidence import Wanted, solve_and_certify
@@ -59,6 +60,7 @@ class AreaThenPackets:
         }
 
 
+@stoppable
 def area_then_packets(
     problem: PartitionProblem,
     *,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping as Table
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ ANY_MAPPING, THESE_UNITS = "any mapping of this network", "these units"
 
 _SPENT = (WARM_START, SOLVE, CHECK)
 _NOTEWORTHY_S = 0.05
+_LARGE = 100_000  # synapses or tiles: for a million of them the bound of given units takes a second
 # where counting rules every mapping out, no stage is solved
 _COUNTED = {
     "objective": None,
@@ -144,6 +146,7 @@ class MappingRun:
     runtime_s: float = 0.0
     compiling_s: float = 0.0
     notes: tuple[str, ...] = ()
+    interrupted: bool = False
 
     @property
     def status(self) -> Status:
@@ -174,6 +177,10 @@ class MappingRun:
 
     def evaluation(self) -> Evaluation | None:
         """Price the mapping; None while there is none."""
+        return self._evaluation
+
+    @cached_property
+    def _evaluation(self) -> Evaluation | None:
         return None if self.mapping is None else evaluate(self.network, self.hardware, self.mapping, self.traffic)
 
     @property
@@ -190,8 +197,19 @@ class MappingRun:
         return (ANY_MAPPING if problem.unrolling is None else f"any mapping of {THESE_UNITS}") + limit
 
     def lower_bound(self) -> energy_bound.Bound | None:
-        """What no partition and no placement of the units of this mapping undercuts; None while there is none."""
-        if self.mapping is None:
+        """What no partition and no placement of the units of this mapping undercuts.
+
+        None while there is no mapping, and where something large was interrupted: it takes seconds.
+        """
+        return self._lower_bound
+
+    @property
+    def _is_large(self) -> bool:
+        return max(self.network.num_synapses, self.hardware.grid.num_tiles) > _LARGE
+
+    @cached_property
+    def _lower_bound(self) -> energy_bound.Bound | None:
+        if self.mapping is None or (self.interrupted and self._is_large):
             return None
         known = {}
         for stage in self.stages:
@@ -212,10 +230,11 @@ class MappingRun:
         for stage in self.stages:
             if isinstance(stage.problem, MappingProblem) and stage.problem.objective is MappingObjective.ENERGY:
                 whole = stage.result
-        if units is None or whole is None or whole.dual_bound is None:
+        if whole is None or whole.dual_bound is None:
             return units
         vouched_by = None if whole.vouched_by is None else whole.vouched_by.as_json()
-        if whole.dual_bound >= units["energy_fj"]:  # what holds for any mapping holds for one of these units
+        # what holds for any mapping holds for one of these units
+        if units is not None and whole.dual_bound >= units["energy_fj"]:
             units = {**units, "energy_fj": whole.dual_bound, "energy_gap": whole.gap, "vouched_by": vouched_by}
         wholes = [stage.problem for stage in self.stages if isinstance(stage.problem, MappingProblem)]
         if any(problem.unrolling is not None for problem in wholes):

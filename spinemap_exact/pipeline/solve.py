@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable, Iterable
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, TypeVar
 
 from spinemap_exact import heuristics, solvers
 from spinemap_exact.errors import EngineDefect
+from spinemap_exact.in_time import in_time
 from spinemap_exact.kernels.compiling import announced
 from spinemap_exact.pipeline.spent import SOLVE, WARM_START, Spent
 from spinemap_exact.problems.unroll import UnrollObjective
 from spinemap_exact.result import SolveResult, Status, Voucher, Watch, conclude
+
+T = TypeVar("T")
 
 NO_SOLVER = "none"
 
@@ -32,6 +37,9 @@ _WARM_SHARE = 0.35  # of the stage, at most; small problems get less
 _UNITS_S, _UNITS_SHARE = 10.0, 0.2  # where the units of a mapping are given
 _SEARCH_SHARE = 0.9  # of a whole mapping: its bound takes seconds at most
 _SEARCH_SHARE_OF_CONTENTS = 0.6  # where it takes longer
+# A solver that is ended loses what it has not reported, and its evidence; engines in processes of their own take 0.6 s
+# to stop.
+_GRACE_OF_SEARCH_S, _GRACE_OF_SOLVER_S, _GRACE_OF_STOP_S = 0.5, 5.0, 0.8
 
 
 def solve_problem(
@@ -43,6 +51,7 @@ def solve_problem(
     starts: Iterable[Any] = (),
     spent: Spent | None = None,
     keep: Callable[[Any], None] | None = None,
+    punctual: bool = False,
 ) -> tuple[str, SolveResult[Any]]:
     """Solve one problem: warm starts first, then the solver.
 
@@ -56,6 +65,9 @@ def solve_problem(
         Told where the time goes.
     keep : callable, optional
         Called with each solution that is the best so far.
+    punctual : bool
+        End what is late: the best so far is the result then, with the bound that was reported. Only a first solution
+        is waited for, unless somebody asks to stop.
 
     Returns
     -------
@@ -71,10 +83,11 @@ def solve_problem(
         )
     if solver is not None and solver != NO_SOLVER:
         solvers.load(problem.kind, solver)  # an unknown name is said before any work
-    spent = spent or Spent(lambda: watch.elapsed_s)
+    spent, best = spent or Spent(lambda: watch.elapsed_s), _Best(problem, watch, keep)
     with spent.on(WARM_START), announced(watch):
-        start, author = _warm_start(problem, watch, warm_start, starts, keep)
-    if start is not None and problem.cost(start) == 0:
+        author = _warm_start(problem, watch, warm_start, starts, best, punctual)
+    start = best.solution
+    if best.cost == 0:
         return author, conclude(
             problem, start, 0, engine=author, watch=watch, vouched_by=Voucher("attested", "no cost is negative")
         )
@@ -85,50 +98,86 @@ def solve_problem(
         return author, conclude(problem, start, None, engine=author, watch=watch, reason="no solver asked for")
     watch.report(note=f"solver {name}")
     with spent.on(SOLVE), announced(watch):
-        result = solvers.load(problem.kind, name)(problem, watch, warm_start=start)
-    if start is not None and result.status is Status.INFEASIBLE:
-        raise EngineDefect(f"{result.engine} claims infeasibility against a solution of cost {problem.cost(start)}")
-    if (
-        start is not None
-        and result.status is not Status.INFEASIBLE
-        and (result.objective is None or problem.cost(start) < result.objective)
-    ):
-        bound = result.dual_bound
+        solver_of = partial(solvers.load(problem.kind, name), problem, watch.keeping(best.offer), warm_start=start)
+        result = _ended(solver_of, watch, best, _GRACE_OF_SOLVER_S) if punctual else solver_of()
+    if result is None:
+        result = conclude(problem, best.solution, watch.dual_bound, engine=name, watch=watch)
+    if best.cost is not None and result.status is Status.INFEASIBLE:
+        raise EngineDefect(f"{result.engine} claims infeasibility against a solution of cost {best.cost}")
+    if result.incumbent is not None:
+        best.offer(result.incumbent)
+    best.close()
+    if best.cost is not None and (result.objective is None or best.cost < result.objective):
         result = conclude(
-            problem, start, bound, engine=result.engine, watch=watch, vouched_by=result.vouched_by,
+            problem, best.solution, result.dual_bound, engine=result.engine, watch=watch, vouched_by=result.vouched_by,
             formulation=result.formulation, evidence=result.evidence, details=result.details,
             stopped_by=result.stopped_by, reason=result.reason,
         )  # fmt: skip
-    elif keep is not None and result.incumbent is not None:
-        keep(result.incumbent)
     return name, result
 
 
+class _Best:
+    """The best solution so far, whoever found it; each goes to ``keep`` before anybody is told."""
+
+    def __init__(self, problem: Any, watch: Watch, keep: Callable[[Any], None] | None) -> None:
+        self.solution: Any = None
+        self.cost: int | None = None
+        self._problem, self._watch, self._keep = problem, watch, keep
+        self._turn, self._closed = threading.Lock(), False
+
+    def close(self) -> None:
+        """Take nothing any more: what was ended may have threads that go on for a while."""
+        with self._turn:
+            self._closed = True
+
+    def offer(self, solution: Any) -> None:
+        """Take a solution that breaks no limit and is better."""
+        if self._problem.violations(solution):
+            return
+        cost = self._problem.cost(solution)
+        with self._turn:
+            if self._closed or (self.cost is not None and cost >= self.cost):
+                return
+            self.solution, self.cost = solution, cost
+            if self._keep is not None:
+                self._keep(solution)
+        self._watch.report(objective=cost)
+
+
+def _ended(work: Callable[[], T], watch: Watch, best: _Best, grace_s: float) -> T | None:
+    """Return what ``work`` returns, or None if it is late by ``grace_s``."""
+    return in_time(
+        lambda: [work()],
+        watch,
+        grace_s=grace_s,
+        grace_of_stop_s=_GRACE_OF_STOP_S,
+        can_do_without=lambda: best.solution is not None,
+    )
+
+
 def _warm_start(
-    problem: Any, watch: Watch, asked: str | None, starts: Iterable[Any], keep: Callable[[Any], None] | None
-) -> tuple[Any, str]:
-    """Return the best feasible start and who found it."""
-    best, author = None, NO_SOLVER
+    problem: Any, watch: Watch, asked: str | None, starts: Iterable[Any], best: _Best, punctual: bool
+) -> str:
+    """Offer starts to ``best``; return who found it."""
+    author = NO_SOLVER
     for start in starts:
-        if not problem.violations(start) and (best is None or problem.cost(start) < problem.cost(best)):
-            best, author = start, "given"
+        best.offer(start)
+        author = author if best.solution is None else "given"
     if asked == NO_SOLVER:
-        return best, author
-    names = (asked,) if asked else _default_warm_starts(problem)
+        return author
     share = None if asked else _warm_time_s(problem, watch.limits.time_s)
-    for name in names:
+    for name in (asked,) if asked else _default_warm_starts(problem):
         watch.report(note=f"warm start {name}")
-        # what is told is on disk already: only searches of whole mappings hand over what they find on the way
-        part = watch.seeking(share, keep) if problem.kind == "mapping" else watch.part(share)
-        found = heuristics.load(problem.kind, name)(problem, part, best)
-        if found is None or problem.violations(found):
-            continue
-        if best is None or problem.cost(found) < problem.cost(best):
-            best, author = found, name
-            if keep is not None:
-                keep(found)
-            watch.report(objective=problem.cost(found))
-    return best, author
+        before = best.cost
+        searched = problem.kind == "mapping"  # others say what they find when it is kept
+        part = watch.seeking(share, best.offer) if searched else watch.part(share, keep=best.offer)
+        run = partial(heuristics.load(problem.kind, name), problem, part, best.solution)
+        found = _ended(run, part, best, _GRACE_OF_SEARCH_S) if punctual else run()
+        if found is not None:
+            best.offer(found)
+        if best.cost != before:
+            author = name
+    return author
 
 
 def _default_warm_starts(problem: Any) -> tuple[str, ...]:

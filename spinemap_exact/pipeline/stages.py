@@ -16,10 +16,11 @@ import numpy as np
 from spinemap_exact import heuristics
 from spinemap_exact.errors import InvalidInput
 from spinemap_exact.hardware import Hardware
+from spinemap_exact.interrupts import stoppable
 from spinemap_exact.kernels.compiling import not_counted
 from spinemap_exact.mapping import Mapping, Partition, Placement, Unrolling
 from spinemap_exact.network import Network
-from spinemap_exact.pipeline.asked import STAGES, stage_problem
+from spinemap_exact.pipeline.asked import STAGES, neurons_fit, stage_problem
 from spinemap_exact.pipeline.evidence import Wanted, certify, solve_and_certify
 from spinemap_exact.pipeline.given import HardwareLike, NetworkLike, given
 from spinemap_exact.pipeline.outcome import Found, MappingRun, Stage
@@ -59,6 +60,7 @@ class Choices:
     warm_start: Table[str, str] = field(default_factory=dict)
 
 
+@stoppable
 def map_by_stages(
     network: NetworkLike,
     hardware: HardwareLike | None = None,
@@ -147,8 +149,9 @@ def _map(run: _Run, last_stage: str) -> MappingRun:
     return run.finish(None if tiles is None else Mapping(unrolling, clusters, tiles))
 
 
+@stoppable
 def certify_all(
-    run: MappingRun, wanted: Wanted, listen: Listener | None = None, stop: threading.Event | None = None
+    run: MappingRun, wanted: Wanted, listen: Listener | None = None, *, stop: threading.Event | None = None
 ) -> MappingRun:
     """Look thoroughly for evidence of what no stage of a run has a certificate for yet.
 
@@ -292,6 +295,7 @@ class _Run:
             self.shortage,
             elapsed_s,
             time.perf_counter() - self.began - elapsed_s,
+            interrupted=self.stop.is_set(),
         )
 
     def _compare(self, bounds: dict[str, int]) -> None:
@@ -319,7 +323,7 @@ class _Run:
             unit_fan_in=asked.unit_fan_in,
             unroll_objective=asked.unroll_objective,
         )
-        if problem.objective is UnrollObjective.UNITS:
+        if asked.unit_fan_in is None and neurons_fit(asked.network, self.hardware):
             return self._identity(problem)
         packed: PackedUnrolling | None = self._solve("unroll", problem, self._keep_packed)
         return packed

@@ -8,11 +8,16 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 
+from spinemap_exact import heuristics, solvers
+from spinemap_exact.hardware import Hardware
+from spinemap_exact.interrupts import stoppable
 from spinemap_exact.kernels.compiling import not_counted
 from spinemap_exact.mapping import Mapping, Unrolling
+from spinemap_exact.network import Network
 from spinemap_exact.pipeline.evidence import Wanted, solve_and_certify
 from spinemap_exact.pipeline.given import HardwareLike, NetworkLike, given
 from spinemap_exact.pipeline.outcome import Found, MappingRun
+from spinemap_exact.pipeline.solve import NO_SOLVER
 from spinemap_exact.problems.mapping import MappingObjective, MappingProblem
 from spinemap_exact.problems.partition import Traffic
 from spinemap_exact.result import Limits, Progress, Status, Watch
@@ -20,6 +25,35 @@ from spinemap_exact.result import Limits, Progress, Status, Watch
 STAGE = "mapping"
 
 
+def require_posed(
+    network: Network,
+    hardware: Hardware,
+    *,
+    minimise: MappingObjective | str = MappingObjective.ENERGY,
+    max_crossbars: int | None = None,
+    max_latency_ps: int | None = None,
+    unrolling: Unrolling | None = None,
+    traffic: Traffic | str = Traffic.PER_TILE,
+    solver: str | None = None,
+    warm_start: str | None = None,
+) -> MappingProblem:
+    """Refuse, before anything is solved, what `map_network` could not do; return the problem.
+
+    Raises
+    ------
+    InvalidInput
+        If a limit is below one, or a name is unknown.
+    """
+    if solver not in (None, NO_SOLVER):
+        solvers.load("mapping", solver)
+    if warm_start not in (None, NO_SOLVER):
+        heuristics.load("mapping", warm_start)
+    return MappingProblem(
+        network, hardware, Traffic(traffic), MappingObjective(minimise), max_crossbars, max_latency_ps, unrolling
+    )
+
+
+@stoppable
 def map_network(
     network: NetworkLike,
     hardware: HardwareLike | None = None,
@@ -98,9 +132,10 @@ def map_network(
     4
     """
     network, hardware, notes = given(network, hardware, limits)
-    problem = MappingProblem(
-        network, hardware, Traffic(traffic), MappingObjective(minimise), max_crossbars, max_latency_ps, unrolling
-    )
+    problem = require_posed(
+        network, hardware, minimise=minimise, max_crossbars=max_crossbars, max_latency_ps=max_latency_ps,
+        unrolling=unrolling, traffic=traffic, solver=solver, warm_start=warm_start,
+    )  # fmt: skip
     limits, began = limits or Limits(), time.perf_counter()
     with not_counted(time.perf_counter, everywhere=True) as clock:
         watch = Watch(limits, partial(listen, STAGE) if listen else None, stop, clock)
@@ -111,7 +146,8 @@ def map_network(
         elapsed_s = watch.elapsed_s
     shortage = stage.result.reason if stage.result.status is Status.INFEASIBLE else None
     run = MappingRun(network, hardware, problem.traffic, limits, (stage,), stage.result.incumbent, shortage, elapsed_s)
-    return replace(run, compiling_s=time.perf_counter() - began - elapsed_s, notes=notes)
+    compiling_s = time.perf_counter() - began - elapsed_s
+    return replace(run, compiling_s=compiling_s, notes=notes, interrupted=watch.stop_requested)
 
 
 def _found(keep: Callable[[Found], None] | None) -> Callable[[Mapping], None] | None:

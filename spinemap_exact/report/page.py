@@ -151,12 +151,16 @@ def _facts_and_figures(run: Run, seed: int | None = None) -> str:
         facts.append(f"worst latency {duration_text(found['latency_worst_ps'])}")
     facts += [] if seed is None else [f"seed {seed}"]
     most = max((packets for _, _, packets in picture.get("traffic") or ()), default=0)
-    figures = [
-        figure(
-            svg.mesh(picture),
-            f"Mesh: clusters by number, shaded by columns used of {picture['columns']}; links by load, at most "
-            f"{found['link_load_max']:,} packets",
-        ),
+    figures = []
+    if picture["links"] is not None:  # of a mesh too large to be drawn there are none
+        figures.append(
+            figure(
+                svg.mesh(picture),
+                f"Mesh: clusters by number, shaded by columns used of {picture['columns']}; links by load, at most "
+                f"{found['link_load_max']:,} packets",
+            )
+        )
+    figures += [
         figure(
             svg.matrix(picture),
             f"Traffic from cluster (row) to cluster (column), the last row from external inputs; at most {most:,} "

@@ -58,6 +58,7 @@ class Best(Generic[S]):
     def _keep(self, solution: S, cost: int) -> None:
         if self.cost is None or cost < self.cost:
             self.solution, self.cost = solution, cost
+            self.watch.offer(solution)
             self.watch.report(objective=cost)
 
 

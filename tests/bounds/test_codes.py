@@ -12,11 +12,11 @@ import pytest
 
 from spinemap_exact.bounds import carries_of_axons, huffman_carries
 from spinemap_exact.certificate.check import check as verify
-from spinemap_exact.certificate.write import certificate
 from spinemap_exact.errors import CertificateRejected
 from spinemap_exact.network import Network
 from spinemap_exact.pipeline import solve_problem
 from spinemap_exact.problems.unroll import UnrollProblem
+from spinemap_exact.proofs.best import certificate
 from spinemap_exact.result import Limits, Status, Watch
 
 

@@ -15,7 +15,6 @@ from whole import hardware_of
 
 from spinemap_exact import heuristics, solvers
 from spinemap_exact.certificate.check import check
-from spinemap_exact.certificate.write import certificate
 from spinemap_exact.errors import CertificateRejected
 from spinemap_exact.hardware import CostModel, Crossbar, Hardware, TileGrid
 from spinemap_exact.heuristics.mapping._links import relieved, traffic_of
@@ -23,6 +22,7 @@ from spinemap_exact.kernels.link_annealing import anneal_links
 from spinemap_exact.mapping import Mapping, Partition, Placement, Unrolling
 from spinemap_exact.network import Network
 from spinemap_exact.problems.mapping import MappingObjective, MappingProblem
+from spinemap_exact.proofs.best import certificate
 from spinemap_exact.result import Limits, Watch
 
 GOALS = ["mean-latency", "worst-latency", "crossbars"]

@@ -13,7 +13,8 @@ import pytest
 from certificate_cases import mutants
 
 from spinemap_exact.certificate import format
-from spinemap_exact.certificate.check import _KINDS, check
+from spinemap_exact.certificate.check import check
+from spinemap_exact.certificate.check.kinds import KINDS
 from spinemap_exact.errors import CertificateMalformed, CertificateRejected
 
 ACCEPTED = sorted((Path(__file__).parents[1] / "data" / "certificates" / "accepted").iterdir())
@@ -35,7 +36,7 @@ def cost_reached(certificate) -> int:
 
 def test_there_is_a_case_of_every_kind():
     kinds = {load(case)[1].evidence["kind"] for case in ACCEPTED}
-    assert kinds == set(_KINDS)
+    assert kinds == set(KINDS)
 
 
 @pytest.mark.parametrize("case", ACCEPTED, ids=lambda case: case.name)

@@ -7,12 +7,13 @@ from itertools import product
 import numpy as np
 import pytest
 
-from spinemap_exact.certificate.check import _budget, _ends, _subsets, proven_bound
-from spinemap_exact.certificate.check._budget import TooManyArcs
-from spinemap_exact.certificate.check._chains import Line
-from spinemap_exact.certificate.check._charges import Charges, lengths
-from spinemap_exact.certificate.check._instance import Placement
-from spinemap_exact.certificate.check._sets import Direction, Sets
+from spinemap_exact.certificate.check import proven_bound
+from spinemap_exact.certificate.check.instance import Placement
+from spinemap_exact.certificate.check.placement import ends, listing, subsets
+from spinemap_exact.certificate.check.placement.chains import Line
+from spinemap_exact.certificate.check.placement.charges import Charges, lengths
+from spinemap_exact.certificate.check.placement.sets import Direction, Sets
+from spinemap_exact.errors import CertificateRejected
 from spinemap_exact.problems.placement import Mesh, PlacementProblem
 
 
@@ -54,9 +55,9 @@ def every_chain(direction, sets, charges):
 def test_arcs_on_cheap_chains_are_those_of_enumeration(seed, way, monkeypatch):
     """With small tables that speak of three clusters only, and few pairs held together."""
     if way == "pairs":
-        monkeypatch.setattr(_ends, "_MOST_IN_TABLE", 0)
-        monkeypatch.setattr(_subsets, "_IN_TABLE", (3, 3))
-        monkeypatch.setattr(_subsets, "_TOGETHER", 5)
+        monkeypatch.setattr(ends, "_MOST_IN_TABLE", 0)
+        monkeypatch.setattr(subsets, "_IN_TABLE", (3, 3))
+        monkeypatch.setattr(subsets, "_TOGETHER", 5)
     direction, sets, charges = draw(seed)
     known = list(every_chain(direction, sets, charges))
     least = min(cost for cost, _ in known)
@@ -89,6 +90,6 @@ def test_a_listing_that_takes_too_long_is_given_up(monkeypatch):
     direction, sets, charges = draw(4)
     for name in ("MAX_LINKS", "MAX_ARCS"):
         with monkeypatch.context() as limits:
-            limits.setattr(_budget, name, 3)
-            with pytest.raises(TooManyArcs):
+            limits.setattr(listing, name, 3)
+            with pytest.raises(CertificateRejected, match="more chains are left"):
                 Line(direction, sets, charges).below(10**6)

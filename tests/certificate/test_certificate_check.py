@@ -12,11 +12,12 @@ from certificate_cases import claim, mutants
 from oracle import optimum, random_problem, random_unroll_problem
 
 from spinemap_exact import heuristics
-from spinemap_exact.certificate import format, write
+from spinemap_exact.certificate import format
 from spinemap_exact.certificate.check import check
 from spinemap_exact.certificate.format import Certificate
 from spinemap_exact.errors import CertificateMalformed, CertificateRejected
 from spinemap_exact.heuristics.placement.sequential import run as place_in_sequence
+from spinemap_exact.proofs import best as best_proof
 from spinemap_exact.result import Limits, Watch, conclude
 
 KINDS = ("packing", "unroll", "partition", "placement")
@@ -41,7 +42,7 @@ def test_certified_optimum_equals_enumeration(kind):
         problem = tiny(kind, seed)
         best, result = solved(problem)
 
-        written = write.certificate(problem, result)
+        written = best_proof.certificate(problem, result)
 
         verified = check(problem, written)
         assert (verified.lower, verified.infeasible) == (best, best is None), f"{kind} {seed}"
@@ -54,7 +55,7 @@ def test_certified_optimum_equals_enumeration(kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_certificate_never_passes_for_another_instance(kind):
-    written = [write.certificate(p, solved(p)[1]) for p in (tiny(kind, seed) for seed in range(8))]
+    written = [best_proof.certificate(p, solved(p)[1]) for p in (tiny(kind, seed) for seed in range(8))]
     for seed in range(8):
         for other in range(8):
             if seed != other:
@@ -66,7 +67,7 @@ def test_the_witness_is_priced_again():
     problem = random_problem("placement", 3)
     placement = place_in_sequence(problem, Watch(Limits()))
     watch = Watch(Limits(time_s=5))
-    written = write.certificate(problem, conclude(problem, placement, None, engine="test", watch=watch))
+    written = best_proof.certificate(problem, conclude(problem, placement, None, engine="test", watch=watch))
     assert check(problem, written).upper == problem.cost(placement)
     lie = {**vars(written), "upper": written.upper - 1}
     with pytest.raises(CertificateRejected, match="upper: claims"):
@@ -93,7 +94,7 @@ def test_mutants_are_rejected_or_still_true(kind, seed):
     best = optimum(problem)
     watch = Watch(Limits(time_s=5))
     result = conclude(problem, solution, best, engine="oracle", watch=watch, infeasible=best is None)
-    written = write.certificate(problem, result)
+    written = best_proof.certificate(problem, result)
     table = json.loads(json.dumps({"format": format.FORMAT, "version": format.VERSION, **vars(written)}))
     accepted = 0
     for path, value, mutant in mutants(table, np.random.default_rng([seed, 7]), 150):

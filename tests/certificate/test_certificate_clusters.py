@@ -12,12 +12,15 @@ from certificate_cases import claim, mutants, reservoir
 from oracle import optimum, random_partition_problem
 
 from spinemap_exact import solvers
-from spinemap_exact.certificate import _cluster_proof, _list_proof, write
-from spinemap_exact.certificate._cluster_proof import Shares
-from spinemap_exact.certificate.check import _instance, check
-from spinemap_exact.certificate.check._clusters import Case, Pricing
-from spinemap_exact.certificate.check._witness import cluster_packets
+from spinemap_exact.certificate.check import check
+from spinemap_exact.certificate.check.instance import read
+from spinemap_exact.certificate.check.partition.clusters import Case, Pricing
+from spinemap_exact.certificate.check.witness import cluster_packets
 from spinemap_exact.errors import CertificateMalformed, CertificateRejected
+from spinemap_exact.proofs import best as best_proof
+from spinemap_exact.proofs.partition import clusters as cluster_proof
+from spinemap_exact.proofs.partition import listed as list_proof
+from spinemap_exact.proofs.partition.clusters import Shares
 from spinemap_exact.result import Limits, Watch
 
 
@@ -26,7 +29,7 @@ def prove(problem):
     result = solvers.load("partition", "branch-price")(problem, Watch(Limits(time_s=300, workers=1)))
     if result.evidence is None:
         return result, None
-    return result, _cluster_proof.prove(problem, result.dual_bound, result.evidence, lambda: False)
+    return result, cluster_proof.prove(problem, result.dual_bound, result.evidence, lambda: False)
 
 
 def counted(problem):
@@ -35,7 +38,7 @@ def counted(problem):
     root = SimpleNamespace(branching=SimpleNamespace(together=(), apart=()), proof=proof)
     result = solvers.load("partition", "branch-price")(problem, Watch(Limits(time_s=300, workers=1)))
     left_behind = SimpleNamespace(triples=(), leaves=[root])
-    return result, _cluster_proof.prove(problem, result.dual_bound, left_behind, lambda: False)
+    return result, cluster_proof.prove(problem, result.dual_bound, left_behind, lambda: False)
 
 
 @pytest.mark.parametrize("count", [30, pytest.param(200, marks=pytest.mark.slow)])
@@ -91,7 +94,7 @@ def test_shares_are_found_down_to_the_dearest_cluster(traffic):
     """For any duals and penalties, a pricing tree shows the worth of the best cluster, and not one less."""
     for seed in range(12):
         rng = np.random.default_rng(seed)
-        instance = _instance.read(reservoir(seed, units=7, traffic=traffic))[0]
+        instance = read(reservoir(seed, units=7, traffic=traffic)).instance
         case, triples = Case(instance), [[0, 1, 2], [2, 4, 6]]
         duals, penalties = (rng.integers(0, 10**9, size).tolist() for size in (7, 2))
         clusters = [c for size in range(4) for c in itertools.combinations(range(7), size)]
@@ -110,9 +113,9 @@ def test_shares_are_found_down_to_the_dearest_cluster(traffic):
 def test_a_tree_is_searched_for_where_the_solver_left_none():
     problem = reservoir(0)
     result, _ = prove(problem)
-    found = write.certificate(problem, replace(result, evidence=None), Watch(Limits(time_s=100, workers=1)))
+    found = best_proof.certificate(problem, replace(result, evidence=None), Watch(Limits(time_s=100, workers=1)))
     assert (found.lower, found.evidence["kind"]) == (result.objective, "clusters")
-    hurried = write.certificate(problem, replace(result, evidence=None), Watch(Limits(time_s=5, workers=1)))
+    hurried = best_proof.certificate(problem, replace(result, evidence=None), Watch(Limits(time_s=5, workers=1)))
     assert hurried.lower < result.objective
 
 
@@ -125,12 +128,12 @@ def test_a_list_or_the_root_is_certified_where_the_tree_takes_too_long(monkeypat
     def slow(problem, claim, left_behind, should_stop):
         return None if len(left_behind.leaves) > 1 else prove_in_time(problem, claim, left_behind, should_stop)
 
-    prove_in_time = _cluster_proof.prove
-    monkeypatch.setattr(_cluster_proof, "prove", slow)
-    listed = write.certificate(problem, result, Watch(Limits(time_s=100, workers=1)))
+    prove_in_time = cluster_proof.prove
+    monkeypatch.setattr(cluster_proof, "prove", slow)
+    listed = best_proof.certificate(problem, result, Watch(Limits(time_s=100, workers=1)))
     assert (listed.lower, listed.evidence["kind"]) == (result.objective, "listed")
-    monkeypatch.setattr(_list_proof, "prove", lambda *_: None)
-    found = write.certificate(problem, result, Watch(Limits(time_s=100, workers=1)))
+    monkeypatch.setattr(list_proof, "prove", lambda *_: None)
+    found = best_proof.certificate(problem, result, Watch(Limits(time_s=100, workers=1)))
     assert (found.lower, found.upper) == (root, result.objective)
 
 

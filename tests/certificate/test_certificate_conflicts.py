@@ -7,14 +7,16 @@ import oracle
 import pytest
 from certificate_cases import claim, mutants
 
-from spinemap_exact.certificate import _conflict_proof, check
-from spinemap_exact.certificate.check import _conflicts, proven_bound
-from spinemap_exact.certificate.write import certificate
+from spinemap_exact.certificate import check
+from spinemap_exact.certificate.check import proven_bound
+from spinemap_exact.certificate.check.partition import conflicts
 from spinemap_exact.errors import CertificateMalformed, CertificateRejected
 from spinemap_exact.hardware import Crossbar
 from spinemap_exact.io import read_problem
 from spinemap_exact.network import Network
 from spinemap_exact.problems.partition import PartitionObjective, PartitionProblem, Traffic
+from spinemap_exact.proofs.best import certificate
+from spinemap_exact.proofs.partition import conflicts as conflict_proof
 from spinemap_exact.result import Limits, Watch
 from spinemap_exact.solvers.partition import branch_price
 from spinemap_exact.solvers.partition.branch_price._counting import packets_of_sources
@@ -28,7 +30,7 @@ def chain(rows: int = 3, traffic: Traffic = Traffic.PER_TILE) -> PartitionProble
 
 
 def found(problem):
-    return _conflict_proof.prove(problem, lambda: False)
+    return conflict_proof.prove(problem, lambda: False)
 
 
 def test_either_carry_of_a_chain_leaves_its_cluster():
@@ -75,7 +77,7 @@ def test_axons_of_a_source_fill_rows():
 
 
 def test_too_much_work_is_refused(monkeypatch):
-    monkeypatch.setattr(_conflicts, "MAX_STEPS", 12)
+    monkeypatch.setattr(conflicts, "MAX_STEPS", 12)
     assert found(chain()) == {"kind": "conflicts", "cliques": []}
     with pytest.raises(CertificateRejected, match="steps"):
         proven_bound(chain(), {"kind": "conflicts", "cliques": [[0, 1], [1, 2]]}, None)

@@ -11,9 +11,11 @@ from ask import mapping_problem
 from certificate_cases import claim, mutants
 from crossbar_contents import best, ring, some_values
 
-from spinemap_exact.certificate import _content_proof, check, write
-from spinemap_exact.certificate.check._field import LARGEST
+from spinemap_exact.certificate import check
+from spinemap_exact.certificate.check.field import LARGEST
 from spinemap_exact.errors import CertificateMalformed, CertificateRejected
+from spinemap_exact.proofs import best as best_proof
+from spinemap_exact.proofs.mapping import contents as content_proof
 from spinemap_exact.result import Limits, Watch
 from spinemap_exact.solvers.mapping import contents
 from spinemap_exact.solvers.mapping.contents._instance import Instance
@@ -47,8 +49,8 @@ def test_no_values_prove_more_than_the_optimum(seed):
         most = best(instance, values)
         bound = instance.bound(values, most)
         found = contents.Evidence(values, most, bound)
-        assert _content_proof.prove(problem, least + 1, found, never) is None
-        evidence = _content_proof.prove(problem, bound, found, never)
+        assert content_proof.prove(problem, least + 1, found, never) is None
+        evidence = content_proof.prove(problem, bound, found, never)
         if evidence is None:  # per synapse, what is lost is bounded; and huge values leave flows no exact price
             assert instance.per_synapse or values.total > 2**35
         elif values.total + int(values.synapses.sum()) < LARGEST // 2:
@@ -64,7 +66,7 @@ def test_what_the_solver_claims_is_verified(seed):
     found = [e for e in result.evidence if isinstance(e, contents.Evidence)]
     if not found:  # priced trees prove as much
         return
-    certificate = write.certificate(problem, result, watch(20.0))
+    certificate = best_proof.certificate(problem, result, watch(20.0))
     assert certificate.lower == result.dual_bound <= least
 
 
@@ -72,7 +74,7 @@ def proven():
     """Half a ring in each of two crossbars costs 220: 6 local reads of 10, 4 packets of 40."""
     problem = ring(6, 5, 3)
     result = contents.solve(problem, watch())
-    certificate = write.certificate(problem, result, watch(20.0))
+    certificate = best_proof.certificate(problem, result, watch(20.0))
     assert certificate.lower == 220 and certificate.evidence["kind"] == "contents"
     return problem, certificate.evidence
 

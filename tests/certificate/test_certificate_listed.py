@@ -10,14 +10,18 @@ from certificate_cases import claim, mutants, reservoir
 from oracle import optimum, random_partition_problem
 
 from spinemap_exact import solvers
-from spinemap_exact.certificate import _cluster_proof, _list_proof, write
-from spinemap_exact.certificate._list_proof import Lists
-from spinemap_exact.certificate.check import _instance, check
-from spinemap_exact.certificate.check._clusters import Budget, Case, Goal, Pricing, walk
-from spinemap_exact.certificate.check._field import Field
-from spinemap_exact.certificate.check._listed import Lister
-from spinemap_exact.certificate.check._witness import cluster_packets
+from spinemap_exact.certificate.check import check
+from spinemap_exact.certificate.check.budget import Budget
+from spinemap_exact.certificate.check.field import Field
+from spinemap_exact.certificate.check.instance import read
+from spinemap_exact.certificate.check.partition.clusters import MAX_WORK, Case, Goal, Pricing, walk
+from spinemap_exact.certificate.check.partition.listed import Lister
+from spinemap_exact.certificate.check.witness import cluster_packets
 from spinemap_exact.errors import CertificateMalformed, CertificateRejected
+from spinemap_exact.proofs import best as best_proof
+from spinemap_exact.proofs.partition import clusters as cluster_proof
+from spinemap_exact.proofs.partition import listed as list_proof
+from spinemap_exact.proofs.partition.listed import Lists
 from spinemap_exact.result import Limits, Watch
 from spinemap_exact.solvers.partition import branch_price
 from spinemap_exact.solvers.partition.branch_price import _tree
@@ -38,7 +42,7 @@ def prove(problem):
     root = getattr(result.evidence, "root", None)
     if root is None or result.objective is None:
         return result, None
-    return result, _list_proof.prove(problem, result.objective, result.evidence, watch(), most_steps=12)
+    return result, list_proof.prove(problem, result.objective, result.evidence, watch(), most_steps=12)
 
 
 @pytest.mark.parametrize("count", [40, pytest.param(200, marks=pytest.mark.slow)])
@@ -84,7 +88,7 @@ def test_the_list_holds_every_cluster_above_the_limit(traffic):
     scale, listed = 10**5, 0
     for seed, most_steps in itertools.product(range(6), (1, 20, 1000)):
         rng = np.random.default_rng(seed)
-        instance = _instance.read(reservoir(seed, units=7, traffic=traffic))[0]
+        instance = read(reservoir(seed, units=7, traffic=traffic)).instance
         case, triples = Case(instance), [[0, 1, 2], [2, 4, 6]]
         duals, penalties = rng.integers(0, 10**7, 7).tolist(), rng.integers(0, 10**6, 2).tolist()
         worth = {
@@ -98,7 +102,7 @@ def test_the_list_holds_every_cluster_above_the_limit(traffic):
         above = int(np.quantile(list(worth.values()), 0.5))
         pricing = Pricing(case, case.items(scale, triples, penalties), duals)
         tree = Lists(pricing, above, lambda: False, most_steps).tree()
-        budget = Budget(Field({}, "evidence"))
+        budget = Budget(MAX_WORK)
         lister = Lister(pricing, scale, list(zip(triples, penalties, strict=True)), above, budget)
         walk(pricing, above, Field(tree, "pricing"), budget, lister.enumerate)
         assert lister.found == {c: w for c, w in worth.items() if w > above}, (seed, most_steps)
@@ -110,7 +114,7 @@ def test_a_limit_that_two_clusters_may_share_is_rejected():
     """2 above + (K - 2) m must stay below what a cheaper partition needs; at that, it is rejected."""
     problem = reservoir(1)
     result, evidence = prove(problem)
-    instance = _instance.read(problem)[0]
+    instance = read(problem).instance
     goal = Goal.of(instance, result.objective, evidence["scale"])
     case = Case(instance)
     worth = [
@@ -166,7 +170,7 @@ def test_a_choice_among_listed_clusters_is_certified(traffic, monkeypatch):
     """The solver lists after one node and leaves what that began with; the tree of another solve is not needed."""
     monkeypatch.setattr(_tree, "_PATIENCE", 1)
     monkeypatch.setattr(_tree._cuts, "separate", lambda *_: [])
-    monkeypatch.setattr(_cluster_proof, "search", None)
+    monkeypatch.setattr(cluster_proof, "search", None)
     listed = 0
     for seed in range(6):
         problem = reservoir(seed, traffic=traffic)
@@ -174,17 +178,17 @@ def test_a_choice_among_listed_clusters_is_certified(traffic, monkeypatch):
         if not isinstance(result.evidence, branch_price.Listing):  # the root settled it
             continue
         listed += 1
-        found = write.certificate(problem, result, watch())
+        found = best_proof.certificate(problem, result, watch())
         assert (found.lower, found.upper, found.evidence["kind"]) == (result.objective, result.objective, "listed")
     assert listed > 0
 
 
 def test_the_root_alone_is_certified_where_the_list_takes_too_long(monkeypatch):
     monkeypatch.setattr(_tree, "_PATIENCE", 1)
-    monkeypatch.setattr(_list_proof, "prove", lambda *_: None)
+    monkeypatch.setattr(list_proof, "prove", lambda *_: None)
     problem = reservoir(1)
     result = solvers.load("partition", "branch-price")(problem, watch())
     assert isinstance(result.evidence, branch_price.Listing)
-    monkeypatch.setattr(write, "_LEAST_SEARCH_S", 60.0)  # no search of the writer's own
-    found = write.certificate(problem, result, Watch(Limits(time_s=30, workers=1)))
+    monkeypatch.setattr(best_proof, "_LEAST_SEARCH_S", 60.0)  # no search of the writer's own
+    found = best_proof.certificate(problem, result, Watch(Limits(time_s=30, workers=1)))
     assert (found.lower, found.evidence["kind"]) == (result.evidence.root.bound, "clusters")

@@ -16,12 +16,12 @@ from draw import random_mapping
 from spinemap_exact.bounds import network_bound
 from spinemap_exact.certificate import format
 from spinemap_exact.certificate.check import check, verified
-from spinemap_exact.certificate.write import witness_table
 from spinemap_exact.errors import CertificateMalformed, CertificateRejected, InvalidInput
 from spinemap_exact.hardware import CostModel, Crossbar, Hardware, TileGrid
 from spinemap_exact.mapping import Mapping, Partition, Placement, Unrolling
 from spinemap_exact.network import Network
 from spinemap_exact.problems.mapping import MappingObjective, MappingProblem
+from spinemap_exact.proofs.best import witness_table
 
 FLAWS = (CertificateMalformed, CertificateRejected)
 OBJECTIVES = [str(objective) for objective in MappingObjective]

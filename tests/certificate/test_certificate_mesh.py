@@ -11,15 +11,15 @@ import pytest
 from certificate_cases import claim, mutants
 from oracle import optimum, random_placement_problem
 
-from spinemap_exact.certificate import _mesh_proof
 from spinemap_exact.certificate.check import check, proven_bound
-from spinemap_exact.certificate.check._instance import read
+from spinemap_exact.certificate.check.instance import read
 from spinemap_exact.errors import CertificateMalformed, CertificateRejected
 from spinemap_exact.problems.placement import Mesh, PlacementProblem
+from spinemap_exact.proofs.placement import mesh as mesh_proof
 
 
 def prove(problem, bound, start=None):
-    return _mesh_proof.prove(problem, bound, lambda: False, start)
+    return mesh_proof.prove(problem, bound, lambda: False, start)
 
 
 def ring(clusters: int, width: int, height: int, seed: int) -> PlacementProblem:
@@ -56,7 +56,7 @@ def test_symmetry_is_used_only_where_it_is_there(seed):
     entry = None if inputs is None else int(rng.integers(side**2))
     problem = replace(PlacementProblem.from_matrices(flow, mesh=mesh), io_tile=entry, input_flow=inputs)
     best = optimum(problem)
-    search = _mesh_proof._Search(read(problem)[0], 8, best, lambda: False)
+    search = mesh_proof._Search(read(problem).instance, 8, best, lambda: False)
 
     evidence = search.run(np.zeros(comb(clusters, 2), dtype=np.int64))
 
@@ -69,7 +69,7 @@ def test_symmetry_is_used_only_where_it_is_there(seed):
 def test_a_floor_above_the_least_chain_is_refused():
     problem = ring(5, 4, 2, 0)
     best = optimum(problem)
-    evidence = _mesh_proof._Search(read(problem)[0], 8, best, lambda: False)._root(np.zeros(10, dtype=np.int64))[0]
+    evidence = mesh_proof._Search(read(problem).instance, 8, best, lambda: False)._root(np.zeros(10, dtype=np.int64))[0]
     for floor, reason in ((evidence["floor"] + 1, "a chain costs less"), (None, "columns and rows differ")):
         with pytest.raises((CertificateRejected, CertificateMalformed), match=reason):
             check(problem, claim(problem, best, {**evidence, "floor": floor}))
@@ -91,7 +91,7 @@ def test_mutants_are_rejected_or_still_true(seed, count):
 def test_mutants_with_triples_are_rejected_or_still_true(seed, count):
     problem = ring(8, 4, 2, seed)
     best = optimum(problem)
-    search = _mesh_proof._Search(read(problem)[0], 8, best, lambda: False)
+    search = mesh_proof._Search(read(problem).instance, 8, best, lambda: False)
     assert_mutants_claim_nothing_false(problem, best, search.run(np.zeros(28 + 56, dtype=np.int64)), seed, count)
 
 

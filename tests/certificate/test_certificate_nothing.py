@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from certificate_cases import claim
 
-from spinemap_exact.certificate.check import _KINDS, check
+from spinemap_exact.certificate.check import check
+from spinemap_exact.certificate.check.kinds import KINDS
 from spinemap_exact.certificate.format import Certificate
 from spinemap_exact.errors import CertificateMalformed, CertificateRejected
 from spinemap_exact.hardware import Crossbar
@@ -66,9 +69,9 @@ def test_no_evidence_lifts_a_bound_above_a_witness(monkeypatch):
     """Even a proof with a hole proves no bound above what a solution costs, nor that there is no solution."""
     problem = NOTHING["unroll crossbars"]
     witness = {key: [] for key in ("unit_of_synapse", "neuron_of_unit", "parent_of_unit", "cluster_of_unit")}
-    for kind, (spoken_of, _) in list(_KINDS.items()):
+    for kind, known in list(KINDS.items()):
         for proven in (1, None):
-            monkeypatch.setitem(_KINDS, kind, (spoken_of, lambda *_, proven=proven: proven))
+            monkeypatch.setitem(KINDS, kind, replace(known, prove=lambda *_, proven=proven: proven))
             for lower in (0, 1):
                 honest = Certificate("unroll", problem.digest, lower, 0, False, witness, {"kind": kind})
                 if lower == 0 and proven == 1:

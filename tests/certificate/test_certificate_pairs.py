@@ -10,12 +10,13 @@ import pytest
 from certificate_cases import claim, mutants
 from oracle import optimum, random_placement_problem
 
-from spinemap_exact.certificate import _pair_proof
-from spinemap_exact.certificate.check import _assign, _matching, check
+from spinemap_exact.certificate.check import check
+from spinemap_exact.certificate.check.placement import assign, matching
 from spinemap_exact.errors import CertificateMalformed, CertificateRejected
 from spinemap_exact.hardware import TileGrid
 from spinemap_exact.mapping import Placement
 from spinemap_exact.problems.placement import Mesh, PlacementProblem
+from spinemap_exact.proofs.placement import pairs as pair_proof
 from spinemap_exact.result import Limits, Watch
 from spinemap_exact.solvers.placement.rlt1._tree import Tree
 
@@ -26,7 +27,7 @@ def prove(problem: PlacementProblem, bound: int):
     tree = Tree(problem, Watch(Limits(time_s=None, workers=1)), start, 0)
     tree.run()
     assert tree.bound == tree.cost
-    return _pair_proof.prove(problem, bound, tree.trail, lambda: False)
+    return pair_proof.prove(problem, bound, tree.trail, lambda: False)
 
 
 def dense(seed: int, clusters: int = 7) -> PlacementProblem:
@@ -115,21 +116,21 @@ def test_bounds_on_assignments_are_the_optima():
     rng = np.random.default_rng(0)
     for k in range(1, 6):
         costs = rng.integers(-20, 20, (30, k, k))
-        costs[rng.random(costs.shape) < 0.2] = _assign.NEVER
+        costs[rng.random(costs.shape) < 0.2] = assign.NEVER
         best = [min(sum(int(c[i, p[i]]) for i in range(k)) for p in permutations(range(k))) for c in costs]
-        begin = _assign.Start(rng.integers(-20, 20, k), rng.permutation(k))
-        for start in (None, begin, _assign.Start(begin.v, np.full(k, -1))):
-            assert _assign.bounds(costs, start=start).tolist() == best
-            assert [_assign.bound(c, 2**60, start)[0] for c in costs] == best
+        begin = assign.Start(rng.integers(-20, 20, k), rng.permutation(k))
+        for start in (None, begin, assign.Start(begin.v, np.full(k, -1))):
+            assert assign.bounds(costs, start=start).tolist() == best
+            assert [assign.bound(c, 2**60, start)[0] for c in costs] == best
 
 
 def test_a_search_that_stops_early_has_proven_enough():
     rng = np.random.default_rng(1)
     costs = rng.integers(0, 50, (40, 5, 5))
-    best = _assign.bounds(costs)
+    best = assign.bounds(costs)
     for enough in (10, 30, 60):
-        together = _assign.bounds(costs, np.full(40, enough))
-        for found in (together, np.array([_assign.bound(c, enough)[0] for c in costs])):
+        together = assign.bounds(costs, np.full(40, enough))
+        for found in (together, np.array([assign.bound(c, enough)[0] for c in costs])):
             assert ((found == best) | (found > enough)).all()
             assert (found <= best).all()
 
@@ -144,7 +145,7 @@ def test_usable_cells_are_those_of_assignments():
             for p in permutations(range(k)):
                 if alive[range(k), p].all():
                     expected[range(k), p] = True
-            found = _matching.usable(alive)
+            found = matching.usable(alive)
             assert (found is None) == (not expected.any())
             assert found is None or (found == expected).all()
 

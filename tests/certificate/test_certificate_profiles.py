@@ -13,12 +13,13 @@ import pytest
 from certificate_cases import claim, mutants
 from oracle import optimum
 
-from spinemap_exact.certificate import _mesh_proof
-from spinemap_exact.certificate.check import _profiles, check
-from spinemap_exact.certificate.check._blocks import Margins
-from spinemap_exact.certificate.check._instance import read
+from spinemap_exact.certificate.check import check
+from spinemap_exact.certificate.check.instance import read
+from spinemap_exact.certificate.check.placement import profiles
+from spinemap_exact.certificate.check.placement.blocks import Margins
 from spinemap_exact.errors import CertificateMalformed, CertificateRejected
 from spinemap_exact.problems.placement import Mesh, PlacementProblem
+from spinemap_exact.proofs.placement import mesh as mesh_proof
 
 FLAWS = (CertificateMalformed, CertificateRejected)
 
@@ -43,7 +44,7 @@ def triangle(seed: int = 10) -> PlacementProblem:
 
 
 def prove(problem: PlacementProblem, bound: int):
-    search = _mesh_proof._Search(read(problem)[0], 8, bound, lambda: False)
+    search = mesh_proof._Search(read(problem).instance, 8, bound, lambda: False)
     return search.profiles(np.zeros(comb(problem.num_clusters, 2), dtype=np.int64))
 
 
@@ -95,9 +96,9 @@ def test_pairs_beyond_those_that_are_open(surplus, reason):
 
 def with_positions(problem: PlacementProblem):
     """Evidence in which every pair is told apart by positions, at once, and proven by branches alone."""
-    search = _mesh_proof._Search(read(problem)[0], 8, optimum(problem), lambda: False)
+    search = mesh_proof._Search(read(problem).instance, 8, optimum(problem), lambda: False)
     pairs = []
-    for pair in _profiles.open_pairs(search.relaxation, None, search.limit):
+    for pair in profiles.open_pairs(search.relaxation, None, search.limit):
         tree = [{"positions": True}]
         for tiles in pair.case.empty.tiles():
             case = pair.case.occupied(tiles)
@@ -198,7 +199,7 @@ def test_profiles_that_go_together_are_those_of_some_set_of_tiles():
             found.setdefault(margins, []).append([*chosen])
     for columns, rows in product(product(range(4), repeat=4), product(range(5), repeat=3)):
         if sum(columns) == sum(rows):
-            assert _profiles.realisable(columns, rows) == ((columns, rows) in found)
+            assert profiles.realisable(columns, rows) == ((columns, rows) in found)
             assert sorted(Margins(columns, rows).tiles()) == sorted(found.get((columns, rows), []))
 
 

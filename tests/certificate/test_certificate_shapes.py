@@ -9,11 +9,12 @@ import oracle
 import pytest
 from certificate_cases import mutants
 
-from spinemap_exact.certificate.check import _shapes, proven_bound
-from spinemap_exact.certificate.write import _as_specified
+from spinemap_exact.certificate.check import proven_bound
+from spinemap_exact.certificate.check.unroll import shapes
 from spinemap_exact.errors import CertificateMalformed, CertificateRejected
 from spinemap_exact.network import Network
 from spinemap_exact.problems.unroll import UnrollProblem
+from spinemap_exact.proofs.best import _as_specified
 from spinemap_exact.solvers.unroll.cover.shapes import bound_by_shapes
 
 
@@ -49,6 +50,6 @@ def test_no_values_prove_more_than_the_optimum(seed):
 
 
 def test_too_many_pairs_are_refused(monkeypatch):
-    monkeypatch.setattr(_shapes, "MAX_STEPS", 20)
+    monkeypatch.setattr(shapes, "MAX_STEPS", 20)
     with pytest.raises(CertificateRejected, match="steps"):
         proven_bound(sparse(0), _as_specified(bound_by_shapes(sparse(0))[1]), None)

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from certificate_cases import claim
 
-from spinemap_exact.certificate import write
 from spinemap_exact.certificate.check import check
 from spinemap_exact.cli.verbs import _certified
 from spinemap_exact.errors import CertificateRejected
@@ -16,6 +15,7 @@ from spinemap_exact.pipeline import certify, solve_problem
 from spinemap_exact.problems.partition import PartitionProblem
 from spinemap_exact.problems.placement import PlacementProblem
 from spinemap_exact.problems.unroll import UnrollProblem
+from spinemap_exact.proofs import best as best_proof
 from spinemap_exact.result import Limits, Status, Voucher, Watch, conclude
 
 
@@ -88,7 +88,7 @@ def test_a_bound_without_evidence_is_said_to_be_so(tmp_path):
 
 def test_nothing_is_written_where_nothing_was_verified(tmp_path, monkeypatch):
     problem, result = placed(10**6)
-    monkeypatch.setattr(write, "certificates", lambda *_: ())
+    monkeypatch.setattr(best_proof, "certificates", lambda *_: ())
     stage = certify("placement", problem, "test", result, Watch(Limits(time_s=1)), thorough=True)
     said = _certified(tmp_path / "c", stage)
     assert said == [f"{tmp_path / 'c'} was not written: no evidence for the bound 1000000 was verified within 1 s"]

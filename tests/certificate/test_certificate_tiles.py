@@ -10,12 +10,12 @@ from certificate_cases import claim, mutants
 from oracle import mappings, optimum, random_mapping_problem, random_network
 
 from spinemap_exact import heuristics
-from spinemap_exact.certificate import _tile_proof, check, write
-from spinemap_exact.certificate.check import _instance
-from spinemap_exact.certificate.check._clusters import Case as Grouping
-from spinemap_exact.certificate.check._field import Field
-from spinemap_exact.certificate.check._on_tiles import Case, Chip
-from spinemap_exact.certificate.check._units import Units
+from spinemap_exact.certificate import check
+from spinemap_exact.certificate.check.field import Field
+from spinemap_exact.certificate.check.instance import read as read_instance
+from spinemap_exact.certificate.check.mapping.on_tiles import Case, Chip
+from spinemap_exact.certificate.check.mapping.sources import Units
+from spinemap_exact.certificate.check.partition.clusters import Case as Grouping
 from spinemap_exact.errors import CertificateMalformed, CertificateRejected
 from spinemap_exact.hardware import CostModel, Crossbar, Hardware, TileGrid
 from spinemap_exact.mapping import Mapping, Partition, Placement, Unrolling
@@ -23,6 +23,8 @@ from spinemap_exact.network import Network
 from spinemap_exact.problems.mapping import MappingProblem
 from spinemap_exact.problems.partition import Traffic
 from spinemap_exact.problems.unroll import UnrollProblem
+from spinemap_exact.proofs import best as best_proof
+from spinemap_exact.proofs.mapping import tiles as tile_proof
 from spinemap_exact.result import Limits, Status, Watch
 from spinemap_exact.solvers.mapping.branch_price import solve
 from spinemap_exact.solvers.mapping.branch_price._anchors import Multipliers
@@ -39,7 +41,7 @@ def proven(problem: MappingProblem, start: Mapping | None = None):
     """The strongest certificate of an optimal mapping."""
     result = solve(problem, patient(), start)
     assert result.status is Status.OPTIMAL
-    return write.certificate(problem, result, patient())
+    return best_proof.certificate(problem, result, patient())
 
 
 def agree(seeds) -> dict[str, int]:
@@ -100,7 +102,7 @@ def test_units_are_read_as_they_are_mapped():
         packed = heuristics.load("unroll", "chain")(UnrollProblem(network, rows, 4), patient())
         hardware = Hardware("chip", TileGrid(3, 3), (Crossbar(rows, 4),), CostModel())
         problem = MappingProblem(network, hardware, unrolling=packed.unrolling)
-        raw = _instance.read(problem)[0]
+        raw = read_instance(problem).instance
         own, units = Units.of(raw, Field(None, "x")), packed.unrolling.unit_network(network)
         assert own.nets.spikes == units.spikes.tolist()
         assert own.nets.posts == [units.fan_out_of(k).tolist() for k in range(units.num_neurons)]
@@ -110,7 +112,7 @@ def test_units_are_read_as_they_are_mapped():
 @pytest.mark.parametrize("seed", range(60))
 def test_what_sources_cost_by_themselves_bounds_all_mappings(seed):
     problem = random_mapping_problem(seed)
-    evidence = _tile_proof.counted(problem, lambda: False)
+    evidence = tile_proof.counted(problem, lambda: False)
     bound = check.verified(problem, evidence, None).lower
     assert all(bound <= energy for energy, _ in mappings(problem))
 
@@ -123,7 +125,7 @@ def test_any_values_prove_no_more_than_holds(seed, traffic):
     given = random_mapping_problem(seed, units=4)
     problem = MappingProblem(given.network, given.hardware, traffic, unrolling=given.unrolling)
     found = list(mappings(problem))
-    units = Units.of(_instance.read(problem)[0], Field(None, "x"))
+    units = Units.of(read_instance(problem).instance, Field(None, "x"))
     chip = Chip(units, Grouping(units.problem))
     best = min((energy for energy, _ in found), default=None)
     for _ in range(4):
@@ -132,7 +134,7 @@ def test_any_values_prove_no_more_than_holds(seed, traffic):
         claimed = units.constant + steps * units.step
         if best is None or not claimed >= 0:
             continue
-        writer = _tile_proof._Writer(chip, steps, lambda: False)
+        writer = tile_proof._Writer(chip, steps, lambda: False)
         leaf = writer._leaf(Case(chip, [-1] * 4), proof)
         assert leaf is not None
         evidence = {"kind": "clusters-on-tiles", "cliques": [], "classes": [], "tree": [leaf]}
@@ -155,7 +157,7 @@ def drawn(chip: Chip, rng: np.random.Generator) -> Proof:
                     gamma.append(int(rng.integers(0, scale * step + 1)))
     pi, mu = rng.integers(-most // 4, most, n), -rng.integers(0, most, tiles)
     multipliers = Multipliers(pi, mu, np.array(gamma, dtype=np.int64), np.array(rows, dtype=np.int64).reshape(-1, 3))
-    writer = _tile_proof._Writer(chip, 0, lambda: False)
+    writer = tile_proof._Writer(chip, 0, lambda: False)
     values = writer._values(case, multipliers, 1)
     gains, surcharges = case.worths(values, scale), case.surcharges(values)
     worths, total = [], int(pi.sum() + mu.sum())
@@ -247,7 +249,7 @@ def test_a_mesh_too_large_to_measure_is_refused_before_it_is(width, refused):
     network = Network.from_synapses([0], [1], [3, 0])
     hardware = Hardware("long", TileGrid(width, 1), (Crossbar(1, 1),), CostModel(packet_fj=1))
     problem = MappingProblem(network, hardware, unrolling=Unrolling.identity(network))
-    assert (_tile_proof.counted(problem, lambda: False) is None) is refused
+    assert (tile_proof.counted(problem, lambda: False) is None) is refused
     if refused:
         with pytest.raises(CertificateRejected, match="1025 x 1 tiles are more than 1024"):
             check.verified(problem, {"kind": "sources", "cliques": []}, 0)

@@ -39,9 +39,21 @@ def test_another_run_is_refused_and_cleared_by_force(tmp_path):
     assert read_manifest(tmp_path)["files"] == ["mapping.json"]  # refused without a trace
 
     second = opened(tmp_path, force=True)
-    assert read_manifest(tmp_path)["files"] == []
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["mine.txt", MANIFEST]
+    assert read_manifest(tmp_path)["files"] == ["mapping.json"]  # nothing is there to take its place
+    second.put_text("log.txt", "one")
+    assert (read_manifest(tmp_path)["files"], read_manifest(tmp_path)["state"]) == (["log.txt"], "running")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["log.txt", "mine.txt", MANIFEST]
     second.close(DONE)
+
+
+def test_what_finds_nothing_clears_nothing(tmp_path):
+    first = opened(tmp_path)
+    first.put_text("mapping.json", "{}")
+    first.close(DONE)
+
+    opened(tmp_path, force=True).close(DONE)
+    assert read_manifest(tmp_path)["files"] == ["mapping.json"]
+    assert (tmp_path / "mapping.json").exists()
 
 
 def test_a_file_without_a_manifest_is_of_another_run(tmp_path):
@@ -70,8 +82,10 @@ def test_a_write_that_fails_leaves_what_was_there(tmp_path):
     folder.close(DONE)
 
     assert (tmp_path / "log.txt").read_text() == "whole"
-    opened(tmp_path, force=True).close(DONE)
-    assert [p.name for p in tmp_path.iterdir()] == [MANIFEST]  # no half of a file lies about
+    second = opened(tmp_path, force=True)
+    second.put_text("mapping.json", "{}")
+    second.close(DONE)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["mapping.json", MANIFEST]  # no half of a file lies about
 
 
 def test_a_folder_that_cannot_be_is_refused(tmp_path):

@@ -9,11 +9,12 @@ import numpy as np
 import oracle
 import pytest
 
-from spinemap_exact.certificate import _cluster_proof, check
+from spinemap_exact.certificate import check
 from spinemap_exact.hardware import Crossbar
 from spinemap_exact.network import Network
 from spinemap_exact.pipeline import area_then_packets
 from spinemap_exact.problems.partition import PartitionObjective, PartitionProblem, Traffic
+from spinemap_exact.proofs.partition import clusters as cluster_proof
 from spinemap_exact.result import Limits, Status, Watch
 from spinemap_exact.solvers.partition import branch_price
 from spinemap_exact.solvers.partition.branch_price import _ascent, _best, _graph, _run, _tree
@@ -288,7 +289,7 @@ def test_a_bundle_proves_what_column_generation_does(seed: int, monkeypatch: pyt
         assert result.objective == optimum
         assert result.status is (Status.INFEASIBLE if optimum is None else Status.OPTIMAL)
         if optimum and result.evidence is not None:
-            evidence = _cluster_proof.prove(problem, optimum, result.evidence, lambda: False)
+            evidence = cluster_proof.prove(problem, optimum, result.evidence, lambda: False)
             assert evidence is not None
             assert check.proven_bound(problem, evidence, optimum) == optimum
 

@@ -10,8 +10,8 @@ import pytest
 
 from spinemap_exact import solvers
 from spinemap_exact.certificate import check
-from spinemap_exact.certificate.write import certificate
 from spinemap_exact.problems.packing import PackingProblem
+from spinemap_exact.proofs.best import certificate
 from spinemap_exact.result import Limits, Status, Watch
 from spinemap_exact.solvers.packing import patterns
 from spinemap_exact.solvers.packing._choice import choose

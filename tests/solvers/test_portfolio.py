@@ -10,10 +10,10 @@ from draws import some
 from interrupted import StopsAfter
 from oracle import optimum, random_placement_problem
 
-from spinemap_exact.certificate import write
 from spinemap_exact.hardware import TileGrid
 from spinemap_exact.mapping import Placement
 from spinemap_exact.problems.placement import Mesh, PlacementProblem
+from spinemap_exact.proofs import best as best_proof
 from spinemap_exact.result import Limits, Status, StopReason, Watch
 from spinemap_exact.solvers.placement import portfolio
 from spinemap_exact.solvers.placement._stage import Player, Stage
@@ -84,7 +84,7 @@ def test_evidence_of_the_winner_is_kept(monkeypatch, first):
     assert result.vouched_by is not None
     assert (result.status, result.engine, result.vouched_by.by) == (Status.OPTIMAL, first, first)
     assert result.details[first]["bound"] == result.dual_bound
-    certificate = write.certificate(problem, result, watch)
+    certificate = best_proof.certificate(problem, result, watch)
     assert certificate is not None
     assert certificate.lower == result.objective
 

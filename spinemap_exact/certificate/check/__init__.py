@@ -6,62 +6,21 @@ costs, limits and every inequality itself. A check takes bounded time: what a ce
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import InitVar, dataclass
 from typing import Any
 
-from spinemap_exact.certificate.check import (
-    _blocks,
-    _clusters,
-    _conflicts,
-    _contents,
-    _counting,
-    _duals,
-    _exhaustive,
-    _full_crossbars,
-    _instance,
-    _lines,
-    _listed,
-    _moments,
-    _on_tiles,
-    _pairs,
-    _patterns,
-    _profiles,
-    _shapes,
-    _trees,
-    _units,
-    _witness,
-)
-from spinemap_exact.certificate.check._field import Field
-from spinemap_exact.certificate.check._instance import Mapping, Packing, Partition, Placement, Unroll
+from spinemap_exact.certificate.check import counting, exhaustive, mapping, packing, partition, placement, unroll
+from spinemap_exact.certificate.check.field import Field
+from spinemap_exact.certificate.check.instance import Instance, Mapping, Packing, Partition, Placement, Unroll, read
+from spinemap_exact.certificate.check.kinds import KINDS
+from spinemap_exact.certificate.check.witness import price
 from spinemap_exact.certificate.format import Certificate
 from spinemap_exact.errors import CertificateRejected, InvalidInput
 
+__all__ = ["VerifiedBounds", "check", "counting_arguments", "proven_bound", "verified"]
+# importing these enters what they judge among the kinds of evidence
+_RULES = (counting, exhaustive, packing, unroll, partition, placement, mapping)
 _SCOPES = {Packing: "packing", Unroll: "unroll", Partition: "partition", Placement: "placement", Mapping: "mapping"}
-
-# kind of evidence -> (what it speaks about, what it proves: a bound, or None for infeasibility)
-_KINDS: dict[str, tuple[tuple[type, ...], Callable[[Any, Field, int | None], int | None]]] = {
-    "counting": ((Packing, Unroll, Partition, Placement, Mapping), _counting.prove),
-    "exhaustive": ((Packing, Unroll, Partition, Placement), _exhaustive.prove),
-    "duals": ((Packing,), _duals.prove),
-    "patterns": ((Unroll,), _patterns.prove),
-    "shapes": ((Unroll,), _shapes.prove),
-    "full-crossbars": ((Unroll,), _full_crossbars.prove),
-    "lines": ((Placement,), _lines.prove),
-    "blocks": ((Placement,), _blocks.prove),
-    "profiles": ((Placement,), _profiles.prove),
-    "pairs": ((Placement,), _pairs.prove),
-    "clusters": ((Partition,), _clusters.prove),
-    "listed": ((Partition,), _listed.prove),
-    "conflicts": ((Partition,), _conflicts.prove),
-    "moments": ((Partition,), _moments.prove),
-    "trees": ((Mapping,), _trees.prove),
-    "contents": ((Mapping,), _contents.prove),
-    "sources": ((Mapping,), _units.prove),
-    "clusters-on-tiles": ((Mapping,), _on_tiles.prove),
-}
-
-
 _SEAL = object()  # what only this module has: whoever holds verified bounds had them from here
 
 
@@ -90,7 +49,7 @@ def check(instance: Any, certificate: Certificate) -> VerifiedBounds:
     Parameters
     ----------
     instance : object
-        A problem, or what `certificate.format.read_instance` returns.
+        A problem, what `certificate.format.read_instance` returns, or what `instance.read` made of either.
     certificate : Certificate
 
     Returns
@@ -115,7 +74,8 @@ def check(instance: Any, certificate: Certificate) -> VerifiedBounds:
     >>> (bounds.lower, bounds.upper) == (stage.result.dual_bound, stage.result.objective)
     True
     """
-    raw, digest = _instance.read(instance)
+    known = read(instance)
+    raw, digest = known.instance, known.digest
     if certificate.scope != _SCOPES[type(raw)]:
         raise CertificateRejected("scope", f"speaks of {certificate.scope}, the instance is {_SCOPES[type(raw)]}")
     if certificate.instance != digest:
@@ -128,16 +88,16 @@ def check(instance: Any, certificate: Certificate) -> VerifiedBounds:
     return VerifiedBounds(certificate.scope, certificate.lower, certificate.upper, certificate.infeasible, kind, _SEAL)
 
 
-def _check_upper(raw: _instance.Instance, certificate: Certificate) -> None:
+def _check_upper(raw: Instance, certificate: Certificate) -> None:
     """Price the witness; what it costs is a fact that no lower bound may contradict, whatever its evidence."""
-    cost = _witness.price(raw, Field(certificate.witness, "witness"))
+    cost = price(raw, Field(certificate.witness, "witness"))
     if cost != certificate.upper:
         raise CertificateRejected("upper", f"claims {certificate.upper}; the witness costs {cost}")
     if certificate.lower is not None and certificate.lower > cost:
         raise CertificateRejected("lower", f"claims {certificate.lower}; the witness costs only {cost}")
 
 
-def _check_lower(raw: _instance.Instance, certificate: Certificate) -> str:
+def _check_lower(raw: Instance, certificate: Certificate) -> str:
     kind, proven = _prove(raw, certificate.evidence, certificate.lower)
     if proven is None:
         if certificate.upper is not None:
@@ -150,16 +110,16 @@ def _check_lower(raw: _instance.Instance, certificate: Certificate) -> str:
     return kind
 
 
-def _prove(raw: _instance.Instance, given: Any, claim: int | None) -> tuple[str, int | None]:
+def _prove(raw: Instance, given: Any, claim: int | None) -> tuple[str, int | None]:
     """Return the kind of the evidence and the bound it proves; None if nothing is feasible."""
     evidence = Field(given, "evidence")
     kind = evidence["kind"]
-    if not isinstance(kind.value, str) or kind.value not in _KINDS:
-        kind.malformed(f"none of {', '.join(_KINDS)}")
-    spoken_of, prove = _KINDS[kind.value]
-    if type(raw) not in spoken_of:
+    if not isinstance(kind.value, str) or kind.value not in KINDS:
+        kind.malformed(f"none of {', '.join(KINDS)}")
+    known = KINDS[kind.value]
+    if type(raw) not in known.speaks_of:
         kind.rejected(f"proves nothing about a problem of kind {_SCOPES[type(raw)]}")
-    return kind.value, prove(raw, evidence, claim)
+    return kind.value, known.prove(raw, evidence, claim)
 
 
 def verified(instance: Any, evidence: Any, claim: int | None) -> VerifiedBounds:
@@ -172,7 +132,7 @@ def verified(instance: Any, evidence: Any, claim: int | None) -> VerifiedBounds:
     CertificateRejected, CertificateMalformed
         If it proves nothing.
     """
-    raw, _ = _instance.read(instance)
+    raw = read(instance).instance
     kind, proven = _prove(raw, evidence, claim)
     return VerifiedBounds(_SCOPES[type(raw)], proven, None, proven is None, kind, _SEAL)
 
@@ -185,4 +145,4 @@ def proven_bound(instance: Any, evidence: Any, claim: int | None) -> int | None:
 def counting_arguments(scope: str) -> tuple[str, ...]:
     """Names of the counting arguments that speak about a kind of problem."""
     kind = next(kind for kind, name in _SCOPES.items() if name == scope)
-    return tuple(_counting.ARGUMENTS[kind])
+    return tuple(counting.ARGUMENTS[kind])

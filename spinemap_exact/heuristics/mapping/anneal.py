@@ -61,8 +61,8 @@ def _unburdened(problem: MappingProblem, watch: Watch, start: Mapping | None) ->
         found = relieved(problem, watch.part(None if left is None else left / (len(starts) - k)), mapping)
         if best is None or problem.cost(found) < problem.cost(best):
             best = found
-            watch.report(objective=problem.cost(best))
             watch.offer(best)
+            watch.report(objective=problem.cost(best))
     return best
 
 
@@ -99,8 +99,8 @@ def _annealed(
             better = search.anneal(watch, random, trials, (_HOT, _COLD))
         if better:
             mapping = search.mapping()
-            watch.report(problem.cost(mapping), note="annealing")
             watch.offer(mapping)
+            watch.report(problem.cost(mapping), note="annealing")
         if better and is_enough:
             break
         done += 1

@@ -36,8 +36,8 @@ def _better(problem: MappingProblem, watch: Watch, best: Mapping | None, found: 
         return best
     if best is not None and problem.cost(best) <= problem.cost(found):
         return best
-    watch.report(objective=problem.cost(found))
     watch.offer(found)
+    watch.report(objective=problem.cost(found))
     return found
 
 
@@ -45,5 +45,5 @@ def _starts(problem: MappingProblem, watch: Watch, start: Mapping | None) -> Ite
     yield start
     left = watch.remaining_s
     share = None if left is None else left * _SHARE_OF_CONSTRUCTIONS / 2
-    yield spike_slices.run(problem, watch.part(share))
-    yield two_steps.run(problem, watch.part(share))
+    yield spike_slices.run(problem, watch.part(share, keep=watch.offer))
+    yield two_steps.run(problem, watch.part(share, keep=watch.offer))

@@ -35,6 +35,7 @@ def run(problem: MappingProblem, watch: Watch, start: Mapping | None = None) -> 
         found = chained(problem, unrolling, (partition, "best-effort"), part)
         if found is not None and (best is None or problem.cost(found) < problem.cost(best)):
             best = found
+            watch.offer(best)
             watch.report(objective=problem.cost(best))
         if best is not None and watch.should_stop():
             break
@@ -71,6 +72,7 @@ def _packed(problem: MappingProblem, watch: Watch) -> Mapping | None:
             continue
         if best is None or problem.cost(found) < problem.cost(best):
             best = found
+            watch.offer(best)
             watch.report(objective=problem.cost(best))
     return best
 

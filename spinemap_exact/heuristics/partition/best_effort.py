@@ -26,6 +26,8 @@ def run(problem: PartitionProblem, watch: Watch, start: Partition | None = None)
     """
     begin = start if start is not None and not problem.violations(start) else None
     best = _better(problem, begin, sequential.run(problem, watch.part()))
+    if best is not None:
+        watch.offer(best)
     if problem.num_units > _FEW_UNITS:
         begin = best = _levelled(problem, best, watch)
     if best is not None:
@@ -40,6 +42,8 @@ def _levelled(problem: PartitionProblem, best: Partition | None, watch: Watch) -
     is_large = problem.network.num_synapses > _LARGE
     for begin in (None,) if best is None else (None, best):
         best = _better(problem, best, multilevel.run(problem, watch.part() if is_large else _share(watch), begin))
+        if best is not None:
+            watch.offer(best)
     return _grown(problem, watch) if best is None else best
 
 

@@ -55,7 +55,7 @@ def solve(problem: PartitionProblem, watch: Watch, warm_start: Partition | None 
                 best["bound"] = max(progress.dual_bound, best.get("bound", 0))
             watch.report(progress.objective, progress.dual_bound)
 
-        own = watch.part(left, workers, listen=relay, stop=stop)
+        own = watch.part(left, workers, listen=relay, stop=stop, keep=watch.offer)
         try:
             results[name] = solvers.load("partition", name)(problem, own, warm_start=warm_start)
             if results[name].status in (Status.OPTIMAL, Status.INFEASIBLE):

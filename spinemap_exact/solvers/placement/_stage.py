@@ -102,6 +102,7 @@ class Stage:
         with self.news:
             if cost < self.cost:
                 self.incumbent, self.cost = placement, cost
+                self.watch.offer(placement)
                 self._compare()
 
     def raise_bound(self, bound: int) -> None:

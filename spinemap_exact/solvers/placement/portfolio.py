@@ -60,6 +60,7 @@ def solve(problem: PlacementProblem, watch: Watch, warm_start: Placement | None 
     incumbent = tabu.search(problem, watch.part(seconds), warm_start, idle_starts=5)
     cost = problem.cost(incumbent)
     bound = cost if problem.num_tiles == 1 else min(cost, cheap_bound(problem))
+    watch.offer(incumbent)
     watch.report(objective=cost, dual_bound=bound)
     stage = Stage(problem, watch, incumbent, bound)
     names = [] if bound == cost else expected_order(problem)

@@ -61,6 +61,7 @@ class Best:
         self.objective, self.incumbent = cost, partition
         self.cutoff = min(self.cutoff, cost)
         self._learn(partition)
+        self.watch.offer(partition)
         self.report(None, note="incumbent from clusters")
 
     def _learn(self, partition: Partition) -> None:

@@ -38,7 +38,9 @@ from spinemap_exact.problems.placement import PlacementProblem
 from spinemap_exact.result import SolveResult, Watch, conclude
 from spinemap_exact.solvers.placement._bounds import cheap_bound
 from spinemap_exact.solvers.placement._coarse import solve_coarse, too_large
-from spinemap_exact.solvers.placement.rlt1._tree import LARGEST_COST, Trail, Tree
+from spinemap_exact.solvers.placement.rlt1._tree import LARGEST_COST, Trail, Tree, Visit
+
+__all__ = ["ENGINE", "Trail", "Visit", "misfit", "obstacle", "solve"]
 
 logger = logging.getLogger(__name__)
 

@@ -147,6 +147,7 @@ class _State:
             found = cover.anneal(place, crossbars, self._part(0.3), effort << (attempts // 2))
             if found is not None and not self.problem.violations(found):
                 self.incumbent, attempts = found, 0
+                self.watch.offer(found)
                 self.watch.report(objective=self.problem.cost(found), note="annealing")
                 continue
             attempts += 1

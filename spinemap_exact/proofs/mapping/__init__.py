@@ -1,0 +1,1 @@
+"""Evidence for lower bounds of whole mappings."""
