@@ -6,8 +6,7 @@ import re
 from enum import StrEnum
 from typing import NoReturn
 
-from spinemap_exact.errors import InvalidInput
-from spinemap_exact.files import shown
+from spinemap_exact.errors import InvalidInput, unknown
 
 
 class Choice(StrEnum):
@@ -16,4 +15,4 @@ class Choice(StrEnum):
     @classmethod
     def _missing_(cls, value: object) -> NoReturn:
         what = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", cls.__name__).lower()
-        raise InvalidInput(f"unknown {what} {shown(value)}; known: {', '.join(cls)}")
+        raise InvalidInput(unknown(what, str(value), map(str, cls)))

@@ -136,8 +136,8 @@ def test_a_wrong_type_is_told_what_was_expected(call, text):
     ("call", "text"),
     [
         (lambda: map_network(ROW), "hardware is missing: a Hardware, a TOML file, or one of dynapse-like, "),
-        (lambda: map_network(ROW, CHIP, minimise="energi"), "unknown mapping objective 'energi'; known: energy, "),
-        (lambda: map_network(ROW, CHIP, traffic="per tile"), "unknown traffic 'per tile'; known: per-tile, "),
+        (lambda: map_network(ROW, CHIP, minimise="energi"), "objective 'energi'; did you mean 'energy'"),
+        (lambda: map_network(ROW, CHIP, traffic="per tile"), "unknown traffic 'per tile'; did you mean 'per-tile'"),
         (lambda: map_network("nowhere.csv", CHIP), "cannot read nowhere.csv"),
     ],
 )
