@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spinemap_exact import __version__
+from spinemap_exact.cli.asked import remembering
 from spinemap_exact.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class MapFolder:
 
     def __init__(self, args: argparse.Namespace, network: Network, hardware: Hardware) -> None:
         self.network, self.hardware, self.last_stage = network, hardware, args.stage or "placement"
-        self._written: dict[str, Any] = {}
+        self._args, self._written = args, dict[str, Any]()
         self._folder = opened(args, _NAMES, network, hardware)
 
     def keep(self, found: Found) -> None:
@@ -108,5 +109,6 @@ class MapFolder:
         for stage in stages:
             certificate, _ = certificate_of(stage)
             if certificate is not None and self._written.get(stage.name) is not certificate:
-                self._folder.put(f"{stage.name}.certificate", partial(certificates.write, certificate=certificate))
+                told = remembering(certificate, self._args, stage.problem)
+                self._folder.put(f"{stage.name}.certificate", partial(certificates.write, certificate=told))
                 self._written[stage.name] = certificate

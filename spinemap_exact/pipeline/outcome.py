@@ -37,6 +37,31 @@ _COUNTED = {
 }
 
 
+def measure_of(problem: Any) -> str:
+    """Say what the objective of a problem counts."""
+    if isinstance(problem, PlacementProblem):
+        mesh = problem.mesh
+        if mesh is None:
+            return "flow x distance"
+        # a spike-hop is one packet over one link; where directions cost differently, the sum is of their costs
+        return "spike-hops" if mesh.hop_x == mesh.hop_y == 1 else f"hop costs (x {mesh.hop_x}, y {mesh.hop_y})"
+    return str(getattr(problem, "objective", "bins")).replace("-", " ")
+
+
+def shown_value(problem: Any, value: int | None) -> str:
+    """Write an objective or a bound of a problem for people: energies and times with their units."""
+    if value is None:
+        return "-"
+    match getattr(problem, "objective", None):
+        case MappingObjective.ENERGY:
+            return energy_text(value)
+        case MappingObjective.WORST_LATENCY:
+            return duration_text(value)
+        case MappingObjective.MEAN_LATENCY:
+            return duration_text(value / max(1, problem.arrivals))
+    return f"{value:,}".replace(",", " ")
+
+
 @dataclass(frozen=True)
 class Stage:
     """One solved stage: what was asked, by which solver, and what came of it.
@@ -57,25 +82,11 @@ class Stage:
     @property
     def measure(self) -> str:
         """What the objective counts."""
-        problem = self.problem
-        if isinstance(problem, PlacementProblem):
-            mesh = problem.mesh
-            even = mesh is None or mesh.hop_x == mesh.hop_y == 1
-            return "spike-hops" if even else f"spike-hops (x: {mesh.hop_x}, y: {mesh.hop_y})"  # type: ignore[union-attr]
-        return str(getattr(problem, "objective", "bins")).replace("-", " ")
+        return measure_of(self.problem)
 
     def shown(self, value: int | None) -> str:
         """Write an objective or a bound for people: energies and times with their units."""
-        if value is None:
-            return "-"
-        match getattr(self.problem, "objective", None):
-            case MappingObjective.ENERGY:
-                return energy_text(value)
-            case MappingObjective.WORST_LATENCY:
-                return duration_text(value)
-            case MappingObjective.MEAN_LATENCY:
-                return duration_text(value / max(1, self.problem.arrivals))
-        return f"{value:,}".replace(",", " ")
+        return shown_value(self.problem, value)
 
     def as_json(self) -> dict[str, Any]:
         spent_s = {what: round(s, 3) for what, s in self.spent_s.items()}

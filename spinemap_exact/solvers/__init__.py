@@ -15,7 +15,7 @@ from typing import Any
 
 import spinemap_exact.formulations as formulations
 from spinemap_exact import registry
-from spinemap_exact.errors import InvalidInput
+from spinemap_exact.errors import InvalidInput, unknown
 from spinemap_exact.result import SolveResult
 
 Solver = Callable[..., SolveResult[Any]]
@@ -44,7 +44,7 @@ def load(kind: str, name: str) -> Solver:
         solver: Solver = registry.load(sys.modules[__name__], kind, name).solve
         return solver
     if name not in names(kind):
-        raise InvalidInput(f"unknown {kind} solver {name!r}; known: {', '.join(names(kind))}")
+        raise InvalidInput(unknown(f"{kind} solver", name, names(kind)))
     stem, _, engine = name.rpartition("-")
     paradigm = next(p for p, engines in _ENGINES.items() if engine in engines)
     formulation = registry.load(formulations, kind, f"{stem}-{paradigm}")
