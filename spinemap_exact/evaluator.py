@@ -76,6 +76,8 @@ class Evaluation:
     ----------
     traffic : Traffic
         The model under which packets were counted.
+    spikes_assumed : bool
+        True if nobody recorded the spikes: every figure stands for one spike of every neuron.
     energy_fj : Energy
     latency_worst_ps : int or None
         Longest way of a spike to a soma unit, over all synapses; None without synapses.
@@ -108,6 +110,7 @@ class Evaluation:
     """
 
     traffic: Traffic
+    spikes_assumed: bool
     energy_fj: Energy
     latency_worst_ps: int | None
     latency_mean_ps: Fraction | None
@@ -268,6 +271,7 @@ def evaluate(
     idle = sum(max(0, c.cells - used) for c, used in zip(capacity, cells_of_cluster.tolist(), strict=True))
     return Evaluation(
         traffic=traffic,
+        spikes_assumed=network.spikes_assumed,
         energy_fj=Energy(
             hop=hops_x * costs.hop_x_fj + hops_y * costs.hop_y_fj,
             packet=packets * costs.packet_fj,

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from spinemap_exact.arrays import Array, digest, is_whole, whole
-from spinemap_exact.errors import InvalidInput, InvalidInstance, WrongType, require_type
-from spinemap_exact.files import parse_toml, read_text, shown
+from spinemap_exact.errors import InvalidInput, InvalidInstance, WrongType, meant, require_type, unknown
+from spinemap_exact.files import cut, parse_toml, read_text, shown
 from spinemap_exact.units import INT64_MAX, femtojoules, picoseconds
 
 MOST_TILES = 10_000_000  # a wrong number would otherwise ask for all the memory there is
@@ -318,12 +318,23 @@ def read_hardware(source: str | Path) -> Hardware:
     if not isinstance(source, str | Path):
         raise WrongType("hardware", source, "the name of a preset or the path of a TOML file")
     path = Path(source)
+    return parse_hardware(hardware_text(source), default_name=path.stem if path.suffix == ".toml" else path.name)
+
+
+def hardware_text(source: str | Path) -> str:
+    """Return the text of a hardware file, or of a preset by its name.
+
+    Raises
+    ------
+    InvalidInput
+        If there is neither such a preset nor such a file.
+    """
+    path = Path(source)
     if path.suffix != ".toml" and not path.exists():
         if str(source) not in preset_names():
-            raise InvalidInput(f"unknown hardware preset {str(source)!r}; known: {', '.join(preset_names())}")
-        text = (resources.files("spinemap_exact") / "presets" / f"{source}.toml").read_text()
-        return parse_hardware(text, default_name=str(source))
-    return parse_hardware(read_text(path), default_name=path.stem)
+            raise InvalidInput(unknown("hardware preset", str(source), preset_names()))
+        return (resources.files("spinemap_exact") / "presets" / f"{source}.toml").read_text(encoding="utf-8")
+    return read_text(path)
 
 
 def parse_hardware(text: str, default_name: str = "hardware") -> Hardware:
@@ -338,7 +349,8 @@ def parse_hardware(text: str, default_name: str = "hardware") -> Hardware:
     energy = _quantities(name, "energy", table.pop("energy", {}), "fj", femtojoules)
     latency = _quantities(name, "latency", table.pop("latency", {}), "ps", picoseconds)
     if table:
-        raise InvalidInput(f"hardware {name!r} has the unknown entry {next(iter(table))!r}")
+        known = ("name", "source", "grid", "crossbar", "energy", "latency")
+        raise InvalidInput(f"hardware {name!r}: {unknown('entry', cut(next(iter(table))), known)}")
     return Hardware(
         name=name,
         grid=_build(name, "grid", TileGrid, grid),
@@ -355,18 +367,27 @@ def _quantities(name: str, title: str, table: Any, unit: str, parse: Any) -> dic
         raise InvalidInput(f"hardware {name!r}: {title} is {shown(table)}, not a table [{title}]")
     if "hop" in table:  # the common isotropic mesh
         table = {"hop_x": table["hop"], "hop_y": table["hop"], **{k: v for k, v in table.items() if k != "hop"}}
-    if unknown := set(table) - known:
-        raise InvalidInput(
-            f"hardware {name!r}: unknown entry {min(unknown)!r} in [{title}]; known: hop, " + ", ".join(sorted(known))
-        )
-    return {f"{key}_{unit}": parse(value) for key, value in table.items()}
+    if strange := set(table) - known:
+        raise InvalidInput(_strange(name, title, min(strange), ["hop", *sorted(known)]))
+    found = {}
+    for key, value in table.items():
+        try:
+            found[f"{key}_{unit}"] = parse(value)
+        except InvalidInput as defect:
+            raise InvalidInput(f"hardware {name!r}, {key} in [{title}]: {defect}") from defect
+    return found
+
+
+def _strange(name: str, title: str, entry: str, known: list[str]) -> str:
+    return f"hardware {name!r}: unknown entry {cut(entry)!r} in [{title}]; {meant(entry, known)}"
 
 
 def _build(name: str, title: str, kind: type[Any], table: Any) -> Any:
-    known = {f.name for f in fields(kind)}
-    if not isinstance(table, dict) or (unknown := set(table) - known):
-        culprit = min(unknown) if isinstance(table, dict) else table
-        raise InvalidInput(f"hardware {name!r}: unknown entry {shown(culprit)} in [{title}]")
+    known = [f.name for f in fields(kind)]
+    if not isinstance(table, dict):
+        raise InvalidInput(f"hardware {name!r}: {title} is {shown(table)}, not a table [{title}]")
+    if strange := table.keys() - set(known):
+        raise InvalidInput(_strange(name, title, min(strange), known))
     for key, value in table.items():
         if not isinstance(value, int) or isinstance(value, bool):
             raise InvalidInput(f"hardware {name!r}: {title} {key} is {shown(value)}, not an integer")

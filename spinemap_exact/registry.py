@@ -12,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 
-from spinemap_exact.errors import InvalidInput
+from spinemap_exact.errors import InvalidInput, unknown
 
 KINDS = ("unroll", "packing", "partition", "placement", "mapping")
 
@@ -20,7 +20,7 @@ KINDS = ("unroll", "packing", "partition", "placement", "mapping")
 def names(package: ModuleType, kind: str) -> tuple[str, ...]:
     """Names of the entries of ``package`` for one kind of problem, sorted."""
     if kind not in KINDS:
-        raise InvalidInput(f"unknown problem {kind!r}; known: {', '.join(KINDS)}")
+        raise InvalidInput(unknown("problem", kind, KINDS))
     folders = [str(Path(root) / kind) for root in package.__path__]
     return tuple(sorted(m.name.replace("_", "-") for m in pkgutil.iter_modules(folders) if not m.name.startswith("_")))
 
@@ -36,5 +36,5 @@ def load(package: ModuleType, kind: str, name: str) -> ModuleType:
     known = names(package, kind)
     if name not in known:
         what = package.__name__.rpartition(".")[2].removesuffix("s")
-        raise InvalidInput(f"unknown {kind} {what} {name!r}; known: {', '.join(known)}")
+        raise InvalidInput(unknown(f"{kind} {what}", name, known))
     return import_module(f"{package.__name__}.{kind}.{name.replace('-', '_')}")

@@ -113,7 +113,7 @@ MALFORMED = {
     "no tables": ("", r"needs the tables \[grid\] and \[crossbar\]"),
     "no crossbar": ("[grid]\nwidth = 1\nheight = 1", r"needs the tables \[grid\] and \[crossbar\]"),
     "empty crossbar list": ("crossbar = []\n[grid]\nwidth = 1\nheight = 1", "names no crossbar"),
-    "grid is a number": ("grid = 3\n[crossbar]\nrows = 1\ncolumns = 1", r"unknown entry 3 in \[grid\]"),
+    "grid is a number": ("grid = 3\n[crossbar]\nrows = 1\ncolumns = 1", r"grid is 3, not a table \[grid\]"),
     "no height": (SMALLEST.replace("height = 2", ""), r"\[grid\] is incomplete .*height"),
     "no columns": (SMALLEST.replace("columns = 5", ""), r"\[crossbar\] is incomplete .*columns"),
     "zero rows": (SMALLEST.replace("rows = 4", "rows = 0"), "crossbar of 0 rows and 5 columns holds nothing"),
@@ -161,7 +161,9 @@ def test_malformed_hardware_names_the_culprit(text, message):
 
 
 def test_an_unknown_preset_lists_those_there_are():
-    with pytest.raises(InvalidInput, match="unknown hardware preset 'loihi3'; known: dynapse-like, generic-128x128"):
+    with pytest.raises(
+        InvalidInput, match=r"unknown hardware preset 'loihi3'; did you mean 'loihi'\? Known: dynapse-like"
+    ):
         read_hardware("loihi3")
 
 

@@ -63,6 +63,8 @@ def _is_trace(value: Any) -> bool:
 
 def _is_stage(value: Any) -> bool:
     bound, text = _or_null(_is_whole), _or_null(_is_text)
+    if not isinstance(value, dict) or not _is_whole(value.get("arrivals", 1), 1):
+        return False
     return _has(
         value, measure=_is_text, objective=bound, dual_bound=bound, vouched_by=text, runtime_s=_is_time, trace=_is_trace
     )
@@ -71,6 +73,8 @@ def _is_stage(value: Any) -> bool:
 def _is_evaluation(value: Any) -> bool:
     counts = dict.fromkeys(("packets", "spike_hops", "link_load_max", "crossbars"), _is_whole)
     latency = _or_null(_is_whole)
+    if not isinstance(value, dict) or type(value.get("spikes_assumed", False)) is not bool:
+        return False
     return _has(value, energy_fj=_is_energy, traffic=_is_text, latency_worst_ps=latency, **counts)
 
 

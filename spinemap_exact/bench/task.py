@@ -209,6 +209,7 @@ def stages_of(run: MappingRun) -> Run:
         stage.name: {
             "solver": stage.solver,
             "measure": stage.measure,
+            "arrivals": max(1, getattr(stage.problem, "arrivals", 1)),  # what a mean latency is an average of
             "objective": stage.result.objective,
             "dual_bound": stage.result.dual_bound,
             "vouched_by": None if stage.result.vouched_by is None else str(stage.result.vouched_by),

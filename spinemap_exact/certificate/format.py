@@ -24,6 +24,7 @@ LARGEST = 2**63 - 1
 """Of the bounds in a certificate."""
 SCOPES = ("unroll", "packing", "partition", "placement", "mapping")
 _KEYS = {"format", "version", "scope", "instance", "lower", "upper", "infeasible", "witness", "evidence"}
+_LONGEST_ANSWER = 200  # characters of what was asked
 _NETWORK = {"fanout_ptr", "fanout_idx", "spikes", "is_input"}
 _UNROLL = {"network", "rows", "columns", "unit_fan_in", "max_depth", "objective", "max_crossbars", "max_units"}
 _PARTITION = {"network", "crossbars", "max_clusters", "traffic", "objective", "max_area"}
@@ -58,6 +59,9 @@ class Certificate:
     infeasible : bool
         Claim: there is no feasible solution; then there are no bounds.
     witness, evidence : dict or None
+    asked : dict, optional
+        What was asked beside the instance: options of the command line, so that the same are asked of the checker.
+        None stands for a file that was named. Nothing follows from it.
 
     Raises
     ------
@@ -72,6 +76,7 @@ class Certificate:
     infeasible: bool
     witness: dict[str, Any] | None
     evidence: dict[str, Any] | None
+    asked: dict[str, str | int | float | None] | None = None
 
     def __post_init__(self) -> None:
         if self.scope not in SCOPES:
@@ -87,6 +92,8 @@ class Certificate:
         for name in ("witness", "evidence"):
             if not isinstance(getattr(self, name), dict | None):
                 raise CertificateMalformed(f"{name}: neither null nor an object")
+        if self.asked is not None and not _are_answers(self.asked):
+            raise CertificateMalformed("asked: neither null nor an object of numbers and short texts")
         if self.infeasible and not (self.lower is None and self.upper is None):
             raise CertificateMalformed("infeasible: nothing that is infeasible has bounds")
         if (self.upper is None) != (self.witness is None):
@@ -101,7 +108,10 @@ class Certificate:
 
 def to_bytes(certificate: Certificate) -> bytes:
     """Return the file of a certificate; equal certificates give equal bytes."""
-    return encode({"format": FORMAT, "version": VERSION, **vars(certificate)})
+    table = {"format": FORMAT, "version": VERSION, **vars(certificate)}
+    if certificate.asked is None:
+        del table["asked"]
+    return encode(table)
 
 
 def from_bytes(content: bytes) -> Certificate:
@@ -117,8 +127,9 @@ def from_bytes(content: bytes) -> Certificate:
         raise CertificateMalformed(f"format: not {FORMAT!r}")
     if type(table.get("version")) is not int or table["version"] != VERSION:
         raise CertificateMalformed(f"version: this program reads version {VERSION}")
+    asked = table.pop("asked", None)
     _require_keys(table, _KEYS)
-    return Certificate(**{key: table[key] for key in _KEYS - {"format", "version"}})
+    return Certificate(**{key: table[key] for key in _KEYS - {"format", "version"}}, asked=asked)
 
 
 def write(path: str | Path, certificate: Certificate) -> None:
@@ -258,6 +269,16 @@ def _require_keys(table: dict[str, Any], keys: set[str]) -> None:
         raise CertificateMalformed(f"{min(missing)}: missing")
     if unknown := table.keys() - keys:
         raise CertificateMalformed(f"{min(unknown)[:40]!r}: unknown")
+
+
+def _are_answers(asked: Any) -> bool:
+    def is_short(text: object) -> bool:
+        return isinstance(text, str) and len(text) <= _LONGEST_ANSWER and text.isprintable()
+
+    return isinstance(asked, dict) and all(
+        is_short(name) and (value is None or is_short(value) or isinstance(value, int | float))
+        for name, value in asked.items()
+    )
 
 
 def _plain(value: Any) -> int | None:

@@ -89,6 +89,7 @@ def _cases(args: argparse.Namespace) -> list[Case]:
 def _list(args: argparse.Namespace, cases: list[Case]) -> int:
     from spinemap_exact.bench.methods import names
     from spinemap_exact.registry import KINDS
+    from spinemap_exact.report.tables import amount
 
     methods = {kind: list(names(kind)) for kind in KINDS}
     table = [
@@ -105,7 +106,7 @@ def _list(args: argparse.Namespace, cases: list[Case]) -> int:
     print(f"  {'name':28} {'problem':10} {'family':8} {'best':>16} {'bound':>16}  by")
     for row in table:
         by = " ".join(str(row[key]) for key in ("trust", "by", "proven_by") if row.get(key))
-        best, bound = ("-" if row.get(key) is None else str(row[key]) for key in ("objective", "bound"))
+        best, bound = (amount(row["problem"], row.get(key)) for key in ("objective", "bound"))
         line = f"  {row['case']:28} {row['problem']:10} {row['family']:8} {best:>16} {bound:>16}  {by}"
         print(line.rstrip())
     return DONE
@@ -146,8 +147,9 @@ def _options(args: argparse.Namespace) -> dict[str, str]:
 
 def _say_line(line: Run, done: int, planned: int) -> None:
     from spinemap_exact.bench.line import is_late, lateness
+    from spinemap_exact.report.tables import amount
 
-    objective = "-" if line["objective"] is None else line["objective"]
+    objective = amount(line["problem"], line["objective"])
     error = f": {last_line(line['error'])}" if line.get("error") else f": {lateness(line)}" if is_late(line) else ""
     run = f"{line['case']}  {line['method']}  seed {line['seed']}"
     print(f"{done}/{planned}  {run}  {line['status']}  {objective}{error}", file=sys.stderr)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from spinemap_exact import __version__
+from spinemap_exact.cli.asked import remembering
 from spinemap_exact.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class MapFolder:
         from spinemap_exact.report.run_files import NAMES
 
         self.network, self.hardware, self.last_stage = network, hardware, args.stage or "placement"
-        self._written: dict[str, Any] = {}
+        self._args, self._written = args, dict[str, Any]()
         self._folder = opened(args, NAMES, network, hardware)
 
     def keep(self, found: Found) -> None:
@@ -99,5 +100,6 @@ class MapFolder:
         for stage in stages:
             certificate, _ = certificate_of(stage)
             if certificate is not None and self._written.get(stage.name) is not certificate:
-                self._folder.put(f"{stage.name}.certificate", partial(certificates.write, certificate=certificate))
+                told = remembering(certificate, self._args, stage.problem)
+                self._folder.put(f"{stage.name}.certificate", partial(certificates.write, certificate=told))
                 self._written[stage.name] = certificate

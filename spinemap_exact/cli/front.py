@@ -9,6 +9,7 @@ import json
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from spinemap_exact.cli.asked import remembering
 from spinemap_exact.cli.folder import certificate_of, opened
 from spinemap_exact.errors import InvalidInput
 
@@ -53,6 +54,7 @@ class FrontFolder:
     def __init__(self, args: argparse.Namespace, network: Network, hardware: Hardware, second: str) -> None:
         kinds = ("mapping.json", "certificate")
         names = [f"{_stem(k)}.{kind}" for k in range(_MOST_POINTS) for kind in kinds]
+        self._args = args
         self._folder = opened(args, (*names, *_OF_A_FRONT), network, hardware)
         self._number: dict[int | None, int] = {}
 
@@ -67,7 +69,8 @@ class FrontFolder:
         self._folder.put(f"{stem}.mapping.json", write)
         certificate, _ = certificate_of(run.stages[0])
         if certificate is not None:
-            self._folder.put(f"{stem}.certificate", partial(certificates.write, certificate=certificate))
+            told = remembering(certificate, self._args, run.stages[0].problem)
+            self._folder.put(f"{stem}.certificate", partial(certificates.write, certificate=told))
 
     def save(self, front: Front, facts: dict[str, Any], words: str, log: list[str]) -> None:
         """Write the front as a table, a page and for machines."""

@@ -6,6 +6,7 @@ import argparse
 import json
 from typing import TYPE_CHECKING, Any
 
+from spinemap_exact.cli.text import columns
 from spinemap_exact.errors import InvalidInput, unknown
 from spinemap_exact.units import energy_text
 
@@ -68,13 +69,7 @@ def _details(entry: Instance | CoreGraph) -> str:
 
 def _table(entries: list[Instance | CoreGraph]) -> str:
     rows = [_HEADER, *(_line(entry, stage) for entry in entries for stage in entry.stages)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(
-            c.rjust(w) if k in _RIGHT else c.ljust(w) for k, (c, w) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    )
+    return columns(rows, _RIGHT)
 
 
 def _line(entry: Instance | CoreGraph, stage: str) -> tuple[str, ...]:

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from spinemap_exact import __version__
-from spinemap_exact.cli import bench, library
+from spinemap_exact.cli import bench, checking, chips, library
 from spinemap_exact.cli import verbs as run
+from spinemap_exact.cli.parser import Parser
 
 _GOALS = ("energy", "mean-latency", "worst-latency", "crossbars", "bottleneck")  # of problems.mapping
 
@@ -34,6 +35,7 @@ examples:
   spinemap-exact solve mwd.csv --problem noc --mesh 4x4
   spinemap-exact solve partition.json --problem partition --objective area-then-packets
   spinemap-exact instances --family small
+  spinemap-exact hardware show loihi
   spinemap-exact bench --method spinemap --method best-effort --out runs.jsonl
   spinemap-exact report runs.jsonl
 
@@ -42,7 +44,7 @@ examples:
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of all verbs; each sets ``verb`` to the function that runs it."""
-    top = argparse.ArgumentParser(
+    top = Parser(
         prog="spinemap-exact",
         description="Map spiking neural networks onto tile-based crossbar hardware, optimally or with a proven gap.",
         epilog=_EXAMPLES + _EXIT_STATUS,
@@ -64,6 +66,7 @@ def parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     bench.add_verbs(verbs, _verb)
     library.add_verb(verbs, _verb)
+    chips.add_verb(verbs, _verb)
     return top
 
 
@@ -107,7 +110,7 @@ def _add_input(parser: argparse.ArgumentParser) -> None:
 
 def _add_hardware(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--hardware", metavar="HW", help="preset (loihi, truenorth, generic-128x128, ...) or FILE.toml; shipped "
+        "--hardware", metavar="HW", help="preset (see the verb `hardware`) or FILE.toml; shipped "
         "instances bring their own"
     )  # fmt: skip
 
@@ -263,11 +266,12 @@ def _add_check(verbs: Any) -> None:
     parser = _verb(
         verbs,
         "check",
-        run.check,
+        checking.check,
         "verify a certificate without any solver",
-        "Verify a certificate from the instance and integer arithmetic alone. NETWORK is what was given to map, with\n"
-        "the mapping beside the certificate or under --mapping, which must be the solution that is certified;\n"
-        "a goal, a limit or the units of map are given again. Or, with --problem, the file that was given to solve.",
+        "Verify a certificate from the instance and integer arithmetic alone. NETWORK is what was given to map or to\n"
+        "solve. A certificate remembers its options, and the answer names those it was asked with; files (--spikes,\n"
+        "--hardware FILE, --units) are given again, and whatever is given counts. A mapping beside the certificate\n"
+        "or under --mapping must be the solution that is certified.",
     )
     _add_input(parser)
     _add_goal(parser)

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from spinemap_exact import __version__
 from spinemap_exact.cli import text
-from spinemap_exact.cli.checking import PARTITION, has_mapping, mapping_file, require_witness
+from spinemap_exact.cli.asked import remembering
 from spinemap_exact.cli.folder import MapFolder, certificate_of
 from spinemap_exact.cli.progress import Reporter, interruptible
-from spinemap_exact.errors import InvalidInput, SpinemapError
+from spinemap_exact.errors import InvalidInput, SpinemapError, meant, unknown
 from spinemap_exact.files import require_writable, writing
 from spinemap_exact.units import picoseconds, printable
 
@@ -26,10 +26,9 @@ if TYPE_CHECKING:
     from spinemap_exact.cli.front import FrontFolder
     from spinemap_exact.hardware import Hardware
     from spinemap_exact.io import ProblemFile
-    from spinemap_exact.mapping import Mapping, Unrolling
+    from spinemap_exact.mapping import Unrolling
     from spinemap_exact.network import Network
     from spinemap_exact.pipeline import MappingRun, Stage, Wanted
-    from spinemap_exact.problems.partition import PartitionProblem
     from spinemap_exact.result import Limits
 
 DONE, REJECTED, BAD_INPUT, INFEASIBLE, NOTHING_FOUND, UNPROVEN = range(6)
@@ -49,7 +48,7 @@ KIND_OF_PROBLEM = {
 def info(args: argparse.Namespace) -> int:
     import numpy as np
 
-    network, hardware, notes = _read(args)
+    network, hardware, notes = read_input(args)
     fan_in = network.fan_in[~network.is_input]
     edges = [0, *(2**k for k in range(int(fan_in.max(initial=1)).bit_length() + 1))]
     histogram = [[lo, hi - 1, int(((fan_in >= lo) & (fan_in < hi)).sum())] for lo, hi in itertools.pairwise(edges)]
@@ -86,14 +85,14 @@ def info(args: argparse.Namespace) -> int:
             "fits": None if short is None else False,
             "short": short,
         }
-    _say(args, facts, text.info(facts) + _noted(notes))
+    say(args, facts, text.info(facts) + _noted(notes))
     return DONE
 
 
 def map(args: argparse.Namespace) -> int:
     from spinemap_exact.pipeline import certify_all
 
-    network, hardware, notes = _read(args)
+    network, hardware, notes = read_input(args)
     if hardware is None:
         raise InvalidInput(f"say which hardware {args.input} goes onto: --hardware PRESET or FILE.toml")
     wants_stages, wanted, limits = _wants_stages(args), _wanted(args, "--out", args.out), _limits(args)
@@ -116,7 +115,7 @@ def map(args: argparse.Namespace) -> int:
                 folder.end(interrupted=stop.is_set())
         finally:  # a disk that is full by now shall not cost the result
             reporter.close()
-            _say(args, facts, words)
+            say(args, facts, words)
         return run
 
     with Reporter(args, limits) as reporter:
@@ -132,7 +131,7 @@ def _front(args: argparse.Namespace, network: Network, hardware: Hardware, notes
     from spinemap_exact.problems.mapping import MappingProblem
 
     second, limits = second_goal(args), _limits(args)
-    most = {"max_crossbars": args.max_crossbars, "max_latency_ps": _max_latency_ps(args)}
+    most = {"max_crossbars": args.max_crossbars, "max_latency_ps": max_latency_ps(args)}
     MappingProblem(network, hardware, **most)  # refuses limits that make no sense
     folder = FrontFolder(args, network, hardware, second) if args.out is not None else None
 
@@ -149,7 +148,7 @@ def _front(args: argparse.Namespace, network: Network, hardware: Hardware, notes
                 folder.end(interrupted=stop.is_set())
         finally:
             reporter.close()
-            _say(args, facts, words)
+            say(args, facts, words)
         return front
 
     with Reporter(args, limits) as reporter:
@@ -185,17 +184,19 @@ def _at_once(args: argparse.Namespace, network: Network, hardware: Hardware) -> 
     asked = {
         "minimise": args.minimise or "energy",
         "max_crossbars": args.max_crossbars,
-        "max_latency_ps": _max_latency_ps(args),
-        "unrolling": _units(args, network, hardware),
+        "max_latency_ps": max_latency_ps(args),
+        "unrolling": given_units(args, network, hardware),
         "traffic": args.traffic,
         "solver": next(iter(args.solver), None),
         "warm_start": next(iter(args.warm_start), None),
     }
+    _require_known("solver", "mapping", asked["solver"])
+    _require_known("heuristic", "mapping", asked["warm_start"])
     require_posed(network, hardware, **asked)
     return partial(map_network, network, hardware, **asked)
 
 
-def _units(args: argparse.Namespace, network: Network, hardware: Hardware) -> Unrolling | None:
+def given_units(args: argparse.Namespace, network: Network, hardware: Hardware) -> Unrolling | None:
     from spinemap_exact import instances
     from spinemap_exact.io.mapping_file import read_mapping
 
@@ -206,7 +207,7 @@ def _units(args: argparse.Namespace, network: Network, hardware: Hardware) -> Un
     return read_mapping(file, network, hardware).unrolling
 
 
-def _max_latency_ps(args: argparse.Namespace) -> int | None:
+def max_latency_ps(args: argparse.Namespace) -> int | None:
     return None if args.max_latency is None else picoseconds(args.max_latency)
 
 
@@ -247,9 +248,11 @@ def solve(args: argparse.Namespace) -> int:
         require_writable(args.certificate)
     if args.objective == AREA_THEN_PACKETS:
         return _solve_in_order(args, wanted, limits)
-    read = _bare_problem(args, args.file)
+    read = bare_problem(args, args.file)
     problem, notes = read.problem, read.notes
     kind = KIND_OF_PROBLEM[args.problem]
+    _require_known("solver", kind, args.solver)
+    _require_known("heuristic", kind, args.warm_start)
     with Reporter(args, limits) as reporter:
         _compile_ahead(reporter, kind)
         stage = interruptible(
@@ -266,7 +269,7 @@ def solve(args: argparse.Namespace) -> int:
         )
     result = stage.result
     if args.certificate:
-        notes = [*notes, *_certified(args.certificate, stage)]
+        notes = [*notes, *_certified(args, args.certificate, stage)]
     facts = {
         "file": args.file,
         "scale": read.scale,
@@ -279,7 +282,7 @@ def solve(args: argparse.Namespace) -> int:
     facts["solution"] = text.solution_json(result.incumbent)
     if result.incumbent is not None and kind == "placement":
         facts["solution"] |= _as_in_the_file(args.problem, read, result.incumbent)
-    _say(args, facts, text.solved(args.file, facts) + _noted(notes))
+    say(args, facts, text.solved(args.file, facts) + _noted(notes))
     return _exit_status(args, result.status)
 
 
@@ -298,7 +301,7 @@ def _solve_in_order(args: argparse.Namespace, wanted: Wanted, limits: Limits) ->
     from spinemap_exact.problems.partition import PartitionProblem
 
     args.objective = "area"
-    read = _bare_problem(args, args.file)
+    read = bare_problem(args, args.file)
     problem, notes = read.problem, read.notes
     if not isinstance(problem, PartitionProblem):
         raise InvalidInput(f"the objective {AREA_THEN_PACKETS!r} does not belong to a {args.problem} problem")
@@ -318,22 +321,15 @@ def _solve_in_order(args: argparse.Namespace, wanted: Wanted, limits: Limits) ->
     if args.certificate:
         path = Path(args.certificate)
         paths = {"area": path.with_name(f"{path.stem}.area{path.suffix}"), "packets": path}
-        notes = [*notes, *(note for stage in run.stages for note in _certified(paths[stage.name], stage))]
-        notes += [f"check {paths[s.name]} with {_asked(s.problem)}" for s in run.stages if paths[s.name].exists()]
+        notes = [*notes, *(note for stage in run.stages for note in _certified(args, paths[stage.name], stage))]
     facts = {"file": args.file, "scale": read.scale, **run.as_json(), "notes": notes, "version": __version__}
     facts["solution"] = text.solution_json(run.incumbent)
     words = [
         f"{args.file}: {run.status}",
         *(text.solved(name, {**s, "scale": 1}) for name, s in facts["stages"].items()),
     ]
-    _say(args, facts, "\n".join(words) + _noted(notes))
+    say(args, facts, "\n".join(words) + _noted(notes))
     return _exit_status(args, run.status)
-
-
-def _asked(problem: PartitionProblem) -> str:
-    """The options that pose a stage of two goals."""
-    area = "" if problem.max_area is None else f" --max-area {problem.max_area}"
-    return f"--problem partition --objective {problem.objective}{area}"
 
 
 def warm_up(args: argparse.Namespace) -> int:
@@ -344,7 +340,7 @@ def warm_up(args: argparse.Namespace) -> int:
     if ahead.nowhere_to_keep():
         raise InvalidInput(_NOWHERE)
     words = f"all kernels are ready; compiling took {taken_s:.1f} s" if taken_s else "all kernels were ready"
-    _say(args, {"compiling_s": taken_s}, words)
+    say(args, {"compiling_s": taken_s}, words)
     return DONE
 
 
@@ -373,7 +369,7 @@ def evaluate(args: argparse.Namespace) -> int:
     from spinemap_exact.evaluator import evaluate
     from spinemap_exact.io.mapping_file import read_mapping
 
-    network, hardware, notes = _read(args)
+    network, hardware, notes = read_input(args)
     hardware = _required(args, hardware)
     mapping = read_mapping(Path(args.mapping), network, hardware)
     if violations := mapping.violations(network, hardware):  # what does not fit has no price
@@ -383,14 +379,14 @@ def evaluate(args: argparse.Namespace) -> int:
             print(printable(f"rejected: {broken}"), file=sys.stderr)
         return REJECTED
     found = evaluate(network, hardware, mapping, args.traffic)
-    _say(args, {**found.as_json(), "notes": notes}, found.summary() + _noted(notes))
+    say(args, {**found.as_json(), "notes": notes}, found.summary() + _noted(notes))
     return DONE
 
 
 def convert(args: argparse.Namespace) -> int:
     from spinemap_exact.io import write_network
 
-    network, hardware, notes = _read(args)
+    network, hardware, notes = read_input(args)
     if args.mapping:
         return _convert_mapping(args, network, _required(args, hardware), notes)
     if args.to:
@@ -398,7 +394,7 @@ def convert(args: argparse.Namespace) -> int:
     write_network(Path(args.output), network)
     words = f"{args.output}: {network.num_neurons:,} neurons, {network.num_synapses:,} synapses"
     facts = {"output": args.output, "neurons": network.num_neurons, "synapses": network.num_synapses, "notes": notes}
-    _say(args, facts, words + _noted(notes))
+    say(args, facts, words + _noted(notes))
     return DONE
 
 
@@ -420,79 +416,11 @@ def _convert_mapping(args: argparse.Namespace, network: Network, hardware: Hardw
         write_mapping(args.output, mapping, network, hardware)
     units, clusters = mapping.unrolling.num_units, mapping.partition.num_clusters
     facts = {"output": args.output, "units": units, "clusters": clusters, "notes": notes}
-    _say(args, facts, f"{args.output}: {units:,} units in {clusters:,} clusters" + _noted(notes))
+    say(args, facts, f"{args.output}: {units:,} units in {clusters:,} clusters" + _noted(notes))
     return DONE
 
 
-def check(args: argparse.Namespace) -> int:
-    from spinemap_exact.certificate import format as certificates
-    from spinemap_exact.certificate.check import check as verify
-
-    certificate = certificates.read(args.certificate)
-    if (certificate.evidence or {}).get("kind") in ("sources", "clusters-on-tiles") and args.units is None:
-        raise InvalidInput(f"{args.certificate} speaks of given units: --units FILE names the mapping that has them")
-    problem, mapping, path = _asked_of_checker(args, certificate.scope)
-    bounds = verify(problem, certificate)
-    compared = path is not None and certificate.witness is not None
-    if compared:
-        require_witness(mapping, bounds.scope, certificate.witness)
-    of_units = " of these units" if args.units else ""
-    facts = {"certificate": args.certificate, "accepted": True, **vars(bounds), "mapping": path if compared else None}
-    facts["units"] = args.units
-    proven = "infeasible" if bounds.infeasible else f"bound {bounds.lower}, objective {bounds.upper}"
-    optimal = ", optimal" if certificate.claims_optimality else ""
-    words = f"{args.certificate}: accepted. {bounds.scope}{of_units}: {proven}{optimal}; verified by "
-    words += bounds.evidence or "witness"
-    if compared:
-        words += f"\nthe {bounds.scope} of {path} is the solution that is certified"
-    elif mapping is not None:
-        words += "\ngiven the stages above it; no mapping was compared with what is certified"
-    _say(args, facts, words)
-    return DONE
-
-
-def _asked_of_checker(args: argparse.Namespace, scope: str) -> tuple[Any, Mapping | None, str | None]:
-    """Read or rebuild the instance that a certificate must speak of.
-
-    Returns
-    -------
-    problem : object
-    mapping : Mapping or None
-        What the stages above are taken from.
-    path : str or None
-        Where that mapping was found, if it is to be the one that is certified.
-    """
-    if args.problem:
-        if args.mapping:
-            raise InvalidInput("--mapping belongs to a network; with --problem there is none to compare")
-        return _bare_problem(args, args.input).problem, None, None
-    from spinemap_exact.pipeline import stage_problem
-
-    network, hardware, _ = _read(args)
-    if hardware is None:
-        raise InvalidInput(f"say which hardware {args.input} was mapped onto: --hardware PRESET or FILE.toml")
-    mapping = path = None
-    if (scope not in ("unroll", "mapping")) or has_mapping(args):
-        from spinemap_exact.io.mapping_file import read_mapping, read_partition
-
-        file, path = mapping_file(args, scope)
-        read = read_partition if file.name == PARTITION else read_mapping
-        mapping = read(file, network, hardware)
-    traffic = args.traffic or "per-tile"
-    if scope == "mapping":
-        from spinemap_exact.problems.mapping import MappingObjective, MappingProblem
-        from spinemap_exact.problems.partition import Traffic
-
-        limits = args.max_crossbars, _max_latency_ps(args)
-        goal = MappingObjective(args.minimise or "energy")
-        units = _units(args, network, hardware)
-        return MappingProblem(network, hardware, Traffic(traffic), goal, *limits, units), mapping, path
-    asked = {"unit_fan_in": args.unit_fan_in, "unroll_objective": args.unroll_objective or "crossbars"}
-    problem = stage_problem(scope, network, hardware, mapping, traffic, **asked)
-    return problem, mapping, path
-
-
-def _bare_problem(args: argparse.Namespace, path: str) -> ProblemFile:
+def bare_problem(args: argparse.Namespace, path: str) -> ProblemFile:
     from spinemap_exact.io import read_problem_file
 
     options = ("mesh", "clusters", "traffic", "objective", "max_area", "unit_fan_in", "max_depth")
@@ -500,14 +428,14 @@ def _bare_problem(args: argparse.Namespace, path: str) -> ProblemFile:
     return read_problem_file(path, args.problem, **given)
 
 
-def _certified(path: str | Path, stage: Stage) -> list[str]:
+def _certified(args: argparse.Namespace, path: str | Path, stage: Stage) -> list[str]:
     """Write what is certified of a stage; return what is to be said about it."""
     from spinemap_exact.certificate import format as certificates
 
     certificate, said = certificate_of(stage)
     if certificate is not None:
         with writing(path) as file:
-            file.write(certificates.to_bytes(certificate))
+            file.write(certificates.to_bytes(remembering(certificate, args, stage.problem)))
     return [said.replace("{}", str(path))] if said else []
 
 
@@ -517,7 +445,7 @@ def _required(args: argparse.Namespace, hardware: Hardware | None) -> Hardware:
     return hardware
 
 
-def _read(args: argparse.Namespace) -> tuple[Network, Hardware | None, list[str]]:
+def read_input(args: argparse.Namespace) -> tuple[Network, Hardware | None, list[str]]:
     """Read the network, shipped or from a file, and the hardware if any is named or ships with it."""
     from spinemap_exact import instances
     from spinemap_exact.hardware import read_hardware
@@ -530,6 +458,7 @@ def _read(args: argparse.Namespace) -> tuple[Network, Hardware | None, list[str]
         if args.spikes is not None or args.weight_threshold or args.where or args.pooling_neurons:
             raise InvalidInput(f"{args.input} ships with its spikes and synapses; options for reading are for files")
     else:
+        _require_file(args.input)
         network, notes = read_network(
             args.input,
             spikes=args.spikes,
@@ -542,11 +471,29 @@ def _read(args: argparse.Namespace) -> tuple[Network, Hardware | None, list[str]
     return network, hardware, list(notes)
 
 
+def _require_file(name: str) -> None:
+    """Say that there is no such instance where a name can have been nothing else."""
+    from spinemap_exact import instances
+
+    if not Path(name).suffix and not Path(name).exists():
+        raise InvalidInput(f"{name} is no file and no instance that ships; {meant(name, instances.names())}")
+
+
 def _pairs(given: Sequence[str]) -> dict[str, str]:
     for item in given:
         if "=" not in item:
             raise InvalidInput(f"--where takes COLUMN=VALUE, not {item!r}")
     return {item.split("=", 1)[0]: item.split("=", 1)[1] for item in given}
+
+
+def _require_known(what: str, kind: str, name: str | None) -> None:
+    """Refuse an unknown solver or heuristic before anything is compiled or solved."""
+    from spinemap_exact import heuristics, solvers
+    from spinemap_exact.pipeline import NO_SOLVER
+
+    known = (*(solvers.names if what == "solver" else heuristics.names)(kind), NO_SOLVER)
+    if name is not None and name not in known:
+        raise InvalidInput(unknown(f"{kind} {what}", name, known))
 
 
 def _by_stage(what: str, given: Sequence[str]) -> dict[str, str]:
@@ -559,14 +506,13 @@ def _by_stage(what: str, given: Sequence[str]) -> dict[str, str]:
     for item in given:
         stage, named, name = item.rpartition("=")
         if named and stage not in STAGES:
-            raise InvalidInput(f"unknown stage {stage!r} in {item!r}; known: {', '.join(STAGES)}")
+            raise InvalidInput(f"unknown stage {stage!r} in {item!r}; {meant(stage, STAGES)}")
         stages = [stage] if named else [s for s in STAGES if name == NO_SOLVER or name in known(s)]
         for s in stages:
-            if name != NO_SOLVER and name not in known(s):
-                raise InvalidInput(f"unknown {s} {what} {name!r}; known: {', '.join((*known(s), NO_SOLVER))}")
+            _require_known(what, s, name)
         if not stages:
             everything = sorted({n for s in STAGES for n in known(s)})
-            raise InvalidInput(f"unknown {what} {name!r}; known: {', '.join(everything)}")
+            raise InvalidInput(unknown(what, name, everything))
         chosen.update(dict.fromkeys(stages, name))
     return chosen
 
@@ -601,5 +547,5 @@ def _noted(notes: Sequence[str]) -> str:
     return "".join(f"\nnote: {note}" for note in notes)
 
 
-def _say(args: argparse.Namespace, facts: dict[str, Any], text: str) -> None:
+def say(args: argparse.Namespace, facts: dict[str, Any], text: str) -> None:
     print(json.dumps(facts, indent=1) if args.json else printable(text))

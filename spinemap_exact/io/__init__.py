@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from spinemap_exact.errors import InvalidInput
+from spinemap_exact.errors import InvalidInput, MissingExtra, unknown
 
 if TYPE_CHECKING:
     from spinemap_exact.network import Network
@@ -91,6 +91,23 @@ def read_network(
     ['no spike counts were given: traffic is assumed, one spike for every neuron']
     """
     path = Path(path)
+    try:
+        return _read_network(path, spikes, weight_threshold, where, pooling_neurons)
+    except MissingExtra:
+        raise
+    except InvalidInput as defect:
+        if any(file is not None and Path(file).name in str(defect) for file in (path, spikes)):
+            raise
+        raise InvalidInput(f"{path}: {defect}") from defect
+
+
+def _read_network(
+    path: Path,
+    spikes: str | Path | None,
+    weight_threshold: float,
+    where: Mapping[str, str] | None,
+    pooling_neurons: bool,
+) -> tuple[Network, list[str]]:
     if where:
         from spinemap_exact.io.edge_list import read_edge_list
 
@@ -191,10 +208,10 @@ def read_problem_file(path: str | Path, kind: str, **options: Any) -> ProblemFil
     """
     given = {name: value for name, value in options.items() if value is not None}
     if kind not in _PROBLEM_OPTIONS:
-        raise InvalidInput(f"unknown kind of problem {kind!r}; known: {', '.join(PROBLEM_KINDS)}")
-    if unknown := sorted(set(given) - set(_PROBLEM_OPTIONS[kind])):
+        raise InvalidInput(unknown("kind of problem", kind, PROBLEM_KINDS))
+    if strange := sorted(set(given) - set(_PROBLEM_OPTIONS[kind])):
         known = ", ".join(_PROBLEM_OPTIONS[kind]) or "none"
-        raise InvalidInput(f"the option {unknown[0]!r} does not belong to a {kind} problem; its options: {known}")
+        raise InvalidInput(f"the option {strange[0]!r} does not belong to a {kind} problem; its options: {known}")
     match kind:
         case "qap":
             from spinemap_exact.io.qaplib import read_qaplib

@@ -105,9 +105,10 @@ def read_count_table(path: Path) -> CountTable:
         if len(cells) <= max(column.values()):
             raise InvalidInput(f"line {number} of {path} has {plural(len(cells), 'column')}; wanted: neuron,spikes")
         name = cells[column["neuron"]]
-        value = whole_number(cells[column["spikes"]], f"{path}: the spike count of neuron {cut(name)}")
+        counted = f"line {number} of {path}: the spike count of neuron {cut(name)}"
+        value = whole_number(cells[column["spikes"]], counted)
         if value < 0:
-            raise InvalidInput(f"{path}: the spike count of neuron {cut(name)} is {value}, which is negative")
+            raise InvalidInput(f"{counted} is {value}, which is negative")
         lines.append((cells[column["population"]] if "population" in column else None, name, value))
         if "input" in column:
             inputs.append(_is_marked(path, number, cells[column["input"]]))

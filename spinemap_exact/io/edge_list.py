@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import ast
 import logging
+import math
 import re
 import warnings
 from collections.abc import Iterator, Mapping
@@ -149,8 +150,10 @@ def _fast(path: Path, layout: Layout) -> Draft | None:
         return None
     if table.size == 0:
         raise InvalidInput(f"{path} holds no synapse: the network is empty")
-    pre, post = table["pre"], table["post"]
-    return _numbered(path, pre, post, table["weight"] if layout.weight is not None else None)
+    weights = table["weight"] if layout.weight is not None else None
+    if weights is not None and not np.isfinite(weights).all():
+        return None  # the line is found where lines are counted
+    return _numbered(path, table["pre"], table["post"], weights)
 
 
 def _numbered(path: Path, pre: Array, post: Array, weights: Array | None) -> Draft:
@@ -240,6 +243,8 @@ def _weights(path: Path, layout: Layout, texts: list[tuple[int, str]]) -> Array 
     for number, text in texts:
         if not is_number(text):
             raise InvalidInput(f"line {number} of {path} has the weight {shown(text)}, not a number")
+        if not math.isfinite(float(text)):
+            raise InvalidInput(f"line {number} of {path} has the weight {text}, which is not finite")
     return np.array([float(text) for _, text in texts])
 
 

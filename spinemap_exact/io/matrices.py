@@ -43,7 +43,7 @@ def is_sparse_archive(path: Path) -> bool:
     try:
         with reading(path), zipfile.ZipFile(path) as archive:
             return {f"{name}.npy" for name in _OF_SCIPY} <= set(archive.namelist())
-    except zipfile.BadZipFile:
+    except (zipfile.BadZipFile, NotImplementedError):  # damaged, or of a version that nobody writes
         return False
 
 

@@ -8,6 +8,7 @@ semicolon and blank separates.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from pathlib import Path
 from spinemap_exact.errors import InvalidInput
 from spinemap_exact.files import shown
 from spinemap_exact.io._files import plural
-from spinemap_exact.io._tables import Table, read_table, whole_id
+from spinemap_exact.io._tables import Table, is_number, read_table, whole_id
 
 NEURON = (
     *("neuron", "neuron_id", "neuron_index", "name", "id", "ids", "node_id", "node_ids", "gid", "gids"),
@@ -76,12 +77,8 @@ def _counted(table: Table, column: dict[str, int]) -> dict[str | None, Counter[s
         if len(cells) <= max(column.values()):
             raise InvalidInput(f"line {number} of {table.path} has {plural(len(cells), 'column')}, not neuron and time")
         for place in times:
-            try:
-                float(cells[place])
-            except ValueError as defect:
-                raise InvalidInput(
-                    f"line {number} of {table.path} has the time {shown(cells[place])}, not a number"
-                ) from defect
+            if not (is_number(cells[place]) and math.isfinite(float(cells[place]))):
+                raise InvalidInput(f"line {number} of {table.path} has the time {shown(cells[place])}, not a number")
         population = cells[column["population"]] if "population" in column else None
         counted.setdefault(population, Counter())[whole_id(cells[column["neuron"]])] += 1
     return counted

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from spinemap_exact.errors import InvalidInput
+from spinemap_exact.errors import InvalidInput, unknown
 from spinemap_exact.hardware import Hardware
 from spinemap_exact.mapping import Mapping
 from spinemap_exact.network import Network
@@ -44,7 +44,7 @@ def stage_problem(
         return PartitionProblem(units, hardware.crossbars, hardware.grid.num_tiles, Traffic(traffic))
     if name == "placement":
         return placement_problem(units, mapping.partition, hardware, Traffic(traffic))
-    raise InvalidInput(f"unknown stage {name!r}; known: {', '.join(STAGES)}")
+    raise InvalidInput(unknown("stage", name, STAGES))
 
 
 def neurons_fit(network: Network, hardware: Hardware) -> bool:

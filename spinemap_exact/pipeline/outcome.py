@@ -41,6 +41,20 @@ _COUNTED = {
 }
 
 
+def shown_value(problem: Any, value: int | None) -> str:
+    """Write an objective or a bound of a problem for people: energies and times with their units."""
+    if value is None:
+        return "-"
+    match getattr(problem, "objective", None):
+        case MappingObjective.ENERGY:
+            return energy_text(value)
+        case MappingObjective.WORST_LATENCY:
+            return duration_text(value)
+        case MappingObjective.MEAN_LATENCY:
+            return duration_text(value / max(1, problem.arrivals))
+    return f"{value:,}".replace(",", " ")
+
+
 @dataclass(frozen=True)
 class Stage:
     """One solved stage: what was asked, by which solver, and what came of it.
@@ -65,16 +79,7 @@ class Stage:
 
     def shown(self, value: int | None) -> str:
         """Write an objective or a bound for people: energies and times with their units."""
-        if value is None:
-            return "-"
-        match self.problem:
-            case MappingProblem(objective=MappingObjective.ENERGY):
-                return energy_text(value)
-            case MappingProblem(objective=MappingObjective.WORST_LATENCY):
-                return duration_text(value)
-            case MappingProblem(objective=MappingObjective.MEAN_LATENCY, arrivals=arrivals):
-                return duration_text(value / max(1, arrivals))
-        return f"{value:,}".replace(",", " ")
+        return shown_value(self.problem, value)
 
     @property
     def proof(self) -> Certificate | None:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from spinemap_exact import heuristics
-from spinemap_exact.errors import InvalidInput
+from spinemap_exact.errors import InvalidInput, unknown
 from spinemap_exact.hardware import Hardware
 from spinemap_exact.interrupts import stoppable
 from spinemap_exact.kernels.compiling import not_counted
@@ -201,7 +201,7 @@ def require_supported(
         If the stage is unknown, unrolling is switched off but needed, or a stage needs crossbars of one size.
     """
     if last_stage not in STAGES:
-        raise InvalidInput(f"unknown stage {last_stage!r}; known: {', '.join(STAGES)}")
+        raise InvalidInput(unknown("stage", last_stage, STAGES))
     if not unroll:
         _require_fit(network, hardware)
     if last_stage == "placement" and not hardware.is_uniform:

@@ -241,10 +241,11 @@ class PlacementProblem:
 
     @property
     def measure(self) -> str:
-        """What a cost counts: hops of spikes, with their weights where a mesh has any."""
-        if self.mesh is None or self.mesh.hop_x == self.mesh.hop_y == 1:
-            return "spike-hops"
-        return f"spike-hops (x: {self.mesh.hop_x}, y: {self.mesh.hop_y})"
+        """What a cost counts: a spike-hop is one packet over one link."""
+        if self.mesh is None:
+            return "flow x distance"
+        x, y = self.mesh.hop_x, self.mesh.hop_y
+        return "spike-hops" if x == y == 1 else f"hop costs (x {x}, y {y})"
 
     def why_infeasible(self) -> None:
         """Every cluster has a tile, or the problem could not be built."""

@@ -11,9 +11,9 @@ from spinemap_exact.bench.store import Run
 from spinemap_exact.report import svg
 from spinemap_exact.report.profiles import CLOSE, WORST_DRAWN, cactus, found_at, performance
 from spinemap_exact.report.summary import Summary
-from spinemap_exact.report.tables import percent, table_of_methods, table_of_unscored, vouched
+from spinemap_exact.report.tables import percent, table_of_cases, table_of_methods, table_of_unscored, vouched
 from spinemap_exact.result import relative_gap
-from spinemap_exact.units import duration_text, energy_text
+from spinemap_exact.units import duration_text, duration_unit, energy_text, energy_unit
 
 _MOST_MAPPINGS = 40
 _MOST_TRACES = 24
@@ -69,9 +69,7 @@ def _methods(summary: Summary, problem: str) -> str:
 
 
 def _cases(summary: Summary, problem: str) -> str:
-    header, lines = summary.table_of_cases(problem)
-    cells = [["-" if v is None else f"{v:.2f}" if k > 2 else str(v) for k, v in enumerate(line)] for line in lines]
-    by_case = table(header, cells)
+    by_case = table(*table_of_cases(summary, problem))
     return f"<details><summary>Median gap by case, in percent; {vouched(summary, problem)}</summary>{by_case}</details>"
 
 
@@ -149,6 +147,8 @@ def _facts_and_figures(run: Run, seed: int | None = None) -> str:
     ]
     if found["latency_worst_ps"] is not None:
         facts.append(f"worst latency {duration_text(found['latency_worst_ps'])}")
+    if found.get("spikes_assumed"):
+        facts.append("traffic is assumed: one spike for every neuron, as no spike counts were given")
     facts += [] if seed is None else [f"seed {seed}"]
     most = max((packets for _, _, packets in picture.get("traffic") or ()), default=0)
     figures = []
@@ -187,9 +187,14 @@ def _stages(run: Run, by: str = "vouched for by") -> str:
     rows, figures = [], []
     for name, stage in stages.items():
         gap = percent(relative_gap(stage["objective"], stage["dual_bound"]))
-        told = [_whole(stage["objective"]), _whole(stage["dual_bound"]), gap, stage["vouched_by"] or "-"]
+        told = [
+            _amount(stage, stage["objective"]),
+            _amount(stage, stage["dual_bound"]),
+            gap,
+            stage["vouched_by"] or "-",
+        ]
         rows.append([name, stage["measure"], *told, f"{stage['runtime_s']:.1f} s"])
-        chart = _trace_chart(stage["trace"], stage["runtime_s"], stage["measure"])
+        chart = _trace_chart(stage["trace"], stage["runtime_s"], *_axis(stage))
         figures.append(figure(chart, f"Bound and incumbent of the {name} stage"))
     header = ("stage", "measure", "objective", "bound", "gap", by, "time")
     drawn = "".join(figures)
@@ -201,7 +206,7 @@ def _traces(summary: Summary) -> str:
     runs = [r for r in summary.runs if any(p[2] is not None for p in r.get("trace") or ())]
     figures = [
         figure(
-            _trace_chart(run["trace"], seconds(run) or 0.0, "objective"),
+            _trace_chart(run["trace"], seconds(run) or 0.0, *_axis_of_run(run)),
             f"{run['case']}: {run['method']}, seed {run['seed']}",
         )
         for run in runs[:_MOST_TRACES]
@@ -212,10 +217,10 @@ def _traces(summary: Summary) -> str:
     return f'<h2>Bound and incumbent over time</h2><div class="figures">{"".join(figures)}</div>{left_out}'
 
 
-def _trace_chart(trace: Sequence[Sequence[float | None]], end: float, measure: str) -> str:
-    """Steps of objective and bound; empty where nothing changed on the way."""
-    incumbent = [(float(t), float(o)) for t, o, _ in trace if t is not None and o is not None]
-    bound = [(float(t), float(b)) for t, _, b in trace if t is not None and b is not None]
+def _trace_chart(trace: Sequence[Sequence[float | None]], end: float, measure: str, size: float) -> str:
+    """Steps of objective and bound, in units of ``size``; empty where nothing changed on the way."""
+    incumbent = [(float(t), o / size) for t, o, _ in trace if t is not None and o is not None]
+    bound = [(float(t), b / size) for t, _, b in trace if t is not None and b is not None]
     values = [value for _, value in (*incumbent, *bound)]
     if len(set(values)) < 2:
         return ""
@@ -225,8 +230,38 @@ def _trace_chart(trace: Sequence[Sequence[float | None]], end: float, measure: s
     return svg.chart(lines, "seconds", measure, x_range=(0.0, max(end, 1e-3)), y_range=y_range, dashed=True)
 
 
-def _whole(value: int | None) -> str:
-    return "-" if value is None else f"{value:,}"
+def _amount(stage: Run, value: int | None) -> str:
+    """Write an objective or a bound as it is written elsewhere: energies and times with their units."""
+    if value is None:
+        return "-"
+    match stage["measure"]:
+        case "energy":
+            return energy_text(value)
+        case "worst latency" | "mean latency":
+            return duration_text(value / _average_over(stage))
+    return f"{value:,}"
+
+
+def _axis(stage: Run) -> tuple[str, float]:
+    """What is drawn of a stage, with its unit, and the size of that."""
+    measure, largest = stage["measure"], stage["objective"] or stage["dual_bound"] or 0
+    match measure:
+        case "energy":
+            unit, size = energy_unit(largest)
+        case "worst latency" | "mean latency":
+            unit, size = duration_unit(round(largest / _average_over(stage)))
+        case _:
+            return measure, 1
+    return f"{measure}, {unit}", size * _average_over(stage)
+
+
+def _axis_of_run(run: Run) -> tuple[str, float]:
+    is_energy = run["problem"] == "mapping"
+    return _axis({**run, "measure": "energy" if is_energy else "objective"})
+
+
+def _average_over(stage: Run) -> int:
+    return int(stage.get("arrivals", 1)) if stage["measure"] == "mean latency" else 1
 
 
 def _heat_key() -> str:

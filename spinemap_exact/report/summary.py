@@ -13,6 +13,7 @@ from spinemap_exact.bench.suite import VERIFIED, Case
 from spinemap_exact.errors import InvalidInput
 from spinemap_exact.result import relative_gap
 
+CaseLine = tuple[str, tuple[int | None, int | None], list[float | None]]
 PROBLEMS = ("mapping", "unroll", "packing", "partition", "placement")
 
 
@@ -93,17 +94,17 @@ class Summary:
             return None
         return (int(run["objective"]) - best) / max(1, best)
 
-    def table_of_cases(self, problem: str) -> tuple[list[str], list[list[str | float | None]]]:
-        """Header and lines: case, best objective, bound, and the median gap of each method in percent."""
+    def table_of_cases(self, problem: str) -> tuple[list[str], list[CaseLine]]:
+        """Header and lines: case, best objective and bound, and the median gap of each method in percent."""
         methods = self.methods(problem)
-        lines: list[list[str | float | None]] = []
+        lines: list[CaseLine] = []
         for case, runs in sorted(_grouped((r for r in self.runs if r["problem"] == problem), "case").items()):
             known = self.known[runs[0]["digest"]]
-            gaps = []
+            gaps: list[float | None] = []
             for method in methods:
                 found = [g for r in runs if r["method"] == method and (g := self.gap(r)) is not None]
                 gaps.append(100 * median(found) if found else None)
-            lines.append([case, known.objective, known.bound, *gaps])
+            lines.append((case, (known.objective, known.bound), gaps))
         return ["case", "best objective", "bound", *methods], lines
 
 

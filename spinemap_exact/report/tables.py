@@ -11,7 +11,7 @@ from typing import Any
 from spinemap_exact.bench.line import is_late, lateness
 from spinemap_exact.report.profiles import cactus, performance
 from spinemap_exact.report.summary import Row, Summary
-from spinemap_exact.units import last_line, printable
+from spinemap_exact.units import energy_text, last_line, printable
 
 _FORMULA = ("=", "+", "-", "@")
 
@@ -61,6 +61,22 @@ def table_of_unscored(summary: Summary, problem: str) -> tuple[list[str], list[l
     ]
 
 
+def table_of_cases(summary: Summary, problem: str) -> tuple[list[str], list[list[str]]]:
+    """Header and lines: case, best objective, bound, and the median gap of each method in percent."""
+    header, lines = summary.table_of_cases(problem)
+    return header, [
+        [case, *(amount(problem, value) for value in known), *("-" if gap is None else f"{gap:.2f}" for gap in gaps)]
+        for case, known, gaps in lines
+    ]
+
+
+def amount(problem: str, value: int | None) -> str:
+    """Write an objective or a bound: that of a mapping is an energy."""
+    if value is None:
+        return "-"
+    return energy_text(value) if problem == "mapping" else str(value)
+
+
 def vouched(summary: Summary, problem: str) -> str:
     """Say who stands behind the bounds of one kind of problem."""
     known = {summary.known[run["digest"]] for run in summary.runs if run["problem"] == problem}
@@ -73,8 +89,7 @@ def markdown(summary: Summary) -> str:
     parts = []
     for problem in summary.problems():
         parts.append(f"## {problem}: methods\n\n" + _table(*table_of_methods(summary, problem)))
-        header, lines = summary.table_of_cases(problem)
-        cells = [[_cell(value, k > 2) for k, value in enumerate(line)] for line in lines]
+        header, cells = table_of_cases(summary, problem)
         title = f"## {problem}: median gap to the bound by case, in percent; {vouched(summary, problem)}"
         parts.append(f"{title}\n\n" + _table(header, cells))
         header, cells = table_of_unscored(summary, problem)
@@ -122,12 +137,6 @@ def _spreadsheet(value: Any) -> Any:
         return "" if value is None else value
     text = printable(value)
     return f"'{text}" if text.startswith(_FORMULA) else text
-
-
-def _cell(value: str | float | None, is_gap: bool) -> str:
-    if value is None:
-        return "-"
-    return f"{value:.2f}" if is_gap else str(value)
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

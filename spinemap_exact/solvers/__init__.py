@@ -16,7 +16,7 @@ from typing import Any
 
 import spinemap_exact.formulations as formulations
 from spinemap_exact import registry
-from spinemap_exact.errors import InvalidInput
+from spinemap_exact.errors import InvalidInput, unknown
 from spinemap_exact.result import SolveResult
 
 Solver = Callable[..., SolveResult[Any]]
@@ -42,7 +42,7 @@ def load(kind: str, name: str) -> Solver:
         return solver
     by_name = modelled(kind)
     if name not in by_name:
-        raise InvalidInput(f"unknown {kind} solver {name!r}; known: {', '.join(names(kind))}")
+        raise InvalidInput(unknown(f"{kind} solver", name, names(kind)))
     file, paradigm = by_name[name]
     runner = import_module(f"spinemap_exact.solvers.{paradigm}")
     return partial(runner.solve, registry.load(formulations, kind, file), engine=name.rpartition("-")[2])

@@ -257,7 +257,7 @@ def test_an_altered_native_file_is_refused(tmp_path: Path) -> None:
         ("0,1\n2,x\n", "mixes ids that are whole numbers (0) with others ('x')"),
         ("pre,post\n", "holds no synapse"),
         ("", "holds no synapse"),
-        ("0,1,nan\n", "synapse 0 -> 1 has the weight nan"),
+        ("0,1,nan\n", "has the weight nan, which is not finite"),
         ("0,1,1e99\n", "synapse 0 -> 1 has the weight 1e+99"),
         ("0,1,heavy\n", "line 1 of"),
         ("pre,post\n0\n", "line 2 of"),

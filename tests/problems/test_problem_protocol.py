@@ -43,7 +43,7 @@ def test_sizes_count_what_the_docstring_says():
 def test_hops_with_weights_say_so():
     even, uneven = Mesh(np.arange(3), np.zeros(3)), Mesh(np.arange(3), np.zeros(3), hop_x=2)
     assert PlacementProblem(2, [0], [1], [1], mesh=even).measure == "spike-hops"
-    assert PlacementProblem(2, [0], [1], [1], mesh=uneven).measure == "spike-hops (x: 2, y: 1)"
+    assert PlacementProblem(2, [0], [1], [1], mesh=uneven).measure == "hop costs (x 2, y 1)"
 
 
 def test_packings_can_be_too_large_to_certify():

@@ -7,6 +7,7 @@ import io
 import re
 import sys
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 
 import pytest
 
@@ -20,6 +21,7 @@ from spinemap_exact.mapping import Unrolling
 from spinemap_exact.pipeline import map_by_stages
 from spinemap_exact.problems.mapping import MappingProblem
 from spinemap_exact.report import csv_text, html, html_of_run, markdown, profiles_csv, summarise, write_report
+from spinemap_exact.report.page import html_of_mapping
 from spinemap_exact.report.profiles import cactus, performance
 from spinemap_exact.result import Limits
 
@@ -248,6 +250,58 @@ def test_a_mapping_has_a_page_of_its_own():
     ET.fromstring(page[page.index("<body>") : page.index("</html>")])
     for text in ("net &lt;1&gt; on generic-16x16", "mesh of", "Energy by term", "vouched for by", "partition"):
         assert text in page
+    assert "traffic is assumed" not in page
+
+
+def test_assumed_traffic_is_said():
+    network = replace(layered([8, 12, 10], seed=1), spikes_assumed=True)
+    run = map_by_stages(network, read_hardware("generic-16x16"), limits=Limits(2.0, 1))
+    assert "traffic is assumed: one spike for every neuron" in html_of_run(run, "net")
+    assert run.evaluation().as_json()["spikes_assumed"] is True
+
+
+def whole(measure, objective, bound, arrivals):
+    stage = {"measure": measure, "objective": objective, "dual_bound": bound, "arrivals": arrivals}
+    stage |= {
+        "vouched_by": "attested (trees)",
+        "runtime_s": 1.0,
+        "trace": [[0.1, 2 * objective, 0], [0.5, objective, bound]],
+    }
+    return html_of_mapping({"case": "net", "stages": {"mapping": stage}}, "net")
+
+
+@pytest.mark.parametrize(
+    ("measure", "amounts", "axis"),
+    [
+        ("energy", ["5.143 uJ", "4.857 uJ"], "energy, uJ"),
+        ("worst latency", ["5.143 ms", "4.857 ms"], "worst latency, ms"),
+        # the sum over 1000 spikes, of which the mean is told
+        ("mean latency", ["5.143 us", "4.857 us"], "mean latency, us"),
+        ("packets", ["5,143,000,000", "4,857,000,000"], "packets"),
+    ],
+)
+def test_amounts_have_the_units_that_they_have_elsewhere(measure, amounts, axis):
+    page = whole(measure, 5_143_000_000, 4_857_000_000, 1000)
+    assert all(f"<td>{amount}</td>" in page for amount in amounts) and f">{axis}</text>" in page
+
+
+def test_energies_of_whole_mappings_have_units_in_tables():
+    runs = [line("x", 5_143_000_000, problem="mapping", bound=4_857_000_000)]
+    assert "| a | 5.143 uJ | 4.857 uJ | 5.56 |" in markdown(summarise(runs))
+
+
+def test_a_late_run_is_flagged_and_not_ranked():
+    """It may hold the best objective known, and enters no gap, no rank and no curve."""
+    late = line("slow", 70, runtime_s=12.5, limits={"time_s": 10.0})
+    in_time = line("quick", 80, bound=60, runtime_s=12.0, limits={"time_s": 10.0})
+    summary = summarise([late, in_time])
+    slow = row(summary, "slow")
+    assert (slow.late, slow.gaps, slow.excess, row(summary, "quick").late) == (1, (), (), 0)
+    assert summary.known["digest of a"].objective == 70 and summary.methods("placement") == ["quick", "slow"]
+    assert cactus(summary, "placement", "slow") == performance(summary, "placement", "slow") == []
+    text = markdown(summary)
+    assert "beyond the limit" in text and "| a | slow | 0 | FEASIBLE | took 12.5 s of 10 s: not ranked |" in text
+    assert [r["late"] for r in csv.DictReader(io.StringIO(csv_text(summary)))] == ["late", ""]
 
 
 def test_light_dark_and_print_are_provided_for():
