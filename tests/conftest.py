@@ -13,7 +13,12 @@ if find_spec("spinemap_exact") is None or find_spec("spinemap_exact.formulations
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out slow tests unless asked for, and external ones where the data is missing."""
+    """Leave out slow tests unless asked for, and external ones where the data is missing.
+
+    Files that lie here start processes, and take longest: they go first, so that no worker is left with them.
+    """
+    here = Path(__file__).parent
+    items.sort(key=lambda item: item.path.parent != here)
     data = os.environ.get("SPINEMAP_DATA")
     is_there = bool(data) and Path(data or "").joinpath("README.md").exists()
     without_data = pytest.mark.skip(reason="SPINEMAP_DATA is not set")

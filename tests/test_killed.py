@@ -171,8 +171,8 @@ def test_an_interrupt_ends_the_search_for_evidence(tmp_path, number):
     result = json.loads(out)
     assert process.returncode == 0
     assert result["objective"] is not None
-    # on a machine that was quick enough the evidence was complete by then
-    assert "before the interrupt" in " ".join(result["notes"]) or result["vouched_by"]["trust"] == "verified"
+    # on a machine that was quick enough the evidence was complete by then, or nothing was left to be tried
+    assert "before the interrupt" in " ".join(result["notes"]) or "within" not in " ".join(result["notes"])
 
 
 def test_a_run_that_is_interrupted_says_so_in_its_folder(tangle, tmp_path):

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+from oracle import random_partition_problem
 
 from spinemap_exact.cli import main
 from spinemap_exact.errors import SpinemapError
@@ -101,7 +102,7 @@ def test_solvers_that_race_share_a_clock_that_stands_still_while_kernels_are_com
     monkeypatch.setattr(race.solvers, "load", load)
     now = [0.0]
     with pytest.raises(ArithmeticError):
-        race.solve(None, Watch(Limits(time_s=5.0), clock=lambda: now[0]))
+        race.solve(random_partition_problem(0), Watch(Limits(time_s=5.0), clock=lambda: now[0]))
     now[0] = 3.0
     assert [watch.remaining_s for watch in watches] == [2.0, 2.0]
 

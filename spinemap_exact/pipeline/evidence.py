@@ -152,9 +152,11 @@ def _vouched(result: SolveResult[Any], proven: VerifiedBounds) -> SolveResult[An
 
 def _shortfall(result: SolveResult[Any], certificate: Certificate | None, watch: Watch) -> str:
     """Say what the result claims and the certificate does not; nothing if it claims all."""
-    within = "" if watch.limits.time_s is None else f" within {watch.limits.time_s:.3g} s"
+    within = ""  # all has been tried
     if watch.stop_requested:
         within = " before the interrupt"
+    elif watch.should_stop():
+        within = f" within {watch.limits.time_s:.3g} s"
     if result.status is Status.INFEASIBLE:
         proven = certificate is not None and certificate.infeasible
         return "" if proven else f"nothing is certified: no evidence of infeasibility was verified{within}"

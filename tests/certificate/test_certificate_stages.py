@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 from certificate_cases import claim
@@ -56,7 +58,9 @@ def test_infeasibility_is_verified(name):
     assert check(problem, stage.certificate).infeasible
 
 
-@pytest.mark.parametrize(("lower", "options"), [(4, {}), (5, {"max_crossbars": 2**40}), (2**40, {})])
+@pytest.mark.parametrize(
+    ("lower", "options"), [(4, {}), (5, {"max_crossbars": 2**40}), pytest.param(2**40, {}, marks=pytest.mark.slow)]
+)
 def test_trying_everything_needs_no_more_crossbars_than_there_are_columns(lower, options):
     # 6 inputs of 2 neurons in 3 rows: 3 units each (2 carries), 6 units of 3 rows each: 4 crossbars of 2 columns
     problem = UnrollProblem(layer(6, 2), 3, 2, **options)
@@ -80,7 +84,9 @@ def placed(bound: int):
 def test_a_bound_without_evidence_is_said_to_be_so(tmp_path):
     problem, result = placed(10**6)
     stage = certify("placement", problem, "test", result, Watch(Limits(time_s=1)), thorough=True)
-    assert stage.unverified.startswith("no evidence for the bound 1000000 was verified within 1 s; certified is ")
+    assert re.match(
+        r"no evidence for the bound 1000000 was verified( within 1 s)?; certified is [1-9]", stage.unverified
+    )
     assert stage.result.vouched_by.trust == "attested"
     assert check(problem, stage.certificate).lower == stage.certificate.lower > 0
     assert _certified(tmp_path / "c", stage) == [f"{tmp_path / 'c'}: {stage.unverified}"]
@@ -89,7 +95,7 @@ def test_a_bound_without_evidence_is_said_to_be_so(tmp_path):
 def test_nothing_is_written_where_nothing_was_verified(tmp_path, monkeypatch):
     problem, result = placed(10**6)
     monkeypatch.setattr(best_proof, "certificates", lambda *_: ())
-    stage = certify("placement", problem, "test", result, Watch(Limits(time_s=1)), thorough=True)
-    said = _certified(tmp_path / "c", stage)
-    assert said == [f"{tmp_path / 'c'} was not written: no evidence for the bound 1000000 was verified within 1 s"]
+    stage = certify("placement", problem, "test", result, Watch(Limits(time_s=60)), thorough=True)
+    said = _certified(tmp_path / "c", stage)  # all was tried, and no time ran out
+    assert said == [f"{tmp_path / 'c'} was not written: no evidence for the bound 1000000 was verified"]
     assert not (tmp_path / "c").exists()

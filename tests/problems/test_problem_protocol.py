@@ -16,7 +16,7 @@ MEASURES = {
     "unroll": {"crossbars", "units", "carry spikes"},
     "packing": {"bins"},
     "partition": {"packets", "crossbars", "area"},
-    "placement": {"spike-hops"},
+    "placement": {"spike-hops", "hop costs", "flow x distance"},
     "mapping": {"energy", "crossbars", "worst latency", "mean latency", "bottleneck"},
 }
 

@@ -188,7 +188,10 @@ def test_few_clusters_on_huge_meshes_need_neither_recursion_nor_matrices(solver,
     assert "distances" not in vars(problem) or problem.num_tiles <= 5000
 
 
-@pytest.mark.parametrize(("clusters", "lines", "length"), ((1, 1500, 1), (1, 1501, 1), (31, 31, 1), (4, 40, 40)))
+@pytest.mark.parametrize(
+    ("clusters", "lines", "length"),
+    (pytest.param(1, 1500, 1, marks=pytest.mark.slow), (1, 1501, 1), (31, 31, 1), (4, 40, 40)),
+)
 def test_profiles_are_listed_up_to_a_limit(clusters, lines, length):
     """One cluster stands on any of the lines; four on 40 lines in C(43, 4) ways."""
     ways = {(1, 1500): 1500, (1, 1501): 1501, (31, 31): 1, (4, 40): comb(43, 4)}[clusters, lines]
