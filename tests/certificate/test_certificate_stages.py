@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from argparse import Namespace
 
 import numpy as np
 import pytest
@@ -89,13 +90,13 @@ def test_a_bound_without_evidence_is_said_to_be_so(tmp_path):
     )
     assert stage.result.vouched_by.trust == "attested"
     assert check(problem, stage.certificate).lower == stage.certificate.lower > 0
-    assert _certified(tmp_path / "c", stage) == [f"{tmp_path / 'c'}: {stage.unverified}"]
+    assert _certified(Namespace(), tmp_path / "c", stage) == [f"{tmp_path / 'c'}: {stage.unverified}"]
 
 
 def test_nothing_is_written_where_nothing_was_verified(tmp_path, monkeypatch):
     problem, result = placed(10**6)
     monkeypatch.setattr(best_proof, "certificates", lambda *_: ())
     stage = certify("placement", problem, "test", result, Watch(Limits(time_s=60)), thorough=True)
-    said = _certified(tmp_path / "c", stage)  # all was tried, and no time ran out
+    said = _certified(Namespace(), tmp_path / "c", stage)  # all was tried, and no time ran out
     assert said == [f"{tmp_path / 'c'} was not written: no evidence for the bound 1000000 was verified"]
     assert not (tmp_path / "c").exists()
