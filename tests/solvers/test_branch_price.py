@@ -141,7 +141,7 @@ def test_agrees_with_the_oracle_where_clusters_are_listed(traffic: Traffic, monk
     monkeypatch.setattr(_best.Best, "choose", lambda *_: None)
     listed = []
     monkeypatch.setattr(_tree.Selection, "choose", _counted(_tree.Selection.choose, listed))
-    for seed in range(60):
+    for seed in range(25):
         problem = oracle.random_partition_problem(
             seed, 8, traffic=traffic, objective=PartitionObjective.PACKETS, crossbar_types=1
         )
