@@ -51,7 +51,7 @@ logger = logging.getLogger(__name__)
 ENGINE = "moments"
 _SHARE, _LEAST_S = 0.1, 8.0  # of the time for annealing, up to so many seconds
 _STEPS = 20  # between two bounds
-_IDLE, _SLOW = 5, 400  # stop after so many bounds in a row that close less than 1/400 of the gap
+_IDLE, _SLOW = 12, 1000  # stop after so many bounds in a row that close less than 1/1000 of the gap
 _LARGEST, _MOST_ROWS = 900, 5000  # entries and rows: 100 MB each for products of rows, a second for a step
 
 
