@@ -35,7 +35,7 @@ def bounds(problem, seeds, steps: int) -> tuple[float, int, dict]:
         splitting.step()
     frames, found = [Frame.of(case, block) for block in blocks], splitting.multipliers()
     value = total(frames, [f.left(m) for f, m in zip(frames, found, strict=True)]) / 2
-    return value, *evidence(frames, found, int(value))
+    return value, *evidence(frames, found, int(value), splitting.unit)
 
 
 @pytest.mark.parametrize("seed", range(25))

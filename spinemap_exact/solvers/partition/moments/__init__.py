@@ -51,6 +51,7 @@ logger = logging.getLogger(__name__)
 ENGINE = "moments"
 _SHARE, _LEAST_S = 0.1, 8.0  # of the time for annealing, up to so many seconds
 _STEPS = 20  # between two bounds
+_ROUNDING = 8  # times that rounding takes as long as a bound in floating point
 _IDLE, _SLOW = 12, 1000  # stop after so many bounds in a row that close less than 1/1000 of the gap
 _LARGEST, _MOST_ROWS = 900, 5000  # entries and rows: 100 MB each for products of rows, a second for a step
 
@@ -109,10 +110,11 @@ class Search:
         with threadpool_limits(limits=1):
             case = Case.of(self.problem)
             blocks = [Block(case, set())]
-            found = self._ascend(Splitting(case, blocks, self.start), frames := [Frame.of(case, b) for b in blocks])
+            splitting, frames = Splitting(case, blocks, self.start), [Frame.of(case, b) for b in blocks]
+            found = self._ascend(splitting, frames)
             if found is None:
                 return
-            rounded = evidence(frames, *found)
+            rounded = evidence(frames, *found, splitting.unit)
         if rounded is not None and rounded[0] > self.bound:
             self.bound, self.evidence = rounded
             if self.cost is not None:
@@ -121,18 +123,19 @@ class Search:
 
     def _ascend(self, splitting: Splitting, frames: list[Frame]) -> tuple[list[Multipliers], int] | None:
         """Return the best multipliers seen, and about what they prove; None if that is less than is known."""
-        best, at, idle, step_s = None, float(self.bound), 0, 0.0
+        best, at, idle, step_s, bound_s = None, float(self.bound), 0, 0.0, 0.0
         while idle < _IDLE and (self.cost is None or at < self.cost):
             for _ in range(_STEPS):
                 left = self.watch.remaining_s
-                if self.watch.should_stop() or (left is not None and left < _STEPS * step_s):
+                if self.watch.should_stop() or (left is not None and left < step_s + _ROUNDING * bound_s):
                     return best
                 began = self.watch.elapsed_s
                 splitting.step()
                 self.steps, step_s = splitting.steps, self.watch.elapsed_s - began
+            began = self.watch.elapsed_s
             found = splitting.multipliers()
             value = total(frames, [f.left(m) for f, m in zip(frames, found, strict=True)]) / 2
-            gain = value - at
+            gain, bound_s = value - at, self.watch.elapsed_s - began
             slow = self.cost is not None and gain * _SLOW <= self.cost - at
             idle = idle + 1 if best is not None and slow else 0
             if gain > 0:

@@ -20,7 +20,7 @@ from spinemap_exact.solvers.partition.moments._block import Block, Case
 from spinemap_exact.solvers.partition.moments._splitting import Multipliers
 
 _EXACT = 2.0**49  # integers up to 2^53 are exact in floating point, sums of a few of these are, too
-_BITS = 14
+_BITS, _FEWER, _MOST_TRIALS = 14, 3, 8  # where a source costs one; fewer may do, more are tried
 _LOSS = 0.002  # of the bound, that coarser multipliers may cost
 
 
@@ -91,10 +91,16 @@ def total(frames: list[Frame], left: list[Array]) -> float:
     return float(share.sum() + rest - theta * K)
 
 
-def evidence(frames: list[Frame], found: list[Multipliers], wanted: int) -> tuple[int, dict[str, Any]] | None:
-    """Return a bound and what proves it, with as few bits as keep nearly the bound that is wanted."""
+def evidence(
+    frames: list[Frame], found: list[Multipliers], wanted: int, unit: float
+) -> tuple[int, dict[str, Any]] | None:
+    """Return a bound and what proves it, with about as few bits as keep nearly the bound that is wanted.
+
+    ``unit`` is what a source costs on average: the more, the fewer bits are needed.
+    """
     best: tuple[int, dict[str, Any]] | None = None
-    for bits in range(4, _BITS + 12):
+    first = max(2, round(_BITS - np.log2(unit) / 2) - _FEWER)
+    for bits in range(first, first + _MOST_TRIALS):
         whole = [_rounded(multipliers, bits) for multipliers in found]
         scale = 4.0**bits
         if not all(f.is_exact(w, scale) for f, w in zip(frames, whole, strict=True)):
