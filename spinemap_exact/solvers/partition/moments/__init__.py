@@ -117,8 +117,6 @@ class Search:
             rounded = evidence(frames, *found, splitting.unit)
         if rounded is not None and rounded[0] > self.bound:
             self.bound, self.evidence = rounded
-            if self.cost is not None:
-                self.bound = min(self.bound, self.cost)
             self.watch.report(dual_bound=self.bound)
 
     def _ascend(self, splitting: Splitting, frames: list[Frame]) -> tuple[list[Multipliers], int] | None:

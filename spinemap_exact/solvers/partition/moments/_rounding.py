@@ -115,9 +115,10 @@ def evidence(
 
 
 def _rounded(found: Multipliers, bits: int) -> Multipliers:
-    return Multipliers(
-        np.rint(found.factor * 2.0**bits), np.rint(found.rows * 4.0**bits), np.rint(found.products * 4.0**bits)
-    )
+    # single precision is not symmetric to the last bit, and `total` looks at one half of S
+    above = np.triu(np.rint(found.products * 4.0**bits))
+    products = above + np.triu(above, 1).T
+    return Multipliers(np.rint(found.factor * 2.0**bits), np.rint(found.rows * 4.0**bits), products)
 
 
 def _table(frame: Frame, whole: Multipliers) -> dict[str, Any]:
