@@ -47,7 +47,7 @@ def test_no_bound_is_above_the_best_partition(seed):
 
 
 def test_half_of_a_matrix_stands_for_both():
-    """Products that single precision leaves unequal on both sides once made 3 of a problem whose optimum is 2."""
+    """Products that single precision leaves unequal on both sides once bounded a problem by 3 whose optimum is 2."""
     problem, least, seeds = draw(1081)
     _, proven, table = bounds(problem, seeds, steps=150)
     assert proven == check.verified(problem, table, None).lower <= least == 2
